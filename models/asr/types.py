@@ -1,0 +1,65 @@
+"""What a speech recogniser returns."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """A recognised word.
+
+    Attributes:
+        text: The word as written, without surrounding white space.
+        start: Seconds from the start of the recording.
+        end: Seconds from the start of the recording.
+        probability: The engine's posterior in [0, 1], or None where it gives none.
+    """
+
+    text: str
+    start: float
+    end: float
+    probability: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A stretch of recognised speech, in order of time; ``words`` is empty where the engine gives no word times."""
+
+    start: float
+    end: float
+    text: str
+    words: tuple[Word, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Transcription:
+    """A recognition in progress.
+
+    Attributes:
+        language: ISO 639-1 code, asked for or detected.
+        segments: Yields segments in order of time as they are recognised; can be read once.
+    """
+
+    language: str
+    segments: Iterator[Segment]
+
+
+class Asr(Protocol):
+    """A speech recogniser. Safe to call from several threads at once."""
+
+    def transcribe(self, pcm: NDArray[np.float32], *, language: str | None = None) -> Transcription:
+        """Recognise speech.
+
+        Args:
+            pcm: Mono float32 in [-1, 1] at 16 kHz, shape [samples]; never written to (it may be read-only).
+            language: ISO 639-1 code, or None to let the engine choose (detection, or its only language).
+
+        Raises:
+            InputError: The engine does not know the language (code ``unsupported_language``, field ``language``;
+                the message lists the languages it has).
+        """
+        ...

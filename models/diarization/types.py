@@ -1,0 +1,44 @@
+"""What a diarizer returns."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, slots=True)
+class SpeakerTurn:
+    """One speaker speaking, seconds from the start of the recording.
+
+    Speakers are named ``SPEAKER_00``, ``SPEAKER_01``, ... in order of first appearance.
+    """
+
+    start: float
+    end: float
+    speaker: str
+
+
+class Diarizer(Protocol):
+    """Answers who spoke when. Safe to call from several threads at once."""
+
+    def diarize(
+        self,
+        pcm: NDArray[np.float32],
+        *,
+        num_speakers: int | None = None,
+        min_speakers: int | None = None,
+        max_speakers: int | None = None,
+    ) -> tuple[SpeakerTurn, ...]:
+        """Find the speaker turns, in order of start; empty where nobody speaks.
+
+        Args:
+            pcm: Mono float32 in [-1, 1] at 16 kHz, shape [samples]; never written to.
+            num_speakers: The number of speakers where it is known; excludes the other two.
+            min_speakers: Least number of speakers.
+            max_speakers: Greatest number of speakers.
+
+        Raises:
+            InputError: The numbers contradict each other (field names the argument).
+        """
+        ...
