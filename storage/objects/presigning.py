@@ -1,0 +1,24 @@
+"""What the presigned URLs of all stores have in common."""
+
+from datetime import timedelta
+from urllib.parse import quote
+
+LONGEST = timedelta(days=7)
+"""The longest life that S3's signature version 4 allows."""
+
+
+def checked_lifetime(expires: timedelta) -> timedelta:
+    """Return a presigned URL's lifetime when it is 1 second to 7 days, else raise ``ValueError``."""
+    if not timedelta(seconds=1) <= expires <= LONGEST:
+        raise ValueError("a presigned URL must live between 1 second and 7 days")
+    return expires
+
+
+def content_disposition(filename: str) -> str:
+    """Return the header value that makes a browser save an answer under a name (RFC 6266, RFC 8187).
+
+    The plain parameter is for old clients, with ``_`` for what ASCII or a quoted string can't carry.
+    """
+    plain = "".join(c if c.isascii() and c.isprintable() and c not in '"\\%' else "_" for c in filename)
+    encoded = quote(filename, safe="", errors="replace")
+    return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{encoded}"

@@ -1,0 +1,5 @@
+"""Fixtures of the unit tests."""
+
+from s3 import s3_endpoint
+
+__all__ = ["s3_endpoint"]
