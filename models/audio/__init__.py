@@ -1,0 +1,11 @@
+"""Recordings in any common container, as mono float32 samples.
+
+``probe`` looks at a recording cheaply, ``stream`` decodes it block by block in bounded memory, ``decode``
+returns it whole. All three judge a file by its content, never by its name, and refuse what they can't use
+with ``models.errors.InputError``.
+"""
+
+from models.audio.decoding import decode, probe, stream
+from models.audio.limits import SAMPLE_RATE, AudioInfo, AudioLimits
+
+__all__ = ["SAMPLE_RATE", "AudioInfo", "AudioLimits", "decode", "probe", "stream"]
