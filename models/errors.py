@@ -24,5 +24,5 @@ def _rebuild_input_error(kind: type[InputError], code: str, message: str, field:
     return kind(code, message, field=field)
 
 
-class MissingWeights(Exception):  # noqa: N818 - reads as the sentence it is
+class MissingWeights(Exception):
     """An engine's weights are not on this machine; the message says how to get them."""

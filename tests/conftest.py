@@ -7,6 +7,8 @@ import pytest
 REPOSITORY = Path(__file__).resolve().parent.parent
 SHARED_DATA = REPOSITORY.parent / "shared" / "data"
 
+pytest_plugins = ["postgres"]
+
 
 @pytest.fixture
 def anyio_backend() -> str:

@@ -1,0 +1,43 @@
+# Two commands: `make run` starts the system, `make test` checks it. Both install what they need into .venv.
+ENOUGH := import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))
+PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11; do \
+  "$$name" -c '$(ENOUGH)' 2>/dev/null && { echo "$$name"; break; }; done)
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
+
+.PHONY: run test lint types unit install install-dev clean
+
+run: install
+	@$(BIN)/python -m graphs.local $(if $(FILE),--file "$(FILE)") $(if $(ONCE),--once)
+
+test: lint types
+	$(BIN)/python -m pytest
+
+lint: install-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: install-dev
+	$(BIN)/mypy
+
+install: $(VENV)/core.installed
+install-dev: $(VENV)/dev.installed
+
+$(BIN)/python:
+	@test -n "$(PYTHON)" || { echo "VoiceGraph needs Python 3.11 or newer with its venv module (on Debian:" \
+	  "apt-get install python3 python3-venv); name another with PYTHON=..."; exit 1; }
+	@$(PYTHON) -m venv $(VENV)
+
+$(VENV)/core.installed: pyproject.toml constraints.txt | $(BIN)/python
+	@echo "Installing VoiceGraph into $(VENV) (about a minute)"
+	@$(PIP) install --constraint constraints.txt --editable .
+	@touch $@
+
+$(VENV)/dev.installed: pyproject.toml constraints.txt | $(BIN)/python
+	@echo "Installing VoiceGraph and what its tests need into $(VENV) (a few minutes)"
+	@$(PIP) install --constraint constraints.txt --editable '.[dev]'
+	@touch $@ $(VENV)/core.installed
+
+clean:
+	rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .pytest_cache

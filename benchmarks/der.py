@@ -1,0 +1,127 @@
+"""Diarization error rate of a diarizer, as JSON: ``python -m benchmarks.der [--settings '{"similarity": 0.4}']``.
+
+Measured on the sample recording in pyannote.audio's wheel (two real speakers on a telephone, with overlap), on the
+bundled dialogue, and on conversations mixed from speakers that the encoder was not trained on and the diarizer's
+thresholds were not tuned on (``--speakers tune`` takes those they were tuned on). The encoder's band and sizes were
+chosen with the sample recording and all held-out speakers in view: a new recording may do worse. Overlapping speech is
+counted. ``collar`` is the tolerance
+at each side of a boundary of the reference, in seconds.
+"""
+
+import argparse
+import json
+from collections import defaultdict
+from collections.abc import Iterator
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from pyannote.core import Annotation, Segment, Timeline
+from pyannote.metrics.diarization import DiarizationErrorRate
+
+from benchmarks.conversations import Conversation, mix, through_telephone
+from models.audio import decode
+from models.diarization import ClusteringSettings, Diarizer, SpeakerTurn, build
+from models.diarization.rttm import read_rttm
+from models.speaker.train_spectral import recordings
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+DIALOGUE = REPOSITORY / "models" / "samples" / "dialogue"
+LIBRISPEECH = REPOSITORY.parent / "shared" / "data" / "librispeech" / "train-clean-100"
+COLLARS = (0.0, 0.25)
+MIXES = 16
+LONG_MIXES = 4
+LONG_REPEATS = 15
+SEED = 2
+
+
+def samples() -> Iterator[tuple[str, Conversation]]:
+    """The recordings with a reference that are installed or bundled."""
+    pyannote = find_spec("pyannote")
+    for folder in (pyannote.submodule_search_locations or ()) if pyannote else ():
+        file = Path(folder) / "audio" / "sample" / "sample.wav"
+        if file.is_file():
+            turns = read_rttm(file.with_suffix(".rttm").read_text())["sample"]
+            yield "pyannote sample", Conversation("sample", read(file), turns)
+    if DIALOGUE.with_suffix(".json").is_file():
+        described = json.loads(DIALOGUE.with_suffix(".json").read_text())["turns"]
+        turns = tuple(SpeakerTurn(turn["start"], turn["end"], turn["speaker"]) for turn in described)
+        yield "bundled dialogue", Conversation("dialogue", read(DIALOGUE.with_suffix(".flac")), turns)
+
+
+def mixes(speakers: str) -> Iterator[tuple[str, Conversation]]:
+    """Conversations of one to four held-out speakers, in the studio and on the telephone."""
+    if not LIBRISPEECH.is_dir():
+        return
+    files = recordings(LIBRISPEECH, held_out=True)[0 if speakers == "test" else 1 :: 2]
+    voices = [read(file) for file in files]
+    rng = np.random.default_rng(SEED)
+    for count in (1, 2, 3, 4):
+        for number in range(MIXES):
+            chosen = rng.choice(len(voices), count, replace=False)
+            conversation = mix([voices[i] for i in chosen], f"mix{count}-{number}", rng)
+            yield f"mix of {count}", conversation
+            yield f"mix of {count}, telephone", through_telephone(conversation)
+    for count in (1, 2, 3, 4):
+        for number in range(LONG_MIXES):
+            chosen = rng.choice(len(voices), count, replace=False)
+            # Repeated speech is cut into other turns each time.
+            said = [np.tile(voices[i], LONG_REPEATS) for i in chosen]
+            yield f"long mix of {count}", mix(said, f"long{count}-{number}", rng)
+
+
+def read(file: Path) -> NDArray[np.float32]:
+    with file.open("rb") as source:
+        return decode(source)
+
+
+def annotation(turns: tuple[SpeakerTurn, ...]) -> Annotation:
+    result = Annotation()
+    for number, turn in enumerate(turns):
+        result[Segment(turn.start, turn.end), number] = turn.speaker
+    return result
+
+
+def measure(diarizer: Diarizer, conversations: list[Conversation], *, known: bool) -> dict[str, object]:
+    """Error rates over several recordings, with the number of speakers given or not."""
+    # pyannote's collar is the width of the whole strip around a boundary.
+    metrics = {collar: DiarizationErrorRate(collar=2 * collar) for collar in COLLARS}
+    found = []
+    for conversation in conversations:
+        turns = diarizer.diarize(conversation.pcm, num_speakers=conversation.speakers if known else None)
+        found.append(len({turn.speaker for turn in turns}))
+        heard = Timeline([Segment(0, len(conversation.pcm) / 16_000)])
+        for metric in metrics.values():
+            metric(annotation(conversation.turns), annotation(turns), uem=heard)
+    strict = metrics[0.0]
+    parts = ("missed detection", "false alarm", "confusion")
+    return {
+        "speakers_given": known,
+        "speakers": [conversation.speakers for conversation in conversations],
+        "speakers_found": found,
+        **{f"der_collar_{collar}": round(abs(metric), 4) for collar, metric in metrics.items()},
+        **{part.replace(" ", "_"): round(strict[part] / strict["total"], 4) for part in parts},
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--settings", default="{}", help="JSON of the clustering diarizer's settings")
+    parser.add_argument("--speakers", choices=("test", "tune"), default="test")
+    arguments = parser.parse_args()
+    settings = ClusteringSettings.model_validate_json(arguments.settings)
+    diarizer = build(settings)
+    sets: dict[str, list[Conversation]] = defaultdict(list)
+    for name, conversation in (*samples(), *mixes(arguments.speakers)):
+        sets[name].append(conversation)
+    results = [
+        {"set": name, "seconds": round(sum(len(c.pcm) for c in conversations) / 16_000), **row}
+        for name, conversations in sets.items()
+        for row in (measure(diarizer, conversations, known=known) for known in (False, True))
+    ]
+    print(json.dumps({"settings": settings.model_dump(), "results": results}, indent=2))
+
+
+if __name__ == "__main__":
+    main()

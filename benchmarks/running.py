@@ -1,0 +1,69 @@
+"""A running system for a benchmark, and recordings of any length for it."""
+
+import io
+import secrets
+import tempfile
+import wave
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psutil
+from numpy.typing import NDArray
+
+from graphs.local.cluster import free_port
+from graphs.local.environment import Environment
+from graphs.local.system import RunningSystem, running
+from graphs.serve_config import load
+from models.audio import SAMPLE_RATE, decode
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+MEBIBYTE = 1024 * 1024
+
+
+@contextmanager
+def benchmarked(change: Callable[[dict[str, Any]], None] = lambda config: None) -> Iterator[RunningSystem]:
+    """Run the local system on a fresh data folder."""
+    config = load(REPOSITORY / "serve_config.local.yaml")
+    change(config)
+    with tempfile.TemporaryDirectory(prefix="voicegraph-benchmark-") as folder:
+        environment = Environment(free_port(8200), Path(folder), secrets.token_urlsafe(24), admin_key_given=True)
+        with running(environment, config) as system:
+            yield system
+
+
+def dialogue(seconds: float) -> NDArray[np.float32]:
+    """Return the bundled dialogue, repeated to a length."""
+    pcm = decode(io.BytesIO(files("models.samples").joinpath("dialogue.flac").read_bytes()))
+    samples = int(seconds * SAMPLE_RATE)
+    return np.resize(pcm, samples)
+
+
+def as_wav(pcm: NDArray[np.float32]) -> bytes:
+    """Return mono 16-bit WAV at 16 kHz."""
+    buffer = io.BytesIO()
+    with wave.open(buffer, "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(SAMPLE_RATE)
+        file.writeframes((np.clip(pcm, -1, 1) * 32767).astype("<i2").tobytes())
+    return buffer.getvalue()
+
+
+def process_of(title: str) -> psutil.Process:
+    """Find a process of the running system by the title that Ray gives it."""
+    for process in psutil.Process().children(recursive=True):
+        try:
+            if title in " ".join(process.cmdline()):
+                return process
+        except psutil.Error:
+            continue
+    raise LookupError(f"no process is called {title}")
+
+
+def own_bytes(process: psutil.Process) -> int:
+    """Return the memory that only this process has (USS), in bytes."""
+    return int(process.memory_full_info().uss)

@@ -1,0 +1,60 @@
+"""The speech recogniser as a Ray Serve deployment."""
+
+from collections.abc import AsyncIterator
+
+import numpy as np
+from numpy.typing import NDArray
+from ray import serve
+from ray.serve import Deployment
+
+from deployments.replica import EngineReplica
+from deployments.sample import warm_up_speech
+from models.asr import Asr, AsrSettings, Segment, build
+
+
+def _warm(engine: Asr) -> None:
+    for _segment in engine.transcribe(warm_up_speech()).segments:
+        pass
+
+
+class AsrReplica(EngineReplica[Asr]):
+    """Serves one ASR engine; streams segments as they are recognised.
+
+    Args:
+        settings: Which engine, and its settings.
+        concurrency: Recordings that one replica works on at once.
+    """
+
+    def __init__(self, settings: AsrSettings, concurrency: int = 2) -> None:
+        super().__init__("asr", settings, build, _warm, concurrency)
+
+    async def transcribe(
+        self, pcm: NDArray[np.float32], *, language: str | None = None, correlation_id: str = ""
+    ) -> AsyncIterator[str | Segment]:
+        """Recognise a recording.
+
+        Args:
+            pcm: Mono float32 at 16 kHz, shape [samples].
+            language: ISO 639-1 code, or None to let the engine choose.
+            correlation_id: Put into this call's log lines.
+
+        Yields:
+            First the language, then the segments in order of time.
+
+        Raises:
+            InputError: The engine does not know the language.
+        """
+        with self.serving(len(pcm), correlation_id):
+            transcription = await self.call(self.engine.transcribe, pcm, language=language)
+            yield transcription.language
+            async for segment in self.iterate(lambda: iter(transcription.segments)):
+                yield segment
+
+
+asr_deployment: Deployment = serve.deployment(
+    name="asr",
+    max_ongoing_requests=8,
+    health_check_period_s=10,
+    health_check_timeout_s=60,
+    graceful_shutdown_timeout_s=30,
+)(AsrReplica)

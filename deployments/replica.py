@@ -1,0 +1,134 @@
+"""What the adapters of all roles share: an engine behind a bounded thread pool, with health and new settings."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from contextvars import copy_context
+from typing import Any, Generic, TypeVar
+
+import structlog
+from pydantic import TypeAdapter
+
+from deployments.logs import configure_logs
+from deployments.metrics import RoleMetrics
+from models.audio import SAMPLE_RATE
+
+EngineT = TypeVar("EngineT")
+ResultT = TypeVar("ResultT")
+
+HEALTHY_AFTER_SUCCESS_S = 30.0
+_END = object()
+
+
+class EngineReplica(Generic[EngineT]):
+    """One engine in one replica.
+
+    The engine is built and warmed on a real sample in the constructor, so a replica that Serve calls running can serve.
+    Blocking calls run in ``concurrency`` threads of its own: the event loop stays free for health checks and for
+    cancellation.
+
+    Args:
+        role: The role's name, for logs and metrics.
+        settings: The engine's settings, a member of the role's union of settings.
+        build: Makes an engine from settings.
+        warm: Runs the engine once on real input and raises if it can't; also serves as the health check.
+        concurrency: Calls that run at once; the rest wait in order.
+    """
+
+    def __init__(
+        self,
+        role: str,
+        settings: Any,
+        build: Callable[[Any], EngineT],
+        warm: Callable[[EngineT], None],
+        concurrency: int,
+    ) -> None:
+        configure_logs()
+        self._log = structlog.get_logger().bind(role=role, engine=settings.engine)
+        self._metrics = RoleMetrics(role, settings.engine)
+        self._declared = settings
+        self._settings = settings
+        self._build = build
+        self._warm = warm
+        self._pool = ThreadPoolExecutor(concurrency, thread_name_prefix="engine")
+        self._busy = 0
+        self._last_success = time.monotonic()
+        self.engine = self._load(settings)
+
+    def _load(self, settings: Any) -> EngineT:
+        started = time.monotonic()
+        engine = self._build(settings)
+        self._warm(engine)
+        self._log.info("engine ready", seconds=round(time.monotonic() - started, 3))
+        return engine
+
+    async def reconfigure(self, user_config: Mapping[str, Any]) -> None:
+        """Take new settings without a restart: the new engine is warmed before it replaces the old one.
+
+        Args:
+            user_config: Fields of the engine's settings; those left out return to what the application declares.
+
+        Raises:
+            ValidationError: A field is unknown or out of range; the replica keeps its engine.
+        """
+        merged = {**self._declared.model_dump(), **user_config}
+        settings = TypeAdapter(type(self._declared)).validate_python(merged)
+        if settings == self._settings:
+            return
+        self.engine = await asyncio.to_thread(self._load, settings)
+        self._settings = settings
+        self._log.info("engine reconfigured", fields=sorted(user_config))
+
+    async def check_health(self) -> None:
+        """Healthy after a recent success or while working; else the engine must pass its warm-up again."""
+        if self._busy or time.monotonic() - self._last_success < HEALTHY_AFTER_SUCCESS_S:
+            return
+        await self.call(self._warm, self.engine)
+
+    async def call(self, function: Callable[..., ResultT], *args: Any, **kwargs: Any) -> ResultT:
+        """Run a blocking function in the engine's threads."""
+        self._busy += 1
+        try:
+            result = await asyncio.get_running_loop().run_in_executor(
+                self._pool, copy_context().run, self._timed, lambda: function(*args, **kwargs)
+            )
+        finally:
+            self._busy -= 1
+        self._last_success = time.monotonic()
+        return result
+
+    def _timed(self, function: Callable[[], ResultT]) -> ResultT:
+        started = time.monotonic()
+        try:
+            return function()
+        finally:
+            self._metrics.working(time.monotonic() - started)
+
+    @contextmanager
+    def serving(self, samples: int, correlation_id: str) -> Iterator[None]:
+        """Count one call on so many samples of audio, and put its correlation id into its log lines."""
+        started = time.monotonic()
+        failed = True
+        structlog.contextvars.bind_contextvars(correlation_id=correlation_id)
+        try:
+            yield
+            failed = False
+        finally:
+            self._metrics.called(samples / SAMPLE_RATE, time.monotonic() - started, failed=failed)
+
+    async def describe(self) -> dict[str, Any]:
+        """Return the engine's name and settings in force."""
+        return dict(self._settings.model_dump(mode="json"))
+
+    async def iterate(self, make: Callable[[], Iterator[ResultT]]) -> AsyncIterator[ResultT]:
+        """Run a blocking generator in the engine's threads, one step at a time; closed when the caller leaves."""
+        iterator = await self.call(make)
+        try:
+            while (item := await self.call(next, iterator, _END)) is not _END:
+                yield item
+        finally:
+            close = getattr(iterator, "close", None)
+            if close is not None:
+                await asyncio.shield(self.call(close))

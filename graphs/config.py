@@ -1,0 +1,166 @@
+"""The settings of the two Serve applications: ``graphs`` (roles and job workers) and ``api`` (the ingress).
+
+They are the ``args`` of each application in serve_config.yaml. Secrets never stand here: the database's URL, the S3
+credentials and the admin key come from the environment.
+"""
+
+import os
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt
+
+from models.asr import AsrSettings, PocketSphinxSettings
+from models.diarization import ClusteringSettings, DiarizationSettings
+from storage.objects import DirectorySettings, ObjectsSettings
+
+DATABASE_URL_VARIABLE = "VOICEGRAPH_DATABASE_URL"
+ADMIN_KEY_VARIABLE = "VOICEGRAPH_ADMIN_KEY"
+MEBIBYTE = 1024 * 1024
+
+
+class _Settings(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class LogSettings(_Settings):
+    """Logs of every process."""
+
+    level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
+        default="INFO", description="Least level that is logged."
+    )
+
+
+class StorageSettings(_Settings):
+    """Where data is kept. Both applications must be given the same."""
+
+    objects: ObjectsSettings = Field(
+        default=DirectorySettings(kind="directory", path=Path("${VOICEGRAPH_DATA}/objects")),
+        description="Audio and results. ${NAME} in a directory's path is taken from the environment.",
+    )
+    database_connections: PositiveInt = Field(
+        default=8, description="Most connections to PostgreSQL that one process keeps."
+    )
+    retention_days: PositiveFloat = Field(
+        default=7.0, description="Ended jobs, their recordings and results are erased after this many days."
+    )
+
+
+class RecordingLimits(_Settings):
+    """Bounds of an accepted recording."""
+
+    max_bytes: PositiveInt = Field(default=1024 * MEBIBYTE, description="Largest file, in bytes.")
+    min_seconds: PositiveFloat = Field(default=0.5, description="Shortest recording, in seconds.")
+    max_seconds: PositiveFloat = Field(default=4 * 3600.0, description="Longest recording, in seconds.")
+
+
+class AsrRoleSettings(_Settings):
+    """The speech recogniser."""
+
+    engine: AsrSettings = Field(default=PocketSphinxSettings(), description="Which engine, and its settings.")
+    concurrency: PositiveInt = Field(default=2, description="Recordings that one replica works on at once.")
+
+
+class DiarizationRoleSettings(_Settings):
+    """The speaker diarizer."""
+
+    engine: DiarizationSettings = Field(default=ClusteringSettings(), description="Which engine, and its settings.")
+    concurrency: PositiveInt = Field(default=2, description="Recordings that one replica works on at once.")
+
+
+class WorkerSettings(_Settings):
+    """The process that takes jobs from the queue and runs their graphs."""
+
+    concurrency: PositiveInt = Field(default=2, description="Jobs that one worker replica runs at once.")
+    heartbeat_seconds: PositiveFloat = Field(default=5.0, description="How often a worker says it lives.")
+    stalled_after_seconds: PositiveFloat = Field(
+        default=20.0, description="A worker silent for so long is taken for dead and its jobs go to others."
+    )
+
+
+class GraphsConfig(_Settings):
+    """Arguments of the application ``graphs``."""
+
+    storage: StorageSettings = StorageSettings()
+    recordings: RecordingLimits = RecordingLimits()
+    asr: AsrRoleSettings = AsrRoleSettings()
+    diarization: DiarizationRoleSettings = DiarizationRoleSettings()
+    worker: WorkerSettings = WorkerSettings()
+    logs: LogSettings = LogSettings()
+
+
+class JobLimits(_Settings):
+    """How much work is accepted."""
+
+    max_queued_per_owner: PositiveInt = Field(
+        default=100, description="An owner with so many jobs waiting gets 429 with Retry-After."
+    )
+    max_queued: PositiveInt = Field(
+        default=10_000, description="With so many jobs waiting in all, everybody gets 503 with Retry-After."
+    )
+    max_attempts: PositiveInt = Field(default=5, description="Runs of one job before it fails for good.")
+    seconds_per_audio_second: PositiveFloat = Field(
+        default=4.0, description="Time limit of a job, per second of its recording."
+    )
+    min_time_limit_seconds: PositiveFloat = Field(default=600.0, description="No job's time limit is shorter.")
+
+
+class RateLimits(_Settings):
+    """Requests a minute and IP address on the compatible routes (contracts B-32)."""
+
+    upload: PositiveInt = Field(default=10, description="POST /upload/ and /transcribe")
+    results: PositiveInt = Field(default=20, description="GET /results/{id}")
+    health: PositiveInt = Field(default=30, description="GET /health")
+    metrics: PositiveInt = Field(default=10, description="GET /metrics")
+
+
+class ApiConfig(_Settings):
+    """Arguments of the application ``api``."""
+
+    storage: StorageSettings = StorageSettings()
+    recordings: RecordingLimits = RecordingLimits()
+    jobs: JobLimits = JobLimits()
+    rate_limits: RateLimits = RateLimits()
+    logs: LogSettings = LogSettings()
+    applications: tuple[str, ...] = Field(
+        default=("graphs", "api"), description="Serve applications that /ready waits for."
+    )
+    cors_origins: tuple[str, ...] = Field(default=(), description="Origins that browsers may call from.")
+    allowed_hosts: tuple[str, ...] = Field(
+        default=("*",), description="Host names the service answers to; guards against DNS rebinding."
+    )
+    upload_chunk_timeout_seconds: PositiveFloat = Field(
+        default=30.0, description="An upload that sends nothing for so long is dropped with 408."
+    )
+    max_event_streams_per_owner: PositiveInt = Field(
+        default=20, description="Open event streams of one owner and ingress replica; more get 429."
+    )
+
+
+def database_url() -> str:
+    """Return the database's URL from the environment.
+
+    Raises:
+        RuntimeError: It is not set.
+    """
+    url = os.environ.get(DATABASE_URL_VARIABLE, "")
+    if not url:
+        raise RuntimeError(
+            f"{DATABASE_URL_VARIABLE} is not set. It names the PostgreSQL database, for instance "
+            "postgresql://user:password@host/voicegraph; `make run` starts one of its own and sets it."
+        )
+    return url
+
+
+def expanded(objects: ObjectsSettings) -> ObjectsSettings:
+    """Fill ${NAME} in a directory's path from the environment.
+
+    Raises:
+        RuntimeError: A name is not set.
+    """
+    if not isinstance(objects, DirectorySettings):
+        return objects
+    path = os.path.expandvars(str(objects.path))
+    if "$" in path:
+        raise RuntimeError(f"storage.objects.path: {objects.path} names a variable that is not set")
+    return objects.model_copy(update={"path": Path(path)})

@@ -1,0 +1,28 @@
+"""What a job's failure means: whether another attempt may help, and what its owner is told."""
+
+import structlog
+from ray.exceptions import RayTaskError
+
+from models.errors import InputError
+from storage.jobs import JobFailure
+from storage.objects import ObjectNotFound
+
+_log = structlog.get_logger()
+
+
+def classify(error: BaseException) -> JobFailure:
+    """Tell bad input, which is never retried, from a fault, which is.
+
+    A fault's details go to the log with the job's correlation id; its owner sees a sentence without them.
+    """
+    cause = error.cause if isinstance(error, RayTaskError) else error
+    if isinstance(cause, InputError):
+        return JobFailure(cause.code, cause.message, retryable=False, field=cause.field)
+    if isinstance(cause, ObjectNotFound):
+        return JobFailure(
+            "recording_gone", "The recording is no longer in the object store.", retryable=False, field="file"
+        )
+    _log.error("attempt failed", exc_info=error)
+    return JobFailure(
+        "internal", "The work failed for a reason inside the service; its operators see it.", retryable=True, field=None
+    )

@@ -1,0 +1,81 @@
+"""The metrics of all processes of the cluster in one answer.
+
+Every process gives its metrics to Ray's agent on its node, which exports them with a ``ray_`` prefix and a label per
+process. Here those of this product are read from every node, the labels that only tell processes apart are dropped
+and the samples summed, so that a counter means the same whichever ingress replica answers.
+"""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Iterable
+
+import httpx
+import ray
+import structlog
+from prometheus_client.parser import text_string_to_metric_families
+
+_OURS = ("ray_voicegraph_", "ray_http_request")
+_LABELS = frozenset({"role", "engine", "method", "path", "status", "le", "kind"})
+_TIMEOUT_S = 3.0
+_log = structlog.get_logger()
+
+Samples = dict[str, dict[tuple[tuple[str, str], ...], float]]
+
+
+async def render_cluster_metrics() -> str:
+    """Return the product's metrics over all nodes; a node that does not answer is left out and logged."""
+    nodes = await asyncio.to_thread(ray.nodes)
+    urls = [
+        f"http://{node['NodeManagerAddress']}:{node['MetricsExportPort']}/metrics" for node in nodes if node["Alive"]
+    ]
+    async with httpx.AsyncClient(timeout=_TIMEOUT_S) as client:
+        texts = await asyncio.gather(*(_fetch(client, url) for url in urls))
+    return await asyncio.to_thread(merge_exports, texts)
+
+
+async def _fetch(client: httpx.AsyncClient, url: str) -> str:
+    try:
+        response = await client.get(url)
+        response.raise_for_status()
+    except httpx.HTTPError as error:
+        _log.warning("a node's metrics are missing", url=url, error=repr(error))
+        return ""
+    return response.text
+
+
+def merge_exports(texts: Iterable[str]) -> str:
+    """Sum the product's samples of several exports.
+
+    Args:
+        texts: Exports in Prometheus's text format.
+
+    Returns:
+        One export, without the ``ray_`` prefix and the labels of processes.
+    """
+    heads: dict[str, tuple[str, str]] = {}
+    samples: dict[str, Samples] = defaultdict(lambda: defaultdict(lambda: defaultdict(float)))
+    for text in texts:
+        for family in text_string_to_metric_families(text):
+            if not family.name.startswith(_OURS):
+                continue
+            name = family.name.removeprefix("ray_")
+            heads[name] = (family.type, family.documentation)
+            for sample in family.samples:
+                labels = tuple(sorted((k, v) for k, v in sample.labels.items() if k in _LABELS))
+                samples[name][sample.name.removeprefix("ray_")][labels] += sample.value
+    lines: list[str] = []
+    for name, (kind, documentation) in sorted(heads.items()):
+        shown = f"{name}_total" if kind == "counter" else name
+        lines += [f"# HELP {shown} {documentation}", f"# TYPE {shown} {kind}"]
+        for sample_name, values in samples[name].items():
+            lines += [f"{sample_name}{_braces(labels)} {value:g}" for labels, value in values.items()]
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _braces(labels: tuple[tuple[str, str], ...]) -> str:
+    inner = ",".join(f'{name}="{_escaped(value)}"' for name, value in labels)
+    return f"{{{inner}}}" if inner else ""
+
+
+def _escaped(value: str) -> str:
+    return value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")

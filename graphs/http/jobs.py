@@ -1,0 +1,234 @@
+"""The project's own routes for jobs: /v1/jobs."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from typing import Annotated, Literal, TypeVar
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Header, Query, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse, PlainTextResponse, RedirectResponse
+from fastapi.sse import EventSourceResponse, ServerSentEvent
+from pydantic import BaseModel, TypeAdapter, ValidationError
+
+from graphs.http.auth import Owner
+from graphs.http.errors import ApiError
+from graphs.http.job_view import ARTIFACTS, job_body, load_transcript, render
+from graphs.http.multipart import receive_form
+from graphs.http.schemas import JobBody, JobPageBody, LabelsBody, TranscriptionOfObject, TranscriptionRequest
+from graphs.http.services import Services, ServicesDependency
+from graphs.http.submission import Submission, check_owned_key, submit_transcription
+from graphs.http.uploads import PRESIGNED_FOR
+from graphs.recordings import erase_objects, new_upload_key
+from storage.jobs import Job
+from storage.users import User
+
+router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
+
+MAX_JSON_BYTES = 64 * 1024
+
+_TRANSCRIPTION_BODY = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "multipart/form-data": {
+                "schema": {
+                    "type": "object",
+                    "required": ["file"],
+                    "properties": {
+                        "file": {"type": "string", "format": "binary"},
+                        **TranscriptionRequest.model_json_schema()["properties"],
+                    },
+                }
+            },
+            "application/json": {"schema": TranscriptionOfObject.model_json_schema()},
+        },
+    }
+}
+
+
+ModelT = TypeVar("ModelT", bound=BaseModel)
+
+
+def validated(model: type[ModelT], data: object) -> ModelT:
+    """Validate a body that was read by hand; faults become the usual 422."""
+    try:
+        return TypeAdapter(model).validate_python(data)
+    except ValidationError as error:
+        faults = [{**fault, "loc": ("body", *fault["loc"])} for fault in error.errors(include_url=False)]
+        raise RequestValidationError(faults) from error
+
+
+async def read_json(request: Request) -> object:
+    """Read a small JSON body."""
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > MAX_JSON_BYTES:
+            raise ApiError(413, "too_large", f"The JSON body is larger than {MAX_JSON_BYTES} bytes.", field="body")
+    try:
+        return json.loads(body)
+    except ValueError as error:
+        raise ApiError(400, "malformed_json", f"The body is not JSON: {error}", field="body") from error
+
+
+@router.post(
+    "/transcription",
+    status_code=202,
+    response_model=JobBody,
+    openapi_extra=_TRANSCRIPTION_BODY,
+    summary="Transcribe a recording and tell who said what",
+)
+async def create_transcription(request: Request, services: ServicesDependency, owner: Owner) -> JSONResponse:
+    """Accept a recording: 202 means that the job is committed and will be done.
+
+    Send the file as multipart/form-data, or, after ``POST /v1/uploads``, the object's key as JSON.
+    """
+    if request.headers.get("content-type", "").startswith("application/json"):
+        of_object = validated(TranscriptionOfObject, await read_json(request))
+        check_owned_key(of_object.object_key, owner)
+        options = of_object.model_dump(exclude={"object_key"}, exclude_defaults=True)
+        submission = Submission(of_object.object_key, None, options)
+    else:
+        submission = await _receive(request, services, owner)
+    job, created = await submit_transcription(request, services, owner, submission)
+    body = await job_body(services, job)
+    return JSONResponse(
+        body.model_dump(mode="json"),
+        202 if created else 200,
+        headers={"Location": f"/v1/jobs/{job.id}"},
+    )
+
+
+async def _receive(request: Request, services: Services, owner: User) -> Submission:
+    form = await receive_form(
+        request,
+        services.objects,
+        key := new_upload_key(owner.id),
+        file_field="file",
+        limit=services.config.recordings.max_bytes,
+        chunk_timeout=services.config.upload_chunk_timeout_seconds,
+    )
+    try:
+        if form.file is None:
+            raise ApiError(422, "missing_field", "The form has no file.", field="file")
+        options = validated(TranscriptionRequest, form.fields)
+    except (ApiError, RequestValidationError):
+        await asyncio.to_thread(services.objects.delete, key)
+        raise
+    return Submission(key, form.file.filename or None, options.model_dump(exclude_defaults=True))
+
+
+@router.get("", summary="List your jobs, newest first")
+async def list_jobs(
+    services: ServicesDependency,
+    owner: Owner,
+    kind: Annotated[str | None, Query(max_length=64)] = None,
+    state: Literal["queued", "running", "succeeded", "failed", "cancelled"] | None = None,
+    limit: Annotated[int, Query(ge=1, le=100)] = 20,
+    cursor: Annotated[str | None, Query(max_length=200)] = None,
+) -> JobPageBody:
+    """Return a page of jobs; ``next_cursor`` leads to the page after it."""
+    try:
+        page = await services.jobs.list(owner.id, kind=kind, state=state, limit=limit, cursor=cursor)
+    except ValueError as error:
+        raise ApiError(
+            422, "invalid_cursor", "The cursor is not one that this service gave.", field="cursor"
+        ) from error
+    return JobPageBody(jobs=[await job_body(services, job) for job in page.jobs], next_cursor=page.next_cursor)
+
+
+async def owned_job(job_id: UUID, services: ServicesDependency, owner: Owner) -> Job:
+    """Return the owner's job; another owner's might as well not exist."""
+    return await services.jobs.get(job_id, owner.id)
+
+
+OwnedJob = Annotated[Job, Depends(owned_job)]
+
+
+@router.get("/{job_id}", summary="A job's state and result")
+async def get_job(services: ServicesDependency, job: OwnedJob) -> JobBody:
+    """Return the job."""
+    return await job_body(services, job)
+
+
+@router.delete(
+    "/{job_id}",
+    response_model=JobBody,
+    responses={204: {"description": "It had ended, and was erased with its recording and results."}},
+    summary="Cancel a job, or erase one that has ended",
+)
+async def delete_job(services: ServicesDependency, owner: Owner, job: OwnedJob) -> Response:
+    """Cancel a waiting or running job (200), or erase an ended one with all its data (204)."""
+    if job.state in ("queued", "running"):
+        cancelled = await services.jobs.cancel(job.id, owner.id)
+        return JSONResponse((await job_body(services, cancelled)).model_dump(mode="json"))
+    await asyncio.to_thread(erase_objects, services.objects, await services.jobs.erase(job.id, owner.id))
+    return Response(status_code=204)
+
+
+@router.get("/{job_id}/artifacts/{name}", summary="A result as JSON, SRT, VTT, text or RTTM")
+async def get_artifact(services: ServicesDependency, job: OwnedJob, name: str) -> Response:
+    """Return a result; 409 while the job has none."""
+    media_type = ARTIFACTS.get(name)
+    if media_type is None:
+        raise ApiError(404, "artifact_not_found", f"Artifacts are {', '.join(ARTIFACTS)}.", field="name")
+    transcript = await load_transcript(services, job)
+    text = await asyncio.to_thread(render, name, transcript, job.id)
+    return PlainTextResponse(text, media_type=media_type)
+
+
+@router.get("/{job_id}/recording", status_code=307, summary="The recording, by a URL that works for a while")
+async def get_recording(services: ServicesDependency, job: OwnedJob) -> RedirectResponse:
+    """Redirect to a presigned URL of the recording."""
+    assert job.input_key is not None
+    await asyncio.to_thread(services.objects.head, job.input_key)
+    url = services.objects.presign_get(job.input_key, expires=PRESIGNED_FOR, filename=job.params.get("filename"))
+    return RedirectResponse(url, 307)
+
+
+@router.put("/{job_id}/labels", summary="Give speakers names")
+async def put_labels(services: ServicesDependency, owner: Owner, job: OwnedJob, body: LabelsBody) -> JobBody:
+    """Replace the names of the speakers; every artifact shows them from then on."""
+    if job.state != "succeeded" or job.result is None:
+        raise ApiError(409, "not_ready", f"The job has no speakers yet: it is {job.state}.", field="job_id")
+    known = job.result["speakers"]
+    unknown = sorted(set(body.labels) - set(known))
+    if unknown:
+        raise ApiError(
+            422,
+            "unknown_speaker",
+            f"No such speakers: {', '.join(unknown)}; there are {', '.join(known)}.",
+            field="labels",
+        )
+    return await job_body(services, await services.jobs.set_labels(job.id, owner.id, dict(body.labels)))
+
+
+async def event_stream_place(services: ServicesDependency, owner: Owner) -> AsyncIterator[None]:
+    """Hold one of the owner's places for open event streams, or answer 429."""
+    most = services.config.max_event_streams_per_owner
+    if services.event_streams[owner.id] >= most:
+        raise ApiError(429, "too_many_streams", f"You have {most} event streams open.", retry_after=5)
+    services.event_streams[owner.id] += 1
+    try:
+        yield
+    finally:
+        services.event_streams[owner.id] -= 1
+
+
+@router.get(
+    "/{job_id}/events",
+    response_class=EventSourceResponse,
+    dependencies=[Depends(event_stream_place)],
+    summary="What happens to a job, as it happens",
+)
+async def job_events(
+    services: ServicesDependency,
+    owner: Owner,
+    job: OwnedJob,
+    last_event_id: Annotated[int | None, Header(ge=0)] = None,
+) -> AsyncIterator[ServerSentEvent]:
+    """Stream the job's events from its beginning, or from after ``Last-Event-ID``, until it has ended."""
+    async for event in services.jobs.follow(job.id, owner.id, after=last_event_id or 0):
+        yield ServerSentEvent(id=str(event.id), event=event.type, data={**event.data, "at": event.at.isoformat()})

@@ -1,0 +1,25 @@
+"""Requests a minute and IP address, as the compatible routes have them (contracts B-32)."""
+
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+
+from fastapi import Request
+
+from graphs.http.errors import ApiError
+from graphs.http.services import ServicesDependency
+
+
+def per_minute(name: str) -> Callable[..., Awaitable[None]]:
+    """Return a dependency that counts a request against the limit of this name.
+
+    Counted in Postgres, so that the limit holds over all ingress replicas.
+    """
+
+    async def count(request: Request, services: ServicesDependency) -> None:
+        limit: int = getattr(services.config.rate_limits, name)
+        address = request.client.host if request.client else "unknown"
+        decision = await services.rate_limits.hit(f"{name}:{address}", limit, 60, datetime.now(UTC))
+        if not decision.allowed:
+            raise ApiError(429, "rate_limited", "Too Many Requests", retry_after=decision.retry_after)
+
+    return count

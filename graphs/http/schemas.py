@@ -1,0 +1,110 @@
+"""Bodies of the project's own routes."""
+
+from datetime import datetime
+from typing import Annotated, Any, Literal, Self
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+
+MAX_SPEAKERS = 20
+
+SpeakerCount = Annotated[int, Field(ge=1, le=MAX_SPEAKERS)]
+Label = Annotated[str, StringConstraints(min_length=1, max_length=50, pattern=r"^[^<>\x00-\x1f]+$")]
+
+
+class _Body(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class TranscriptionRequest(_Body):
+    """What a caller may ask of a transcription; as form fields or as JSON."""
+
+    language: Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}$")] | None = Field(
+        default=None, description="ISO 639-1 code of the spoken language; left out, the engine chooses."
+    )
+    num_speakers: SpeakerCount | None = Field(default=None, description="Number of speakers, where it is known.")
+    min_speakers: SpeakerCount | None = None
+    max_speakers: SpeakerCount | None = None
+    allow_truncated: bool = Field(
+        default=False, description="Transcribe what is there of a recording that ends before its header says."
+    )
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.num_speakers is not None and (self.min_speakers is not None or self.max_speakers is not None):
+            raise ValueError("num_speakers excludes min_speakers and max_speakers")
+        if self.min_speakers is not None and self.max_speakers is not None:
+            if self.min_speakers > self.max_speakers:
+                raise ValueError("min_speakers is greater than max_speakers")
+        return self
+
+
+class TranscriptionOfObject(TranscriptionRequest):
+    """A transcription of a recording that is in the object store already."""
+
+    object_key: Annotated[str, StringConstraints(max_length=512)] = Field(
+        description="The key that POST /v1/uploads returned for this recording."
+    )
+
+
+class UploadRequest(_Body):
+    """A wish to upload past the service, straight to the object store."""
+
+    content_type: Annotated[str, StringConstraints(pattern=r"^(audio|video|application)/[a-z0-9.+-]{1,64}$")] = (
+        "application/octet-stream"
+    )
+
+
+class UploadTicket(_Body):
+    """How to upload: send the body to ``url`` with ``method`` and these headers, then name the key in a job."""
+
+    object_key: str
+    url: str
+    method: str
+    headers: dict[str, str]
+    max_bytes: int
+    expires_at: datetime
+
+
+class ProblemBody(_Body):
+    """Why a job failed."""
+
+    code: str
+    message: str
+    field: str | None = None
+
+
+class JobBody(_Body):
+    """A job as its owner sees it."""
+
+    id: UUID
+    kind: str
+    state: Literal["queued", "running", "succeeded", "failed", "cancelled"]
+    stage: str | None
+    progress: float = Field(description="From 0 to 1.")
+    queue_position: int | None = Field(description="1 for the job that is taken next; null once it was taken.")
+    attempt: int
+    params: dict[str, Any]
+    filename: str | None
+    result: dict[str, Any] | None
+    artifacts: dict[str, str] = Field(description="Where the results are, by format.")
+    labels: dict[str, str] = Field(description="Names given to speakers.")
+    error: ProblemBody | None
+    correlation_id: str
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+    expires_at: datetime | None
+
+
+class JobPageBody(_Body):
+    """A page of jobs, newest first."""
+
+    jobs: list[JobBody]
+    next_cursor: str | None
+
+
+class LabelsBody(_Body):
+    """Names for the speakers of a transcript."""
+
+    labels: dict[str, Label]

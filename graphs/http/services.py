@@ -1,0 +1,44 @@
+"""What the routes work with, made once per ingress replica."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Annotated
+
+from fastapi import Depends, Request
+from storage.rate_limits import RateLimits
+from storage.users import Users
+
+from graphs.config import ApiConfig
+from graphs.http.http_metrics import HttpMetrics
+from storage.database import Database
+from storage.jobs import JobStore
+from storage.objects import ObjectStore
+
+
+@dataclass(frozen=True)
+class Services:
+    """Open stores and settings of one ingress replica.
+
+    Attributes:
+        admin_key_hash: SHA-256 of the admin key, or None where no admin key is set and the admin routes are closed.
+        event_streams: Open event streams by owner.
+    """
+
+    config: ApiConfig
+    database: Database
+    objects: ObjectStore
+    jobs: JobStore
+    users: Users
+    rate_limits: RateLimits
+    metrics: HttpMetrics
+    admin_key_hash: bytes | None
+    event_streams: Counter[int] = field(default_factory=Counter)
+
+
+def services_of(request: Request) -> Services:
+    """Return the replica's services."""
+    services: Services = request.app.state.services
+    return services
+
+
+ServicesDependency = Annotated[Services, Depends(services_of)]

@@ -1,0 +1,137 @@
+"""Ray and Serve on this machine: start, deploy, wait, stop."""
+
+import logging
+import os
+import secrets
+import socket
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+import psutil
+import ray
+from ray import serve
+
+from graphs.http.backpressure import PROXY_HOOK, PROXY_HOOK_VARIABLE
+from graphs.local.environment import StartError
+
+DASHBOARD_PORT = 8265
+READY_TIMEOUT_S = 300.0
+LEFTOVER_GRACE_S = 5.0
+
+
+def free_port(preferred: int) -> int:
+    """Return the preferred port if nothing listens there, else any free one."""
+    for port in (preferred, 0):
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return int(probe.getsockname()[1])
+    raise StartError("no free TCP port on 127.0.0.1")
+
+
+@dataclass(frozen=True)
+class Dashboard:
+    """Ray's dashboard; whoever has the token may run code through it."""
+
+    url: str
+    token: str
+
+
+@contextmanager
+def ray_with_dashboard() -> Iterator[Dashboard]:
+    """Run a Ray of our own for the length of the block; no process of it stays behind."""
+    before = set(psutil.Process().children(recursive=True))
+    try:
+        yield _start()
+    finally:
+        _stop(before)
+
+
+def _start() -> Dashboard:
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    os.environ.setdefault("RAY_EXPORT_COUNTER_AS_GAUGE", "0")
+    os.environ[PROXY_HOOK_VARIABLE] = PROXY_HOOK
+    token = secrets.token_hex(32)
+    os.environ["RAY_AUTH_TOKEN"] = token
+    # Ray would read this variable, and join a cluster instead of starting one.
+    os.environ.pop("RAY_ADDRESS", None)
+    port = free_port(DASHBOARD_PORT)
+    context = ray.init(
+        address="local",
+        include_dashboard=True,
+        dashboard_host="127.0.0.1",
+        dashboard_port=port,
+        log_to_driver=False,
+        logging_level=logging.ERROR,
+        configure_logging=True,
+    )
+    return Dashboard(f"http://{context.dashboard_url or f'127.0.0.1:{port}'}", token)
+
+
+def deploy(dashboard: Dashboard, config: dict[str, Any]) -> None:
+    """Hand a checked configuration to Serve by Ray's REST API, as ``serve deploy`` does."""
+    headers = {"Authorization": f"Bearer {dashboard.token}"}
+    response = httpx.put(f"{dashboard.url}/api/serve/applications/", json=config, headers=headers, timeout=60)
+    if response.is_error:
+        raise StartError(f"Serve refused the configuration: {response.text[:2000]}")
+
+
+def wait_until_ready(url: str, on_change: Callable[[str], None]) -> None:
+    """Wait until the ingress says that everything is ready.
+
+    Args:
+        url: Base URL of the ingress.
+        on_change: Told in a few words what is being waited for.
+
+    Raises:
+        StartError: A deployment failed, with its reason, or time is over.
+    """
+    deadline = time.monotonic() + READY_TIMEOUT_S
+    with httpx.Client(timeout=10) as client:
+        while time.monotonic() < deadline:
+            try:
+                if client.get(f"{url}/ready").status_code == 200:
+                    return
+            except httpx.HTTPError:
+                pass
+            on_change(_state())
+            time.sleep(0.25)
+    raise StartError(
+        f"not ready after {READY_TIMEOUT_S:.0f} s; see Ray's dashboard and logs in /tmp/ray/session_latest"
+    )
+
+
+def _state() -> str:
+    waiting = []
+    for name, application in serve.status().applications.items():
+        for deployment, status in application.deployments.items():
+            if status.status.value in ("UNHEALTHY", "DEPLOY_FAILED"):
+                raise StartError(f"deployment {deployment} can't start: {status.message}")
+        if application.status.value == "DEPLOY_FAILED":
+            raise StartError(f"application {name} can't be deployed: {application.message}")
+        for deployment, status in application.deployments.items():
+            if status.status.value != "HEALTHY":
+                waiting.append(deployment)
+        if not application.deployments:
+            waiting.append(name)
+    return f"waiting for {', '.join(sorted(waiting))}" if waiting else "waiting for the ingress"
+
+
+def _stop(before: set[psutil.Process]) -> None:
+    """Stop Serve and Ray, and whatever process of theirs is still there a few seconds later."""
+    family = set(psutil.Process().children(recursive=True)) - before
+    if ray.is_initialized():
+        serve.shutdown()  # type: ignore[no-untyped-call]
+        ray.shutdown()
+    _gone, alive = psutil.wait_procs(family, timeout=LEFTOVER_GRACE_S)
+    for process in alive:
+        with suppress(psutil.NoSuchProcess):
+            process.kill()
+    psutil.wait_procs(alive, timeout=LEFTOVER_GRACE_S)

@@ -1,0 +1,60 @@
+"""The local system's settings from the environment, and the keys that it keeps in its data folder."""
+
+import os
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+DEFAULT_PORT = 8000
+KEY_FILE = "api-key"
+
+
+class StartError(Exception):
+    """The system can't start; the message says what to do."""
+
+
+@dataclass(frozen=True)
+class Environment:
+    """What the user may set for a local run.
+
+    Attributes:
+        port: TCP port of the HTTP ingress (VOICEGRAPH_PORT).
+        data: Folder of database, objects and keys (VOICEGRAPH_DATA).
+        admin_key: The operator's key (VOICEGRAPH_ADMIN_KEY).
+        admin_key_given: Whether the user set it, so that it needn't be printed.
+    """
+
+    port: int
+    data: Path
+    admin_key: str
+    admin_key_given: bool
+
+
+def read_environment(variables: Mapping[str, str], default_data: Path) -> Environment:
+    """Read and check the variables.
+
+    Raises:
+        StartError: A value can't be used.
+    """
+    port = variables.get("VOICEGRAPH_PORT") or str(DEFAULT_PORT)
+    if not (port.isdigit() and 1 <= int(port) <= 65535):
+        raise StartError(f"VOICEGRAPH_PORT is {port!r}; it must be a port number from 1 to 65535")
+    admin_key = variables.get("VOICEGRAPH_ADMIN_KEY", "")
+    if admin_key and len(admin_key) < 16:
+        raise StartError("VOICEGRAPH_ADMIN_KEY is too short: use at least 16 characters, or leave it unset")
+    data = Path(variables.get("VOICEGRAPH_DATA") or default_data).expanduser().resolve()
+    return Environment(int(port), data, admin_key or secrets.token_urlsafe(24), bool(admin_key))
+
+
+def kept_api_key(data: Path) -> str:
+    """Return the API key of the local user, made at the first start and readable by its user only."""
+    file = data / KEY_FILE
+    try:
+        return file.read_text(encoding="ascii").strip()
+    except FileNotFoundError:
+        key = f"vg_{secrets.token_urlsafe(24)}"
+        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w", encoding="ascii") as kept:
+            kept.write(f"{key}\n")
+        return key

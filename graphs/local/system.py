@@ -1,0 +1,93 @@
+"""The whole system on this machine, as a block: PostgreSQL, Ray and Serve start in order and stop in reverse."""
+
+import asyncio
+import fcntl
+import os
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from graphs.config import ADMIN_KEY_VARIABLE, DATABASE_URL_VARIABLE
+from graphs.local.cluster import Dashboard, deploy, ray_with_dashboard, wait_until_ready
+from graphs.local.environment import Environment, StartError, kept_api_key
+from graphs.local.supervisor import SupervisedPostgres
+from storage.database import Database, migrate
+from storage.users import Users
+
+OWNER = "local"
+
+
+@dataclass(frozen=True)
+class RunningSystem:
+    """Where a running system is found.
+
+    Attributes:
+        url: Base URL of the HTTP API.
+        dashboard: Ray's dashboard.
+        api_key: Key of the local owner.
+        database_url: URL of the embedded PostgreSQL.
+        postgres_folder: Where that PostgreSQL lives.
+    """
+
+    url: str
+    dashboard: Dashboard
+    api_key: str
+    database_url: str
+    postgres_folder: Path
+
+
+@contextmanager
+def running(
+    environment: Environment, config: dict[str, Any], on_step: Callable[[str], None] = lambda step: None
+) -> Iterator[RunningSystem]:
+    """Run the system for the length of the block; no process is left behind.
+
+    Args:
+        environment: Port, data folder and admin key.
+        config: A checked Serve configuration; its port is replaced by the environment's.
+        on_step: Told what is being done or waited for.
+
+    Raises:
+        StartError: It can't start; the message says why.
+    """
+    folder = environment.data / "postgres"
+    environment.data.mkdir(parents=True, exist_ok=True)
+    with ExitStack() as stack:
+        stack.enter_context(_only_one(environment.data))
+        on_step("starting PostgreSQL")
+        postgres = SupervisedPostgres(folder)
+        stack.callback(postgres.stop)
+        database_url = postgres.start()
+        migrate(database_url)
+        key = kept_api_key(environment.data)
+        asyncio.run(_register(database_url, key))
+        os.environ[DATABASE_URL_VARIABLE] = database_url
+        os.environ[ADMIN_KEY_VARIABLE] = environment.admin_key
+        os.environ["VOICEGRAPH_DATA"] = str(environment.data)
+        on_step("starting Ray")
+        dashboard = stack.enter_context(ray_with_dashboard())
+        on_step("deploying")
+        url = f"http://127.0.0.1:{environment.port}"
+        http_options = {**config.get("http_options", {}), "port": environment.port}
+        deploy(dashboard, {**config, "http_options": http_options})
+        wait_until_ready(url, on_step)
+        yield RunningSystem(url, dashboard, key, database_url, folder)
+
+
+@contextmanager
+def _only_one(data: Path) -> Iterator[None]:
+    with (data / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise StartError(
+                f"another VoiceGraph runs on {data}; stop it, or set VOICEGRAPH_DATA and VOICEGRAPH_PORT"
+            ) from None
+        yield
+
+
+async def _register(database_url: str, key: str) -> None:
+    async with Database(database_url) as database:
+        await Users(database).ensure_bootstrap(OWNER, key)

@@ -1,0 +1,99 @@
+"""Validation of a Serve configuration file before it is deployed.
+
+Serve accepts unknown keys anywhere without a word; a typo then silently disables an option. Here every key is checked,
+down to the arguments of the applications.
+"""
+
+from collections.abc import Iterator, Mapping
+from importlib import import_module
+from inspect import signature
+from pathlib import Path
+from typing import Any, get_args, get_type_hints
+
+import yaml
+from pydantic import BaseModel
+from ray.serve.config import AutoscalingConfig, RequestRouterConfig
+from ray.serve.schema import DeploymentSchema, RayActorOptionsSchema, ServeApplicationSchema, ServeDeploySchema
+
+from graphs.strict import ConfigError, unknown_key, validate
+
+# Serve types these as Dict as well as by a model, so that their keys go unchecked there.
+_TYPED: dict[str, type[BaseModel]] = {
+    "autoscaling_config": AutoscalingConfig,
+    "ray_actor_options": RayActorOptionsSchema,
+    "request_router_config": RequestRouterConfig,
+}
+
+
+def load(path: Path) -> dict[str, Any]:
+    """Read and check a configuration file.
+
+    Raises:
+        ConfigError: It is not YAML, or keys are unknown, missing or wrong; the message names each by its path.
+    """
+    try:
+        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, yaml.YAMLError) as error:
+        raise ConfigError(f"{path}: {error}") from error
+    check(data)
+    return dict(data)
+
+
+def check(data: object) -> None:
+    """Check a parsed configuration.
+
+    Raises:
+        ConfigError: As for ``load``.
+    """
+    if not isinstance(data, Mapping):
+        raise ConfigError("the configuration must be a mapping with the key 'applications'")
+    faults = list(_unknown(ServeDeploySchema, data, "configuration"))
+    for index, application in enumerate(data.get("applications") or []):
+        if not isinstance(application, Mapping):
+            continue
+        path = f"applications[{index}]"
+        faults += _unknown(ServeApplicationSchema, application, path)
+        for number, deployment in enumerate(application.get("deployments") or []):
+            if isinstance(deployment, Mapping):
+                faults += _unknown(DeploymentSchema, deployment, f"{path}.deployments[{number}]")
+        try:
+            _check_arguments(application, path)
+        except ConfigError as error:
+            faults.append(str(error))
+    if faults:
+        raise ConfigError("\n".join(faults))
+    try:
+        ServeDeploySchema.model_validate(data)
+    except ValueError as error:
+        raise ConfigError(str(error)) from error
+
+
+def _check_arguments(application: Mapping[str, Any], path: str) -> None:
+    module, _, name = str(application.get("import_path", "")).partition(":")
+    try:
+        builder = getattr(import_module(module), name)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise ConfigError(f"{path}.import_path: {application.get('import_path')!r}: {error}") from error
+    first = next(iter(signature(builder).parameters), None)
+    model = get_type_hints(builder).get(first) if first else None
+    if isinstance(model, type) and issubclass(model, BaseModel):
+        validate(model, application.get("args") or {}, path=f"{path}.args")
+
+
+def _unknown(model: type[BaseModel], data: Mapping[Any, Any], path: str) -> Iterator[str]:
+    """Find the unknown keys of a mapping and of the models below it, lists left to the caller."""
+    for key, value in data.items():
+        field = model.model_fields.get(key)
+        if field is None:
+            yield unknown_key(path, str(key), model.model_fields)
+            continue
+        inner = _TYPED.get(key) or _model_of(field.annotation)
+        if inner is not None and isinstance(value, Mapping):
+            yield from _unknown(inner, value, f"{path}.{key}")
+
+
+def _model_of(annotation: Any) -> type[BaseModel] | None:
+    for candidate in (annotation, *get_args(annotation)):
+        if isinstance(candidate, type) and issubclass(candidate, BaseModel):
+            return candidate
+    return None

@@ -1,0 +1,97 @@
+"""The transcription graph as a durable job: from an object's key to a stored transcript."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import structlog
+from numpy.typing import NDArray
+
+from graphs.config import RecordingLimits
+from graphs.recordings import audio_limits, decode_recording, result_key
+from graphs.roles import Recording
+from graphs.transcription import Listener, TranscriptionGraph, TranscriptionOptions
+from models.asr import Segment
+from models.audio import SAMPLE_RATE
+from models.diarization import SpeakerTurn
+from storage.jobs import Attempt, JobResult
+from storage.objects import ObjectStore
+
+KIND = "transcription"
+ARTIFACT = "transcript.json"
+_DECODED = 0.05
+_RECOGNISED = 0.98
+
+_log = structlog.get_logger()
+
+
+@dataclass(frozen=True)
+class TranscriptionJob:
+    """Runs one attempt at a transcription job.
+
+    Args:
+        graph: The graph over its roles.
+        objects: Where recordings and transcripts lie.
+        limits: Bounds of a recording.
+        share: Puts samples where the roles' processes can read them without a copy each.
+    """
+
+    graph: TranscriptionGraph
+    objects: ObjectStore
+    limits: RecordingLimits
+    share: Callable[[NDArray[np.float32]], Recording]
+
+    async def __call__(self, attempt: Attempt) -> JobResult:
+        """Decode, transcribe, store; raises InputError for a recording that can't be used."""
+        job = attempt.job
+        options = dict(job.params["options"])
+        limits = audio_limits(self.limits, bool(options.pop("allow_truncated", False)))
+        _log.info("transcription start", upload_id=str(job.id), attempt=attempt.fence)
+        await attempt.progress("decode", 0.0)
+        started = time.monotonic()
+        assert job.input_key is not None
+        pcm = await decode_recording(self.objects, job.input_key, limits)
+        duration = len(pcm) / SAMPLE_RATE
+        recording = await asyncio.to_thread(self.share, pcm)
+        del pcm
+        decoded = round(time.monotonic() - started, 3)
+        await attempt.progress("transcribe", _DECODED)
+        transcript = await self.graph.run(
+            recording,
+            duration,
+            TranscriptionOptions(**options),
+            correlation_id=job.correlation_id,
+            listener=_listener(attempt),
+        )
+        timings = {"decode": decoded, **transcript.timings}
+        transcript = transcript.model_copy(update={"timings": timings})
+        key = result_key(job.id, attempt.fence, ARTIFACT)
+        body = transcript.model_dump_json().encode()
+        await asyncio.to_thread(self.objects.put, key, body, content_type="application/json")
+        _log.info("transcription complete", upload_id=str(job.id), seconds=timings)
+        summary: dict[str, Any] = {
+            "artifact": key,
+            "duration": transcript.duration,
+            "language": transcript.language,
+            "speakers": list(transcript.speakers),
+            "turns": len(transcript.turns),
+            "timings": timings,
+        }
+        return JobResult(result=summary, timings=timings)
+
+
+def _listener(attempt: Attempt) -> Listener:
+    async def segment(found: Segment) -> None:
+        await attempt.event("segment", {"start": found.start, "end": found.end, "text": found.text})
+
+    async def progress(fraction: float) -> None:
+        await attempt.progress("transcribe", _DECODED + (_RECOGNISED - _DECODED) * fraction)
+
+    async def diarized(turns: tuple[SpeakerTurn, ...]) -> None:
+        speakers = sorted({turn.speaker for turn in turns})
+        await attempt.event("diarized", {"speakers": speakers, "turns": [asdict(turn) for turn in turns]})
+
+    return Listener(segment, progress, diarized)

@@ -1,0 +1,34 @@
+"""Retention: erases what has outlived it, in every worker, harmless when several do it at once."""
+
+import asyncio
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+import structlog
+
+from graphs.recordings import JOBS, UPLOADS, erase_objects
+from graphs.stores import Stores
+
+PERIOD_S = 600.0
+_log = structlog.get_logger()
+
+
+async def upkeep(stores: Stores, now: Callable[[], datetime], retention_days: float) -> None:
+    """Erase expired jobs with their objects, and objects that no job owns any more, until cancelled.
+
+    An object is as old as its last write, so what a job still needs is never older than the retention: jobs are
+    erased first, and objects only after twice that time.
+    """
+    while True:
+        try:
+            keys = await stores.jobs.expire(now())
+            erased = await asyncio.to_thread(erase_objects, stores.objects, keys)
+            orphaned = now() - timedelta(days=2 * retention_days)
+            for prefix in (UPLOADS, JOBS):
+                await asyncio.to_thread(stores.objects.expire, f"{prefix}/", older_than=orphaned)
+            if keys:
+                _log.info("cleanup complete", objects=erased)
+        except Exception:
+            # An outage of either store; the next round does what this one could not.
+            _log.warning("cleanup failed", exc_info=True)
+        await asyncio.sleep(PERIOD_S)

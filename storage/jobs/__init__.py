@@ -1,0 +1,44 @@
+"""Durable jobs: rows in PostgreSQL, delivered by procrastinate, written under a fence.
+
+:class:`JobStore` is for whoever owns jobs, :class:`JobWorker` for whoever does them.
+"""
+
+from storage.jobs.attempt import Attempt
+from storage.jobs.cancellation import object_prefix
+from storage.jobs.errors import FenceLost, IdempotencyConflict, JobNotFound, OwnerNotFound, QueueFull
+from storage.jobs.store import JobStore
+from storage.jobs.types import (
+    ENDED,
+    Job,
+    JobEvent,
+    JobFailure,
+    JobPage,
+    JobResult,
+    JobState,
+    JobStatistics,
+    Total,
+)
+from storage.jobs.worker import Backoff, Handler, JobWorker
+
+__all__ = [
+    "ENDED",
+    "Attempt",
+    "Backoff",
+    "FenceLost",
+    "Handler",
+    "IdempotencyConflict",
+    "Job",
+    "JobEvent",
+    "JobFailure",
+    "JobNotFound",
+    "JobPage",
+    "JobResult",
+    "JobState",
+    "JobStatistics",
+    "JobStore",
+    "JobWorker",
+    "OwnerNotFound",
+    "QueueFull",
+    "Total",
+    "object_prefix",
+]

@@ -1,0 +1,75 @@
+"""How much work waits, how fast it is done, and how much has been done."""
+
+import math
+from datetime import datetime
+from typing import Any
+
+from storage.database import Connection
+from storage.jobs.types import JobStatistics, Total
+
+# Without any history, a guess.
+_UNKNOWN_DURATION_SECONDS = 30.0
+_RECENT_JOBS = 50
+_LONGEST_WAIT_SECONDS = 3600
+
+
+async def seconds_until_place(connection: Connection, owner_id: int, kind: str) -> int:
+    """Estimates when the owner's first waiting job of a kind will leave the queue.
+
+    The jobs before it leave one by one, each after the mean duration of recent jobs over the number running now.
+
+    Returns:
+        Whole seconds, 1 to 3600.
+    """
+    cursor = await connection.execute(
+        """
+        SELECT
+            (SELECT avg(extract(epoch FROM finished_at - started_at))
+             FROM (SELECT started_at, finished_at FROM jobs
+                   WHERE kind = %(kind)s AND finished_at IS NOT NULL AND started_at IS NOT NULL
+                   ORDER BY finished_at DESC LIMIT %(recent)s) AS recent) AS duration,
+            (SELECT count(*) FROM jobs WHERE kind = %(kind)s AND state = 'running') AS running,
+            (SELECT count(*) FROM jobs
+             WHERE kind = %(kind)s AND state = 'queued'
+               AND token <= (SELECT min(token) FROM jobs
+                             WHERE kind = %(kind)s AND state = 'queued' AND owner_id = %(owner_id)s)) AS rank
+        """,
+        {"kind": kind, "owner_id": owner_id, "recent": _RECENT_JOBS},
+    )
+    row = await cursor.fetchone()
+    if row is None:
+        raise RuntimeError("an aggregate returned no row")
+    duration = _UNKNOWN_DURATION_SECONDS if row["duration"] is None else float(row["duration"])
+    wait: float = max(1, row["rank"]) * duration / max(1, row["running"])
+    return min(_LONGEST_WAIT_SECONDS, max(1, math.ceil(wait)))
+
+
+async def statistics(connection: Connection, now: datetime) -> JobStatistics:
+    """Counts the rows there are, and reads the totals."""
+    cursor = await connection.execute(
+        """
+        SELECT kind, state, count(*) AS count, sum(cost) AS cost, min(created_at) AS oldest
+        FROM jobs GROUP BY kind, state
+        """
+    )
+    groups = await cursor.fetchall()
+    cursor = await connection.execute("SELECT * FROM job_totals")
+    totals = await cursor.fetchall()
+
+    def totals_of(measure: str) -> dict[tuple[str, Any], Total]:
+        return {
+            (row["kind"], row["label"]): Total(seconds=row["seconds"], count=row["count"])
+            for row in totals
+            if row["measure"] == measure
+        }
+
+    return JobStatistics(
+        counts={(row["kind"], row["state"]): row["count"] for row in groups},
+        queued_cost={row["kind"]: row["cost"] for row in groups if row["state"] == "queued"},
+        running_cost={row["kind"]: row["cost"] for row in groups if row["state"] == "running"},
+        oldest_queued_seconds={
+            row["kind"]: max(0.0, (now - row["oldest"]).total_seconds()) for row in groups if row["state"] == "queued"
+        },
+        ended=totals_of("ended"),
+        stages=totals_of("stage"),
+    )

@@ -1,0 +1,39 @@
+"""What can go wrong with a job, as far as its owner or its handler is concerned."""
+
+from uuid import UUID
+
+
+class JobNotFound(Exception):
+    """No such job, or it is another owner's."""
+
+    def __init__(self, job_id: UUID) -> None:
+        super().__init__(f"there is no job {job_id}")
+        self.job_id = job_id
+
+
+class OwnerNotFound(Exception):
+    """The user that a job would belong to doesn't exist (any more)."""
+
+
+class IdempotencyConflict(Exception):
+    """The owner used the idempotency key before, for another submission."""
+
+    def __init__(self, key: str) -> None:
+        super().__init__(f"the idempotency key {key!r} was used for a different job")
+        self.key = key
+
+
+class QueueFull(Exception):
+    """The owner has as many jobs waiting as allowed.
+
+    Attributes:
+        retry_after: Seconds after which a place is likely to be free.
+    """
+
+    def __init__(self, queued: int, retry_after: int) -> None:
+        super().__init__(f"{queued} jobs are waiting already; try again in about {retry_after} s")
+        self.retry_after = retry_after
+
+
+class FenceLost(Exception):
+    """The job is no longer this attempt's: cancelled, erased, or given to another worker. Stop working on it."""

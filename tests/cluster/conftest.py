@@ -1,0 +1,80 @@
+"""One running system for all cluster tests: Ray, Serve, real PostgreSQL, an S3 API over HTTP, embedded engines."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import yaml
+from s3 import s3_endpoint
+
+from graphs.local.cluster import free_port
+from graphs.local.environment import Environment
+from graphs.local.system import running
+from graphs.serve_config import check
+from storage.embedded_postgres import EmbeddedPostgres
+
+__all__ = ["s3_endpoint"]
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+ADMIN_KEY = "the-operators-key-of-the-tests"
+BUCKET = "voicegraph-tests"
+
+
+@dataclass(frozen=True)
+class System:
+    """A running system and two owners of it."""
+
+    url: str
+    key: str
+    other_key: str
+    database_url: str
+    postgres: EmbeddedPostgres
+
+    def client(self, key: str | None = None, **headers: str) -> httpx.Client:
+        sent = {"X-API-Key": key or self.key, **headers}
+        return httpx.Client(base_url=self.url, headers=sent, timeout=60)
+
+
+@pytest.fixture(scope="session")
+def dialogue() -> bytes:
+    """The bundled recording of two speakers."""
+    return files("models.samples").joinpath("dialogue.flac").read_bytes()
+
+
+def configuration(endpoint: str) -> dict[str, Any]:
+    """Return the shipped local configuration over S3, with impatient workers and no rate limits in the way."""
+    config: dict[str, Any] = yaml.safe_load((REPOSITORY / "serve_config.local.yaml").read_text())
+    storage = {"objects": {"kind": "s3", "bucket": BUCKET, "endpoint_url": endpoint}}
+    graphs, api = config["applications"]
+    graphs["args"] |= {"storage": storage}
+    graphs["args"]["worker"] = {"concurrency": 2, "heartbeat_seconds": 0.5, "stalled_after_seconds": 3.0}
+    api["args"] |= {
+        "storage": storage,
+        "recordings": {"max_bytes": 20 * 1024 * 1024, "max_seconds": 1200},
+        "rate_limits": {"upload": 1000, "results": 1000, "health": 1000, "metrics": 1000},
+    }
+    return config
+
+
+@pytest.fixture(scope="session")
+def system(s3_endpoint: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
+    port = free_port(8123)
+    config = configuration(s3_endpoint)
+    check(config)
+    environment = Environment(port, tmp_path_factory.mktemp("system"), ADMIN_KEY, admin_key_given=True)
+    with running(environment, config) as found:
+        other = httpx.post(
+            f"{found.url}/admin/users", params={"name": "somebody else"}, headers={"X-Admin-Key": ADMIN_KEY}
+        )
+        postgres = EmbeddedPostgres(found.postgres_folder)
+        yield System(found.url, found.api_key, other.json()["api_key"], found.database_url, postgres)
+
+
+@pytest.fixture
+def client(system: System) -> Iterator[httpx.Client]:
+    with system.client() as client:
+        yield client

@@ -1,0 +1,142 @@
+"""The transcription graph over fakes in this process, and once over the real roles in Serve's local testing mode."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from importlib.resources import files
+from io import BytesIO
+from typing import Any
+
+import numpy as np
+import pytest
+from ray import serve
+
+from deployments.asr import asr_deployment
+from deployments.diarization import diarization_deployment
+from graphs.roles import ServedAsr, ServedDiarization
+from graphs.transcription import Listener, TranscriptionGraph, TranscriptionOptions
+from models.asr import PocketSphinxSettings, Segment, Word
+from models.audio import SAMPLE_RATE, decode
+from models.diarization import ClusteringSettings, SpeakerTurn
+from models.errors import InputError
+
+pytestmark = [pytest.mark.graph, pytest.mark.anyio]
+
+PCM = np.zeros(SAMPLE_RATE * 4, np.float32)
+SEGMENTS = [
+    Segment(0.0, 1.0, "good morning", (Word("good", 0.0, 0.4), Word("morning", 0.5, 1.0))),
+    Segment(2.0, 3.0, "hello", (Word("hello", 2.0, 3.0),)),
+]
+TURNS = (SpeakerTurn(0.0, 1.2, "SPEAKER_00"), SpeakerTurn(1.9, 3.2, "SPEAKER_01"))
+
+
+class FakeAsr:
+    """Yields fixed segments, each after ``gate`` opens if there is one."""
+
+    def __init__(self, gate: asyncio.Event | None = None) -> None:
+        self.gate = gate
+        self.asked: list[Any] = []
+        self.closed = False
+
+    async def transcribe(self, recording: Any, *, language: str | None, correlation_id: str) -> AsyncIterator[Any]:
+        self.asked.append((language, correlation_id))
+        try:
+            yield language or "en"
+            for segment in SEGMENTS:
+                if self.gate is not None:
+                    await self.gate.wait()
+                yield segment
+        finally:
+            self.closed = True
+
+
+class FakeDiarization:
+    """Returns fixed turns and opens ``gate``, or raises."""
+
+    def __init__(self, gate: asyncio.Event | None = None, error: Exception | None = None) -> None:
+        self.gate, self.error = gate, error
+        self.asked: list[Any] = []
+
+    async def diarize(self, recording: Any, **options: Any) -> tuple[SpeakerTurn, ...]:
+        self.asked.append(options)
+        if self.error is not None:
+            raise self.error
+        if self.gate is not None:
+            self.gate.set()
+        return TURNS
+
+
+async def test_words_and_turns_become_who_said_what() -> None:
+    asr, diarization = FakeAsr(), FakeDiarization()
+    options = TranscriptionOptions(language="en", max_speakers=3)
+    transcript = await TranscriptionGraph(asr, diarization).run(PCM, 4.0, options, correlation_id="cid")
+    assert [(turn.speaker, turn.text) for turn in transcript.turns] == [
+        ("SPEAKER_00", "good morning"),
+        ("SPEAKER_01", "hello"),
+    ]
+    assert transcript.speakers == ("SPEAKER_00", "SPEAKER_01")
+    assert set(transcript.timings) == {"asr", "diarization", "merge"}
+    assert asr.asked == [("en", "cid")]
+    assert diarization.asked == [
+        {"num_speakers": None, "min_speakers": None, "max_speakers": 3, "correlation_id": "cid"}
+    ]
+
+
+async def test_diarization_and_recognition_run_at_the_same_time() -> None:
+    # Recognition waits for what only diarization does: one after the other would never end.
+    gate = asyncio.Event()
+    async with asyncio.timeout(10):
+        transcript = await TranscriptionGraph(FakeAsr(gate), FakeDiarization(gate)).run(
+            PCM, 4.0, TranscriptionOptions()
+        )
+    assert len(transcript.turns) == 2
+
+
+async def test_segments_are_told_as_they_arrive_with_progress() -> None:
+    heard: list[Any] = []
+
+    async def segment(found: Segment) -> None:
+        heard.append(found.text)
+
+    async def progress(fraction: float) -> None:
+        heard.append(fraction)
+
+    async def diarized(turns: tuple[SpeakerTurn, ...]) -> None:
+        heard.append(len(turns))
+
+    await TranscriptionGraph(FakeAsr(), FakeDiarization()).run(
+        PCM, 4.0, TranscriptionOptions(), listener=Listener(segment, progress, diarized)
+    )
+    assert [item for item in heard if item != 2] == ["good morning", 0.25, "hello", 0.75]
+    assert 2 in heard
+
+
+async def test_a_stage_that_fails_stops_the_other_and_keeps_its_error() -> None:
+    asr = FakeAsr(gate=asyncio.Event())
+    refusal = InputError("bad_number", "Too many.", field="num_speakers")
+    with pytest.raises(InputError) as raised:
+        async with asyncio.timeout(10):
+            await TranscriptionGraph(asr, FakeDiarization(error=refusal)).run(PCM, 4.0, TranscriptionOptions())
+    assert raised.value is refusal
+    assert asr.closed
+
+
+@pytest.fixture(scope="module")
+def served_graph() -> Iterator[TranscriptionGraph]:
+    asr = serve.run(
+        asr_deployment.bind(PocketSphinxSettings(workers=1), 1), name="asr", route_prefix=None, _local_testing_mode=True
+    )
+    diarization = serve.run(
+        diarization_deployment.bind(ClusteringSettings(), 1),
+        name="diarization",
+        route_prefix=None,
+        _local_testing_mode=True,
+    )
+    yield TranscriptionGraph(ServedAsr(asr), ServedDiarization(diarization))
+
+
+async def test_the_real_roles_hear_two_speakers_in_the_bundled_dialogue(served_graph: TranscriptionGraph) -> None:
+    pcm = decode(BytesIO(files("models.samples").joinpath("dialogue.flac").read_bytes()))
+    pcm.flags.writeable = False  # as it comes out of Ray's object store
+    transcript = await served_graph.run(pcm, len(pcm) / SAMPLE_RATE, TranscriptionOptions())
+    assert transcript.speakers == ("SPEAKER_00", "SPEAKER_01")
+    assert "train" in " ".join(turn.text for turn in transcript.turns)

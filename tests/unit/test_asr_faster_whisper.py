@@ -1,0 +1,196 @@
+"""The faster-whisper engine, on a model with random weights: what it says is gibberish, how it says it is checked."""
+
+import json
+import logging
+import shutil
+from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+from checkpoints.whisper import build_tiny_whisper
+from numpy.typing import NDArray
+
+from models.asr import FasterWhisperSettings, build
+from models.asr.faster_whisper_engine import FasterWhisperAsr
+from models.audio import decode
+from models.errors import InputError, MissingWeights
+
+pytestmark = pytest.mark.unit
+
+SAMPLES = Path(__file__).resolve().parents[2] / "models" / "samples"
+Pcm = NDArray[np.float32]
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return build_tiny_whisper(tmp_path_factory.mktemp("whisper"))
+
+
+@pytest.fixture(scope="module")
+def dialogue() -> Pcm:
+    with (SAMPLES / "dialogue.flac").open("rb") as file:
+        pcm = decode(file)[: 15 * 16_000]
+    pcm.setflags(write=False)
+    return pcm
+
+
+def settings(model: Path, **changed: object) -> FasterWhisperSettings:
+    """Windows of a few seconds, so that the dialogue makes several batches."""
+    chosen = {"model": str(model), "device": "cpu", "batch_size": 2, "vad": {"min_silence": 0.3, "max_speech": 5.0}}
+    return FasterWhisperSettings.model_validate({**chosen, **changed})
+
+
+def engine(model: Path, **changed: object) -> FasterWhisperAsr:
+    built = build(settings(model, **changed))
+    assert isinstance(built, FasterWhisperAsr)
+    return built
+
+
+@pytest.mark.parametrize("batch_size", [1, 3])
+def test_segments_and_words_are_in_order_within_the_recording(model: Path, dialogue: Pcm, batch_size: int) -> None:
+    segments = list(engine(model, batch_size=batch_size).transcribe(dialogue, language="en").segments)
+
+    assert len(segments) > batch_size
+    starts = [segment.start for segment in segments]
+    assert starts == sorted(starts)
+    for segment in segments:
+        assert 0.0 <= segment.start <= segment.end <= len(dialogue) / 16_000
+        assert segment.text == segment.text.strip() != ""
+        assert "".join(word.text for word in segment.words) == segment.text.replace(" ", "")
+        for word in segment.words:
+            assert segment.start <= word.start <= word.end <= segment.end
+            assert word.probability is not None and 0.0 <= word.probability <= 1.0
+
+
+def test_batches_of_any_size_hear_the_same(model: Path, dialogue: Pcm) -> None:
+    one, many = (
+        list(engine(model, batch_size=size, compute_type="float32").transcribe(dialogue, language="en").segments)
+        for size in (1, 4)
+    )
+
+    assert [segment.text for segment in one] == [segment.text for segment in many]
+
+
+def test_windows_are_recognised_batch_by_batch_as_they_are_read(
+    model: Path, dialogue: Pcm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asr = engine(model)
+    batches: list[int] = []
+    encode = asr._model.encode
+
+    def counted(features: Pcm) -> object:
+        batches.append(len(features))
+        return encode(features)
+
+    monkeypatch.setattr(asr._model, "encode", counted)
+    reading = asr.transcribe(dialogue, language="en").segments
+    assert batches == []
+
+    next(reading)
+    assert batches == [2]
+
+    list(reading)
+    assert len(batches) > 2
+
+
+def test_without_word_times_segments_have_no_words(model: Path, dialogue: Pcm) -> None:
+    segments = list(engine(model, word_timestamps=False).transcribe(dialogue, language="en").segments)
+
+    assert segments
+    assert {segment.words for segment in segments} == {()}
+
+
+def test_without_the_voice_detector_the_whole_recording_is_covered(model: Path, dialogue: Pcm) -> None:
+    asr = engine(model, vad_filter=False, vad={"max_speech": 10.0})
+    windows = asr._windows(dialogue)
+
+    assert windows[0].start == 0.0
+    assert windows[-1].end == len(dialogue) / 16_000
+    assert all(left.end == right.start for left, right in pairwise(windows))
+    assert list(asr.transcribe(dialogue, language="en").segments)
+
+
+def test_the_language_is_detected_where_none_is_named(model: Path, dialogue: Pcm) -> None:
+    asr = engine(model)
+
+    assert asr.transcribe(dialogue).language in asr._languages
+
+
+def test_the_settings_language_is_used_where_a_request_names_none(model: Path, dialogue: Pcm) -> None:
+    asr = engine(model, language="ru")
+
+    assert asr.transcribe(dialogue).language == "ru"
+    assert asr.transcribe(dialogue, language="de").language == "de"
+
+
+def test_an_unknown_language_is_refused_with_the_list_of_known_ones(model: Path, dialogue: Pcm) -> None:
+    with pytest.raises(InputError, match=r"'xx'; it has: .*\ben\b.*\bru\b") as refused:
+        engine(model).transcribe(dialogue, language="xx")
+    assert (refused.value.code, refused.value.field) == ("unsupported_language", "language")
+
+
+@pytest.mark.parametrize("pcm", [np.zeros(0, np.float32), np.zeros(32_000, np.float32)], ids=["empty", "silent"])
+def test_no_speech_gives_no_segments(model: Path, pcm: Pcm) -> None:
+    transcription = engine(model).transcribe(pcm)
+
+    assert transcription.language
+    assert list(transcription.segments) == []
+
+
+def test_several_threads_get_each_their_own_recording(model: Path, dialogue: Pcm) -> None:
+    asr = engine(model, workers=2)
+    cuts = [dialogue[: 4 * 16_000], dialogue[4 * 16_000 : 8 * 16_000], dialogue[8 * 16_000 :]]
+    alone = [list(asr.transcribe(cut, language="en").segments) for cut in cuts]
+
+    with ThreadPoolExecutor(len(cuts)) as threads:
+        together = list(threads.map(lambda cut: list(asr.transcribe(cut, language="en").segments), cuts))
+
+    assert together == alone
+
+
+def test_a_compute_type_the_cpu_lacks_is_replaced_and_logged(
+    model: Path, dialogue: Pcm, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.WARNING):
+        asr = engine(model, compute_type="float16")
+
+    assert "does not have compute_type float16" in caplog.text
+    assert asr._model.model.compute_type in ("int8", "int8_float32", "float32")
+
+
+@pytest.mark.parametrize("name", ["model.bin", "tokenizer.json", "vocabulary.json"])
+def test_an_incomplete_folder_is_refused_by_the_name_of_what_is_missing(model: Path, tmp_path: Path, name: str) -> None:
+    folder = shutil.copytree(model, tmp_path / "model")
+    (folder / name).unlink()
+
+    with pytest.raises(MissingWeights, match=name):
+        engine(folder)
+
+
+def test_a_folder_without_the_mel_bands_of_its_model_is_refused(model: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(model, tmp_path / "model")
+    config = folder / "preprocessor_config.json"
+    config.write_text(json.dumps({**json.loads(config.read_text()), "feature_size": 128}))
+
+    with pytest.raises(MissingWeights, match=r"preprocessor_config\.json"):
+        engine(folder)
+
+
+def test_a_folder_that_does_not_exist_is_refused_with_the_way_to_make_it(tmp_path: Path) -> None:
+    with pytest.raises(MissingWeights, match="ct2-transformers-converter"):
+        engine(tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize("name", ["large-v3", "owner/a-whisper"])
+def test_a_model_that_is_not_cached_is_refused_with_the_command_that_fetches_it(tmp_path: Path, name: str) -> None:
+    with pytest.raises(MissingWeights, match="is not on this machine") as refused:
+        build(FasterWhisperSettings(model=name, cache_dir=str(tmp_path), device="cpu"))
+    assert f"download_model('{name}', cache_dir='{tmp_path}')" in str(refused.value)
+
+
+@pytest.mark.parametrize("name", ["larg-v3", "a/b/c"])
+def test_a_name_that_is_no_model_is_refused(tmp_path: Path, name: str) -> None:
+    with pytest.raises(MissingWeights, match="is neither a folder nor"):
+        build(FasterWhisperSettings(model=name, cache_dir=str(tmp_path), device="cpu"))
