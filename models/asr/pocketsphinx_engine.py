@@ -21,6 +21,7 @@ from models.vad import SileroVad
 SAMPLE_RATE = 16_000
 LANGUAGE = "en"
 _FRAMES_PER_SECOND = 100
+_AHEAD_PER_WORKER = 4
 _PRONUNCIATION = re.compile(r"\(\d+\)$")
 
 
@@ -76,12 +77,15 @@ class PocketSphinxAsr:
                 yield Segment(start=words[0].start, end=words[-1].end, text=text, words=words)
 
     def _decode(self, pcm: NDArray[np.float32], spans: list[Span]) -> Iterator[tuple[Span, list[Token]]]:
-        """Decode in parallel, in order, at most ``workers`` utterances ahead of the reader."""
+        """Decode in parallel, in order, a few utterances ahead of the reader.
+
+        Far enough that a long utterance at the front leaves no process without work behind it.
+        """
         ahead: deque[tuple[Span, Future[list[Token]]]] = deque()
         try:
             for span in spans:
                 ahead.append((span, self._executor.submit(self._pool.decode, _pcm16(pcm, span))))
-                if len(ahead) > self._settings.workers:
+                if len(ahead) > _AHEAD_PER_WORKER * self._settings.workers:
                     first, decoding = ahead.popleft()
                     yield first, decoding.result()
             while ahead:

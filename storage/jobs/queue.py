@@ -108,6 +108,10 @@ class DeliveryQueue:
                 """,
                 {"task": TASK, "forget": _FORGET_WORKER_SECONDS},
             )
+            await connection.execute(
+                "DELETE FROM procrastinate_workers WHERE last_heartbeat < now() - make_interval(secs => %s)",
+                [_FORGET_WORKER_SECONDS],
+            )
 
 
 class _PatientConnector(procrastinate.PsycopgConnector):

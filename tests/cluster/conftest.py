@@ -1,5 +1,6 @@
 """One running system for all cluster tests: Ray, Serve, real PostgreSQL, an S3 API over HTTP, embedded engines."""
 
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.resources import files
@@ -61,12 +62,15 @@ def configuration(endpoint: str) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="session")
-def system(s3_endpoint: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
+def system(s3_endpoint: str) -> Iterator[System]:
     port = free_port(8123)
     config = configuration(s3_endpoint)
     check(config)
-    environment = Environment(port, tmp_path_factory.mktemp("system"), ADMIN_KEY, admin_key_given=True)
-    with running(environment, config) as found:
+    # Not in pytest's own temporary folder: the next pytest closes that to the user who runs PostgreSQL.
+    with (
+        tempfile.TemporaryDirectory(prefix="voicegraph-cluster-tests-") as folder,
+        running(Environment(port, Path(folder), ADMIN_KEY, admin_key_given=True), config) as found,
+    ):
         other = httpx.post(
             f"{found.url}/admin/users", params={"name": "somebody else"}, headers={"X-Admin-Key": ADMIN_KEY}
         )
