@@ -73,6 +73,9 @@ class WorkerSettings(_Settings):
 
     concurrency: PositiveInt = Field(default=2, description="Jobs that one worker replica runs at once.")
     heartbeat_seconds: PositiveFloat = Field(default=5.0, description="How often a worker says it lives.")
+    progress_seconds: PositiveFloat = Field(
+        default=1.0, description="Events and progress of a job are written at most so often."
+    )
     stalled_after_seconds: PositiveFloat = Field(
         default=20.0, description="A worker silent for so long is taken for dead and its jobs go to others."
     )

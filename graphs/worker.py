@@ -58,6 +58,7 @@ class WorkerReplica:
                 concurrency=settings.concurrency,
                 heartbeat=settings.heartbeat_seconds,
                 stalled_after=settings.stalled_after_seconds,
+                throttle=settings.progress_seconds,
             )
             keeping = asyncio.create_task(
                 upkeep(stores, lambda: datetime.now(UTC), self._config.storage.retention_days)

@@ -20,6 +20,12 @@ from graphs.local.environment import StartError
 
 DASHBOARD_PORT = 8265
 READY_TIMEOUT_S = 300.0
+# How often Ray's own processes look around. Their defaults suit big machines; on two cores they are felt.
+_CALM = {
+    "RAY_SERVE_CONTROL_LOOP_INTERVAL_S": "0.5",
+    "LOG_NAME_UPDATE_INTERVAL_S": "5",
+    "REPORTER_UPDATE_INTERVAL_MS": "10000",
+}
 LEFTOVER_GRACE_S = 5.0
 
 
@@ -58,8 +64,8 @@ def _start() -> Dashboard:
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     os.environ.setdefault("RAY_EXPORT_COUNTER_AS_GAUGE", "0")
     os.environ[PROXY_HOOK_VARIABLE] = PROXY_HOOK
-    # Serve's controller looks around ten times a second by default, which on two cores is felt.
-    os.environ.setdefault("RAY_SERVE_CONTROL_LOOP_INTERVAL_S", "0.5")
+    for name, value in _CALM.items():
+        os.environ.setdefault(name, value)
     token = secrets.token_hex(32)
     os.environ["RAY_AUTH_TOKEN"] = token
     # Ray would read this variable, and join a cluster instead of starting one.
