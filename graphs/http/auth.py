@@ -6,10 +6,10 @@ from typing import Annotated
 
 from fastapi import Depends, Request, Security
 from fastapi.security import APIKeyHeader, HTTPAuthorizationCredentials, HTTPBearer
-from storage.users import User
 
 from graphs.http.errors import ApiError
 from graphs.http.services import Services, ServicesDependency
+from storage.users import User
 
 _api_key = APIKeyHeader(name="X-API-Key", auto_error=False, description="An owner's API key.")
 _bearer = HTTPBearer(auto_error=False, description="The same key, as the OpenAI clients send it.")

@@ -9,6 +9,7 @@ from importlib.metadata import version
 import structlog
 from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
+from fastapi_offline import FastAPIOffline
 from ray import serve
 from ray.serve import Deployment
 from starlette.middleware.trustedhost import TrustedHostMiddleware
@@ -52,7 +53,8 @@ def create_app(config: ApiConfig) -> FastAPI:
             )
             yield
 
-    app = FastAPI(title="VoiceGraph", version=version("voicegraph"), lifespan=lifespan)
+    # The reference at /docs brings its own scripts: it works without a network, and asks no other host.
+    app = FastAPIOffline(title="VoiceGraph", version=version("voicegraph"), lifespan=lifespan, redoc_url=None)
     errors.install(app)
     for module in (jobs, uploads, proxyai, admin, ops):
         app.include_router(module.router)

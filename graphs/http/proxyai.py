@@ -9,7 +9,6 @@ from uuid import UUID
 
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import JSONResponse
-from storage.users import User
 
 from graphs.http.auth import Owner
 from graphs.http.errors import ApiError
@@ -23,6 +22,7 @@ from graphs.recordings import new_upload_key
 from graphs.transcript import Transcript
 from graphs.transcription_job import KIND
 from storage.jobs import Job, JobNotFound
+from storage.users import User
 
 router = APIRouter(tags=["proxyAI"])
 

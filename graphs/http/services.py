@@ -5,14 +5,14 @@ from dataclasses import dataclass, field
 from typing import Annotated
 
 from fastapi import Depends, Request
-from storage.rate_limits import RateLimits
-from storage.users import Users
 
 from graphs.config import ApiConfig
 from graphs.http.http_metrics import HttpMetrics
 from storage.database import Database
 from storage.jobs import JobStore
 from storage.objects import ObjectStore
+from storage.rate_limits import RateLimits
+from storage.users import Users
 
 
 @dataclass(frozen=True)

@@ -116,6 +116,13 @@ def test_a_presigned_upload_becomes_a_job(client, dialogue) -> None:
     assert ended(client, job.json()["id"])["result"]["speakers"] == ["SPEAKER_00"]
 
 
+def test_the_reference_page_asks_no_other_host(client) -> None:
+    page = client.get("/docs").text
+    assert 'src="/static-offline-docs/swagger-ui-bundle.js"' in page
+    assert "://" not in page
+    assert client.get("/static-offline-docs/swagger-ui-bundle.js").status_code == 200
+
+
 def test_readiness_names_versions_and_metrics_count_work(client, system, finished) -> None:
     assert client.get("/ready").json()["status"] == "ready"
     text = client.get("/metrics").text
