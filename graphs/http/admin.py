@@ -8,8 +8,8 @@ from fastapi import APIRouter, Depends, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 
 from graphs.http.auth import admin
+from graphs.http.bodies import read_json, validated
 from graphs.http.errors import ApiError
-from graphs.http.jobs import read_json, validated
 from graphs.http.services import ServicesDependency
 from graphs.recordings import erase_objects
 

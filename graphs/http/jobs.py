@@ -1,76 +1,32 @@
 """The project's own routes for jobs: /v1/jobs."""
 
 import asyncio
-import json
 from collections.abc import AsyncIterator
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Header, Query, Request, Response
-from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, PlainTextResponse, RedirectResponse
 from fastapi.sse import EventSourceResponse, ServerSentEvent
-from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from graphs.http.auth import Owner
+from graphs.http.bodies import form_with_file, read_json, validated
 from graphs.http.errors import ApiError
 from graphs.http.job_view import ARTIFACTS, job_body, load_transcript, render
-from graphs.http.multipart import receive_form
+from graphs.http.multipart import ReceivedFile
 from graphs.http.schemas import JobBody, JobPageBody, LabelsBody, TranscriptionOfObject, TranscriptionRequest
-from graphs.http.services import Services, ServicesDependency
-from graphs.http.submission import Submission, check_owned_key, submit_transcription
+from graphs.http.services import ServicesDependency
+from graphs.http.submission import Submission, check_owned_key, receive_recording, submit_transcription
 from graphs.http.uploads import PRESIGNED_FOR
-from graphs.recordings import erase_objects, new_upload_key
+from graphs.recordings import erase_objects
 from storage.jobs import Job
-from storage.users import User
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 
-MAX_JSON_BYTES = 64 * 1024
-
-_TRANSCRIPTION_BODY = {
-    "requestBody": {
-        "required": True,
-        "content": {
-            "multipart/form-data": {
-                "schema": {
-                    "type": "object",
-                    "required": ["file"],
-                    "properties": {
-                        "file": {"type": "string", "format": "binary"},
-                        **TranscriptionRequest.model_json_schema()["properties"],
-                    },
-                }
-            },
-            "application/json": {"schema": TranscriptionOfObject.model_json_schema()},
-        },
-    }
-}
-
-
-ModelT = TypeVar("ModelT", bound=BaseModel)
-
-
-def validated(model: type[ModelT], data: object) -> ModelT:
-    """Validate a body that was read by hand; faults become the usual 422."""
-    try:
-        return TypeAdapter(model).validate_python(data)
-    except ValidationError as error:
-        faults = [{**fault, "loc": ("body", *fault["loc"])} for fault in error.errors(include_url=False)]
-        raise RequestValidationError(faults) from error
-
-
-async def read_json(request: Request) -> object:
-    """Read a small JSON body."""
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > MAX_JSON_BYTES:
-            raise ApiError(413, "too_large", f"The JSON body is larger than {MAX_JSON_BYTES} bytes.", field="body")
-    try:
-        return json.loads(body)
-    except ValueError as error:
-        raise ApiError(400, "malformed_json", f"The body is not JSON: {error}", field="body") from error
+_TRANSCRIPTION_BODY = form_with_file(
+    TranscriptionRequest.model_json_schema()["properties"],
+    json_schema=TranscriptionOfObject.model_json_schema(),
+)
 
 
 @router.post(
@@ -89,9 +45,9 @@ async def create_transcription(request: Request, services: ServicesDependency, o
         of_object = validated(TranscriptionOfObject, await read_json(request))
         check_owned_key(of_object.object_key, owner)
         options = of_object.model_dump(exclude={"object_key"}, exclude_defaults=True)
-        submission = Submission(of_object.object_key, None, options)
+        submission = Submission(of_object.object_key, None, options, uploaded_now=False)
     else:
-        submission = await _receive(request, services, owner)
+        submission = await receive_recording(request, services, owner, _options)
     job, created = await submit_transcription(request, services, owner, submission)
     body = await job_body(services, job)
     return JSONResponse(
@@ -101,23 +57,8 @@ async def create_transcription(request: Request, services: ServicesDependency, o
     )
 
 
-async def _receive(request: Request, services: Services, owner: User) -> Submission:
-    form = await receive_form(
-        request,
-        services.objects,
-        key := new_upload_key(owner.id),
-        file_field="file",
-        limit=services.config.recordings.max_bytes,
-        chunk_timeout=services.config.upload_chunk_timeout_seconds,
-    )
-    try:
-        if form.file is None:
-            raise ApiError(422, "missing_field", "The form has no file.", field="file")
-        options = validated(TranscriptionRequest, form.fields)
-    except (ApiError, RequestValidationError):
-        await asyncio.to_thread(services.objects.delete, key)
-        raise
-    return Submission(key, form.file.filename or None, options.model_dump(exclude_defaults=True))
+def _options(_file: ReceivedFile, fields: dict[str, str]) -> dict[str, Any]:
+    return validated(TranscriptionRequest, fields).model_dump(exclude_defaults=True)
 
 
 @router.get("", summary="List your jobs, newest first")

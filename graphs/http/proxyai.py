@@ -1,6 +1,5 @@
 """The routes of contracts B1: upload, results, status and labels, as proxyAI's clients call them."""
 
-import asyncio
 import json
 import re
 from datetime import timedelta
@@ -11,14 +10,13 @@ from fastapi import APIRouter, Depends, Request
 from fastapi.responses import JSONResponse
 
 from graphs.http.auth import Owner
+from graphs.http.bodies import form_with_file, read_json
 from graphs.http.errors import ApiError
 from graphs.http.job_view import load_transcript
-from graphs.http.jobs import read_json
 from graphs.http.limits import per_minute
-from graphs.http.multipart import receive_form
+from graphs.http.multipart import ReceivedFile
 from graphs.http.services import Services, ServicesDependency
-from graphs.http.submission import Submission, submit_transcription
-from graphs.recordings import new_upload_key
+from graphs.http.submission import receive_recording, submit_transcription
 from graphs.transcript import Transcript
 from graphs.transcription_job import KIND
 from storage.jobs import Job, JobNotFound
@@ -29,51 +27,21 @@ router = APIRouter(tags=["proxyAI"])
 UPLOAD_TYPES = frozenset({"audio/wav", "audio/x-wav", "audio/wave", "audio/mpeg", "audio/mp3"})
 MAX_LABEL_LENGTH = 50
 
-_UPLOAD_BODY = {
-    "requestBody": {
-        "required": True,
-        "content": {
-            "multipart/form-data": {
-                "schema": {
-                    "type": "object",
-                    "required": ["file"],
-                    "properties": {"file": {"type": "string", "format": "binary"}},
-                }
-            }
-        },
-    }
-}
-
 
 async def _upload(request: Request, services: ServicesDependency, owner: Owner) -> dict[str, str]:
     """Take a recording (WAV or MP3) and transcribe it in the background."""
-    key = new_upload_key(owner.id)
-    form = await receive_form(
-        request,
-        services.objects,
-        key,
-        file_field="file",
-        limit=services.config.recordings.max_bytes,
-        chunk_timeout=services.config.upload_chunk_timeout_seconds,
-    )
-    try:
-        if form.file is None:
-            raise ApiError(422, "missing_field", "file: Field required", field="file")
-        if form.file.content_type not in UPLOAD_TYPES:
-            raise ApiError(
-                415,
-                "unsupported_media",
-                f"Unsupported media type {form.file.content_type!r}: send audio/wav or audio/mpeg.",
-                field="file",
-            )
-        if form.fields:
-            raise ApiError(422, "unknown_field", f"Unknown fields: {', '.join(sorted(form.fields))}", field="body")
-    except ApiError:
-        await asyncio.to_thread(services.objects.delete, key)
-        raise
-    submission = Submission(key, form.file.filename or None, {})
+    submission = await receive_recording(request, services, owner, _no_options)
     job, _created = await submit_transcription(request, services, owner, submission)
     return {"upload_id": job.id.hex}
+
+
+def _no_options(file: ReceivedFile, fields: dict[str, str]) -> dict[str, Any]:
+    if file.content_type not in UPLOAD_TYPES:
+        sentence = f"Unsupported media type {file.content_type!r}: send audio/wav or audio/mpeg."
+        raise ApiError(415, "unsupported_media", sentence, field="file")
+    if fields:
+        raise ApiError(422, "unknown_field", f"Unknown fields: {', '.join(sorted(fields))}", field="body")
+    return {}
 
 
 for _path in ("/upload/", "/transcribe"):
@@ -82,7 +50,7 @@ for _path in ("/upload/", "/transcribe"):
         _upload,
         methods=["POST"],
         dependencies=[Depends(per_minute("upload"))],
-        openapi_extra=_UPLOAD_BODY,
+        openapi_extra=form_with_file({}),
         summary="Upload a recording and transcribe it",
         name=f"proxyai_{_path.strip('/')}",
     )

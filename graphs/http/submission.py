@@ -2,15 +2,18 @@
 
 import asyncio
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from fastapi import Request
+from fastapi.exceptions import RequestValidationError
 
 from graphs.http.correlation import correlation_id_of
 from graphs.http.errors import ApiError
+from graphs.http.multipart import ReceivedFile, receive_form
 from graphs.http.services import Services
-from graphs.recordings import audio_limits, owner_prefix, probe_recording
+from graphs.recordings import audio_limits, new_upload_key, owner_prefix, probe_recording
 from graphs.transcription_job import KIND
 from models.errors import InputError
 from storage.jobs import IdempotencyConflict, Job, QueueFull
@@ -22,11 +25,19 @@ MAX_IDEMPOTENCY_KEY = 200
 
 @dataclass(frozen=True)
 class Submission:
-    """A recording in the object store and what shall be done with it."""
+    """A recording in the object store and what shall be done with it.
+
+    Attributes:
+        key: Where it lies.
+        filename: What its owner calls it.
+        options: What was asked for.
+        uploaded_now: Whether this very request stored it, so that nothing else can need it if the job is refused.
+    """
 
     key: str
     filename: str | None
     options: dict[str, Any]
+    uploaded_now: bool
 
 
 def idempotency_key_of(request: Request) -> str | None:
@@ -48,12 +59,47 @@ def check_owned_key(key: str, owner: User) -> None:
         raise ApiError(404, "object_not_found", "There is no such object.", field="object_key")
 
 
+async def receive_recording(
+    request: Request,
+    services: Services,
+    owner: User,
+    options_of: Callable[[ReceivedFile, dict[str, str]], dict[str, Any]],
+) -> Submission:
+    """Store the file of a form among the owner's uploads.
+
+    Args:
+        request: The request, its body unread.
+        services: Where the file goes, and its limits.
+        owner: Whose it is.
+        options_of: Makes the job's options of the file's description and the form's fields, or refuses them; the file
+            is erased then.
+    """
+    key = new_upload_key(owner.id)
+    form = await receive_form(
+        request,
+        services.objects,
+        key,
+        file_field="file",
+        limit=services.config.recordings.max_bytes,
+        chunk_timeout=services.config.upload_chunk_timeout_seconds,
+    )
+    if form.file is None:
+        raise ApiError(422, "missing_field", "The form has no file.", field="file")
+    try:
+        options = options_of(form.file, form.fields)
+    except (ApiError, RequestValidationError):
+        await asyncio.to_thread(services.objects.delete, key)
+        raise
+    return Submission(key, form.file.filename or None, options, uploaded_now=True)
+
+
 async def submit_transcription(
     request: Request, services: Services, owner: User, submission: Submission
 ) -> tuple[Job, bool]:
     """Check the recording's header and commit the job.
 
-    A recording that can't be used, or whose job is refused, is erased.
+    A recording that this request uploaded is erased when it can't be used or its job is refused. One that was there
+    before stays: another job may need it, and its owner may ask again.
 
     Returns:
         The job, and whether it is new: the same Idempotency-Key and request return the first job again.
@@ -67,9 +113,10 @@ async def submit_transcription(
         job, created = await _submit(request, services, owner, submission)
     except (ApiError, InputError, ObjectTooLarge, QueueFull, IdempotencyConflict):
         # Only after a refusal: after an outage the job may have been committed and need its recording.
-        await asyncio.to_thread(services.objects.delete, submission.key)
+        if submission.uploaded_now:
+            await asyncio.to_thread(services.objects.delete, submission.key)
         raise
-    if job.input_key != submission.key:
+    if submission.uploaded_now and job.input_key != submission.key:
         await asyncio.to_thread(services.objects.delete, submission.key)
     return job, created
 

@@ -113,6 +113,7 @@ def test_a_language_that_the_engine_lacks_fails_the_job_with_those_it_has(client
     ("body", "content_type", "status", "code"),
     [
         (b"{not json", "application/json", 400, "malformed_json"),
+        (b"[" * 60_000, "application/json", 400, "malformed_json"),
         (b'{"object_key": 3}', "application/json", 422, "invalid_request"),
         (b'{"object_key": "uploads/1/x", "speed": 2}', "application/json", 422, "invalid_request"),
         (b"{}", "application/json", 422, "invalid_request"),

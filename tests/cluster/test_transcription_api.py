@@ -1,6 +1,7 @@
 """The transcription graph through the HTTP API, with the embedded engines."""
 
 import json
+import time
 import uuid
 
 import httpx
@@ -130,3 +131,22 @@ def test_readiness_names_versions_and_metrics_count_work(client, system, finishe
     assert 'celery_task_runs_total{task="tasks.transcribe_segments"}' in text
     assert "whisper_transcription_seconds_count" in text
     assert "vad_segmentation_seconds_sum" in text
+
+
+def test_metrics_of_all_processes_are_merged_without_their_labels(client, finished) -> None:
+    wanted = {
+        'http_requests_total{method="GET",path="/v1/jobs/{job_id}",status="200"}',
+        'http_request_duration_seconds_bucket{le="+Inf",path="/v1/jobs/{job_id}"}',
+        'voicegraph_audio_seconds_total{engine="pocketsphinx",role="asr"}',
+        'voicegraph_engine_calls_total{engine="clustering",role="diarization"}',
+    }
+    deadline = time.monotonic() + 90  # Ray's processes hand their metrics over every ten seconds
+    missing = wanted
+    while missing and time.monotonic() < deadline:
+        client.get(f"/v1/jobs/{finished['id']}")
+        text = client.get("/metrics").text
+        missing = {sample for sample in wanted if sample not in text}
+        time.sleep(1)
+    assert not missing, text
+    assert "WorkerId" not in text
+    assert "replica=" not in text

@@ -124,6 +124,18 @@ def test_a_presigned_url_takes_and_gives_the_recording_and_nothing_else(serve: S
         assert whole.headers["content-disposition"].startswith("attachment")
 
 
+def test_a_refused_job_never_takes_the_recording_of_an_accepted_one(serve: Serve) -> None:
+    with serve(jobs={"max_queued_per_owner": 1}) as client:
+        ticket = client.post("/v1/uploads", json={"content_type": "audio/flac"}).json()
+        client.put(ticket["url"], content=RECORDING, headers=ticket["headers"])
+        body = {"object_key": ticket["object_key"]}
+        accepted = client.post("/v1/jobs/transcription", json=body)
+        assert accepted.status_code == 202
+        assert client.post("/v1/jobs/transcription", json=body).status_code == 429
+        link = f"/v1/jobs/{accepted.json()['id']}/recording"
+        assert client.get(link, follow_redirects=True).content == RECORDING
+
+
 @pytest.mark.parametrize(
     ("asked", "status", "first", "last"),
     [
