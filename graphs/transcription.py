@@ -114,7 +114,9 @@ class TranscriptionGraph:
             speakers=tuple(dict.fromkeys(turn.speaker for turn in merged)),
             turns=merged,
             segments=tuple(TranscriptSegment(start=s.start, end=s.end, text=s.text) for s in segments),
-            diarization=tuple(SpeechTurn(start=t.start, end=t.end, speaker=t.speaker) for t in turns),
+            diarization=tuple(
+                SpeechTurn(start=round(t.start, 3), end=round(t.end, 3), speaker=t.speaker) for t in turns
+            ),
             timings=watch.timings,
         )
 

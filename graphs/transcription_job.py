@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -88,10 +88,11 @@ def _listener(attempt: Attempt) -> Listener:
         await attempt.event("segment", {"start": found.start, "end": found.end, "text": found.text})
 
     async def progress(fraction: float) -> None:
-        await attempt.progress("transcribe", _DECODED + (_RECOGNISED - _DECODED) * fraction)
+        await attempt.progress("transcribe", round(_DECODED + (_RECOGNISED - _DECODED) * fraction, 4))
 
     async def diarized(turns: tuple[SpeakerTurn, ...]) -> None:
         speakers = sorted({turn.speaker for turn in turns})
-        await attempt.event("diarized", {"speakers": speakers, "turns": [asdict(turn) for turn in turns]})
+        told = [{"start": round(t.start, 3), "end": round(t.end, 3), "speaker": t.speaker} for t in turns]
+        await attempt.event("diarized", {"speakers": speakers, "turns": told})
 
     return Listener(segment, progress, diarized)

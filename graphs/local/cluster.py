@@ -3,6 +3,7 @@
 import logging
 import os
 import secrets
+import signal
 import socket
 import time
 from collections.abc import Callable, Iterator
@@ -71,6 +72,7 @@ def _start() -> Dashboard:
     # Ray would read this variable, and join a cluster instead of starting one.
     os.environ.pop("RAY_ADDRESS", None)
     port = free_port(DASHBOARD_PORT)
+    on_sigterm = signal.getsignal(signal.SIGTERM)
     context = ray.init(
         address="local",
         include_dashboard=True,
@@ -80,6 +82,8 @@ def _start() -> Dashboard:
         logging_level=logging.ERROR,
         configure_logging=True,
     )
+    # Ray installs a handler that aborts the process three seconds after a SIGTERM, in the middle of an orderly stop.
+    signal.signal(signal.SIGTERM, on_sigterm)
     return Dashboard(f"http://{context.dashboard_url or f'127.0.0.1:{port}'}", token)
 
 

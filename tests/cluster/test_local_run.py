@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import httpx
@@ -44,7 +45,17 @@ def left_of(data: Path) -> list[str]:
     return found
 
 
-def test_it_serves_until_ctrl_c_and_leaves_no_process_behind(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "stop",
+    [
+        lambda run: os.killpg(run.pid, signal.SIGINT),  # Ctrl-C in a terminal reaches the whole process group
+        lambda run: run.terminate(),  # as service managers do
+    ],
+    ids=["Ctrl-C", "SIGTERM"],
+)
+def test_it_serves_until_it_is_stopped_and_leaves_no_process_behind(
+    tmp_path: Path, stop: Callable[[subprocess.Popen[str]], None]
+) -> None:
     port = free_port(8321)
     run = start(tmp_path, port)
     assert run.stdout is not None
@@ -61,8 +72,9 @@ def test_it_serves_until_ctrl_c_and_leaves_no_process_behind(tmp_path: Path) -> 
     url = f"http://127.0.0.1:{port}"
     assert httpx.get(f"{url}/v1/jobs", headers={"X-API-Key": key}).json()["jobs"][0]["state"] == "succeeded"
     assert left_of(tmp_path)
-    os.killpg(run.pid, signal.SIGINT)  # as a terminal does
-    assert run.wait(120) == 0
+    stop(run)
+    said, _ = run.communicate(timeout=120)
+    assert run.returncode == 0, said
     assert left_of(tmp_path) == []
 
 
