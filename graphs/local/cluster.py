@@ -2,6 +2,7 @@
 
 import logging
 import os
+import re
 import secrets
 import signal
 import socket
@@ -21,6 +22,7 @@ from graphs.local.environment import StartError
 
 DASHBOARD_PORT = 8265
 READY_TIMEOUT_S = 300.0
+_RAISED = re.compile(r"^[A-Za-z_][\w.]*: ", re.MULTILINE)
 # How often Ray's own processes look around. Their defaults suit big machines; on two cores they are felt.
 _CALM = {
     "RAY_SERVE_CONTROL_LOOP_INTERVAL_S": "0.5",
@@ -120,14 +122,20 @@ def wait_until_ready(url: str, on_change: Callable[[str], None]) -> None:
     )
 
 
+def root_cause(message: str) -> str:
+    """Return what the last exception of Serve's message says, without the traceback above it."""
+    raised = list(_RAISED.finditer(message))
+    return message[raised[-1].end() :].strip() if raised else message
+
+
 def _state() -> str:
     waiting = []
     for name, application in serve.status().applications.items():
         for deployment, status in application.deployments.items():
             if status.status.value in ("UNHEALTHY", "DEPLOY_FAILED"):
-                raise StartError(f"deployment {deployment} can't start: {status.message}")
+                raise StartError(f"deployment {deployment} can't start: {root_cause(status.message)}")
         if application.status.value == "DEPLOY_FAILED":
-            raise StartError(f"application {name} can't be deployed: {application.message}")
+            raise StartError(f"application {name} can't be deployed: {root_cause(application.message)}")
         for deployment, status in application.deployments.items():
             if status.status.value != "HEALTHY":
                 waiting.append(deployment)

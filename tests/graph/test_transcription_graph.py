@@ -8,13 +8,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+from checkpoints.whisper import build_tiny_whisper
 from ray import serve
 
 from deployments.asr import asr_deployment
 from deployments.diarization import diarization_deployment
 from graphs.roles import ServedAsr, ServedDiarization
 from graphs.transcription import Listener, TranscriptionGraph, TranscriptionOptions
-from models.asr import PocketSphinxSettings, Segment, Word
+from models.asr import FasterWhisperSettings, PocketSphinxSettings, Segment, Word
 from models.audio import SAMPLE_RATE, decode
 from models.diarization import ClusteringSettings, SpeakerTurn
 from models.errors import InputError
@@ -140,3 +141,20 @@ async def test_the_real_roles_hear_two_speakers_in_the_bundled_dialogue(served_g
     transcript = await served_graph.run(pcm, len(pcm) / SAMPLE_RATE, TranscriptionOptions())
     assert transcript.speakers == ("SPEAKER_00", "SPEAKER_01")
     assert "train" in " ".join(turn.text for turn in transcript.turns)
+
+
+async def test_whisper_takes_the_recognisers_place_by_its_settings_alone(
+    served_graph: TranscriptionGraph, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    # Random weights: what it writes is gibberish, how it travels through deployment and graph is not.
+    model = build_tiny_whisper(tmp_path_factory.mktemp("whisper"))
+    settings = FasterWhisperSettings(model=str(model), device="cpu", compute_type="float32", batch_size=2)
+    whisper = serve.run(asr_deployment.bind(settings, 1), name="whisper", route_prefix=None, _local_testing_mode=True)
+    graph = TranscriptionGraph(ServedAsr(whisper), served_graph.diarization)
+    pcm = decode(BytesIO(files("models.samples").joinpath("dialogue.flac").read_bytes()))
+    transcript = await graph.run(pcm, len(pcm) / SAMPLE_RATE, TranscriptionOptions(language="kk"))
+    assert transcript.language == "kk"
+    assert len(transcript.diarization) > 1
+    assert all(0 <= s.start <= s.end <= transcript.duration + 0.1 for s in transcript.segments)
+    with pytest.raises(InputError, match="klingon"):
+        await graph.run(pcm, len(pcm) / SAMPLE_RATE, TranscriptionOptions(language="klingon"))
