@@ -14,6 +14,7 @@ import numpy as np
 import psutil
 from numpy.typing import NDArray
 
+from deployments.logs import configure_logs
 from graphs.local.cluster import free_port
 from graphs.local.environment import Environment
 from graphs.local.system import RunningSystem, running
@@ -27,6 +28,7 @@ MEBIBYTE = 1024 * 1024
 @contextmanager
 def benchmarked(change: Callable[[dict[str, Any]], None] = lambda config: None) -> Iterator[RunningSystem]:
     """Run the local system on a fresh data folder."""
+    configure_logs("WARNING", readable=True)
     config = load(REPOSITORY / "serve_config.local.yaml")
     change(config)
     with tempfile.TemporaryDirectory(prefix="voicegraph-benchmark-") as folder:
