@@ -19,6 +19,8 @@ EngineT = TypeVar("EngineT")
 ResultT = TypeVar("ResultT")
 
 HEALTHY_AFTER_SUCCESS_S = 30.0
+# Far longer than any one call: a whole diarization of the longest recording takes about a minute.
+STUCK_AFTER_S = 900.0
 _END = object()
 
 
@@ -54,7 +56,7 @@ class EngineReplica(Generic[EngineT]):
         self._warm = warm
         self._pool = ThreadPoolExecutor(concurrency, thread_name_prefix="engine")
         self._busy = 0
-        self._last_success = time.monotonic()
+        self._last_success = self._last_movement = time.monotonic()
         self.engine = self._load(settings)
 
     def _load(self, settings: Any) -> EngineT:
@@ -82,13 +84,24 @@ class EngineReplica(Generic[EngineT]):
         self._log.info("engine reconfigured", fields=sorted(user_config))
 
     async def check_health(self) -> None:
-        """Healthy after a recent success or while working; else the engine must pass its warm-up again."""
-        if self._busy or time.monotonic() - self._last_success < HEALTHY_AFTER_SUCCESS_S:
+        """Healthy after a recent success or while calls begin and end; else the engine must pass its warm-up again.
+
+        Raises:
+            RuntimeError: The engine is at work, and nothing has moved for ``STUCK_AFTER_S``.
+        """
+        now = time.monotonic()
+        if self._busy:
+            if now - self._last_movement > STUCK_AFTER_S:
+                raise RuntimeError(f"the engine is stuck: no call has ended for {STUCK_AFTER_S:.0f} s")
+            return
+        if now - self._last_success < HEALTHY_AFTER_SUCCESS_S:
             return
         await self.call(self._warm, self.engine)
 
     async def call(self, function: Callable[..., ResultT], *args: Any, **kwargs: Any) -> ResultT:
         """Run a blocking function in the engine's threads."""
+        if not self._busy:
+            self._last_movement = time.monotonic()
         self._busy += 1
         try:
             result = await asyncio.get_running_loop().run_in_executor(
@@ -96,6 +109,7 @@ class EngineReplica(Generic[EngineT]):
             )
         finally:
             self._busy -= 1
+            self._last_movement = time.monotonic()
         self._last_success = time.monotonic()
         return result
 
@@ -125,10 +139,21 @@ class EngineReplica(Generic[EngineT]):
     async def iterate(self, make: Callable[[], Iterator[ResultT]]) -> AsyncIterator[ResultT]:
         """Run a blocking generator in the engine's threads, one step at a time; closed when the caller leaves."""
         iterator = await self.call(make)
+        step: asyncio.Future[Any] | None = None
         try:
-            while (item := await self.call(next, iterator, _END)) is not _END:
+            while True:
+                step = asyncio.ensure_future(self.call(next, iterator, _END))
+                # A step can't be interrupted in its thread: it ends even when the caller leaves.
+                item = await asyncio.shield(step)
+                if item is _END:
+                    return
                 yield item
         finally:
-            close = getattr(iterator, "close", None)
-            if close is not None:
-                await asyncio.shield(self.call(close))
+            await asyncio.shield(self._close(iterator, step))
+
+    async def _close(self, iterator: Iterator[Any], step: "asyncio.Future[Any] | None") -> None:
+        if step is not None:
+            await asyncio.gather(step, return_exceptions=True)
+        close = getattr(iterator, "close", None)
+        if close is not None:
+            await self.call(close)

@@ -9,7 +9,7 @@ import pytest
 import structlog
 from pydantic import Field, ValidationError
 
-from deployments.replica import EngineReplica
+from deployments.replica import STUCK_AFTER_S, EngineReplica
 from models.settings import Settings
 
 pytestmark = [pytest.mark.unit, pytest.mark.anyio]
@@ -122,6 +122,47 @@ async def test_a_generator_is_read_step_by_step_and_closed_when_its_reader_leave
     assert [await anext(items), await anext(items)] == [0, 1]
     await items.aclose()  # type: ignore[attr-defined]
     assert steps == ["made 0", "made 1", "closed"]
+
+
+async def test_a_reader_that_leaves_during_a_step_leaves_nothing_running() -> None:
+    made = replica(concurrency=2)
+    stepping, go, closed = threading.Event(), threading.Event(), threading.Event()
+
+    def generate() -> Iterator[int]:
+        try:
+            stepping.set()
+            go.wait(10)
+            yield 1
+        finally:
+            closed.set()
+
+    async def read() -> None:
+        async for _number in made.iterate(generate):
+            pass
+
+    reading = asyncio.create_task(read())
+    await asyncio.to_thread(stepping.wait, 10)
+    reading.cancel()
+    await asyncio.sleep(0)
+    assert not closed.is_set()
+    go.set()
+    with pytest.raises(asyncio.CancelledError):
+        await reading
+    assert await asyncio.to_thread(closed.wait, 10)
+
+
+async def test_an_engine_that_never_comes_back_is_unhealthy() -> None:
+    made = replica()
+    go = threading.Event()
+    calling = asyncio.create_task(made.call(go.wait, 30))
+    await asyncio.sleep(0)
+    await made.check_health()
+    made._last_movement -= STUCK_AFTER_S + 1
+    with pytest.raises(RuntimeError, match="stuck"):
+        await made.check_health()
+    go.set()
+    await calling
+    await made.check_health()
 
 
 async def test_the_correlation_id_reaches_the_engines_threads() -> None:
