@@ -32,6 +32,7 @@ class System:
     url: str
     key: str
     other_key: str
+    admin_key: str
     database_url: str
     postgres: EmbeddedPostgres
 
@@ -75,7 +76,7 @@ def system(s3_endpoint: str) -> Iterator[System]:
             f"{found.url}/admin/users", params={"name": "somebody else"}, headers={"X-Admin-Key": ADMIN_KEY}
         )
         postgres = EmbeddedPostgres(found.postgres_folder)
-        yield System(found.url, found.api_key, other.json()["api_key"], found.database_url, postgres)
+        yield System(found.url, found.api_key, other.json()["api_key"], ADMIN_KEY, found.database_url, postgres)
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ import uuid
 
 import httpx
 import pytest
-from conftest import ADMIN_KEY
 from test_bad_requests import wav
 from waiting import events
 
@@ -109,7 +108,7 @@ def test_another_owners_upload_is_404(system, uploaded) -> None:
 
 
 def test_the_operator_makes_lists_and_erases_owners(system) -> None:
-    with httpx.Client(base_url=system.url, headers={"X-Admin-Key": ADMIN_KEY}) as operator:
+    with httpx.Client(base_url=system.url, headers={"X-Admin-Key": system.admin_key}) as operator:
         made = operator.post("/admin/users", params={"name": "backend team"}).json()
         assert made["name"] == "backend team"
         by_json = operator.post("/admin/users", json={"name": "Команда"}).json()
