@@ -6,7 +6,6 @@ import tempfile
 import wave
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +19,7 @@ from graphs.local.environment import Environment
 from graphs.local.system import RunningSystem, running
 from graphs.serve_config import load
 from models.audio import SAMPLE_RATE, decode
+from models.samples import DIALOGUE
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 MEBIBYTE = 1024 * 1024
@@ -39,7 +39,7 @@ def benchmarked(change: Callable[[dict[str, Any]], None] = lambda config: None) 
 
 def dialogue(seconds: float) -> NDArray[np.float32]:
     """Return the bundled dialogue, repeated to a length."""
-    pcm = decode(io.BytesIO(files("models.samples").joinpath("dialogue.flac").read_bytes()))
+    pcm = decode(io.BytesIO(DIALOGUE.read_bytes()))
     samples = int(seconds * SAMPLE_RATE)
     return np.resize(pcm, samples)
 

@@ -23,10 +23,11 @@ class AsrReplica(EngineReplica[Asr]):
     Args:
         settings: Which engine, and its settings.
         concurrency: Recordings that one replica works on at once.
+        log_level: Least level that is logged.
     """
 
-    def __init__(self, settings: AsrSettings, concurrency: int = 2) -> None:
-        super().__init__("asr", settings, build, _warm, concurrency)
+    def __init__(self, settings: AsrSettings, concurrency: int = 2, log_level: str = "INFO") -> None:
+        super().__init__("asr", settings, build, _warm, concurrency, log_level)
 
     async def transcribe(
         self, pcm: NDArray[np.float32], *, language: str | None = None, correlation_id: str = ""

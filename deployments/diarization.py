@@ -20,10 +20,11 @@ class DiarizationReplica(EngineReplica[Diarizer]):
     Args:
         settings: Which engine, and its settings.
         concurrency: Recordings that one replica works on at once.
+        log_level: Least level that is logged.
     """
 
-    def __init__(self, settings: DiarizationSettings, concurrency: int = 2) -> None:
-        super().__init__("diarization", settings, build, _warm, concurrency)
+    def __init__(self, settings: DiarizationSettings, concurrency: int = 2, log_level: str = "INFO") -> None:
+        super().__init__("diarization", settings, build, _warm, concurrency, log_level)
 
     async def diarize(
         self,

@@ -2,8 +2,6 @@
 
 import logging
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import structlog
 
@@ -49,10 +47,3 @@ def configure_logs(level: str = "INFO", *, readable: bool = False) -> None:
         logging.getLogger(chatty).setLevel(logging.WARNING)
     # During an outage of the database it repeats every second what is logged once elsewhere.
     logging.getLogger("psycopg.pool").setLevel(logging.ERROR)
-
-
-@contextmanager
-def correlated(correlation_id: str) -> Iterator[None]:
-    """Put a correlation id into every log line of the block."""
-    with structlog.contextvars.bound_contextvars(correlation_id=correlation_id):
-        yield

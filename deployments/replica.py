@@ -37,6 +37,7 @@ class EngineReplica(Generic[EngineT]):
         build: Makes an engine from settings.
         warm: Runs the engine once on real input and raises if it can't; also serves as the health check.
         concurrency: Calls that run at once; the rest wait in order.
+        log_level: Least level that is logged.
     """
 
     def __init__(
@@ -46,8 +47,9 @@ class EngineReplica(Generic[EngineT]):
         build: Callable[[Any], EngineT],
         warm: Callable[[EngineT], None],
         concurrency: int,
+        log_level: str = "INFO",
     ) -> None:
-        configure_logs()
+        configure_logs(log_level)
         self._log = structlog.get_logger().bind(role=role, engine=settings.engine)
         self._metrics = RoleMetrics(role, settings.engine)
         self._declared = settings

@@ -4,13 +4,14 @@
 """
 
 import sys
-from importlib.resources import as_file, files
+from importlib.resources import as_file
 from io import StringIO
 from pathlib import Path
 
 from rich.console import Console
 
 from graphs.local.client import as_table, transcribe
+from models.samples import DIALOGUE
 
 # Rich's own template loads a font from another host; this one takes what the viewer has.
 TEMPLATE = """\
@@ -34,7 +35,7 @@ def main() -> None:
     """Transcribe the dialogue and draw the table."""
     url, key = sys.argv[1:]
     console = Console(record=True, width=92, file=StringIO(), force_terminal=True)
-    with as_file(files("models.samples").joinpath("dialogue.flac")) as sample:
+    with as_file(DIALOGUE) as sample:
         transcript = transcribe(url, key, sample, Console(file=StringIO()))
     console.print(as_table(transcript, f"dialogue.flac: {transcript['duration']:.1f} s, {transcript['language']}"))
     timings = ", ".join(f"{stage} {seconds:.1f} s" for stage, seconds in transcript["timings"].items())

@@ -11,8 +11,10 @@ from graphs.worker import worker_deployment
 
 def graphs(config: GraphsConfig) -> Application:
     """Build the roles and the job workers that compose them."""
-    asr = asr_deployment.bind(config.asr.engine, config.asr.concurrency)
-    diarization = diarization_deployment.bind(config.diarization.engine, config.diarization.concurrency)
+    asr = asr_deployment.bind(config.asr.engine, config.asr.concurrency, config.logs.level)
+    diarization = diarization_deployment.bind(
+        config.diarization.engine, config.diarization.concurrency, config.logs.level
+    )
     application: Application = worker_deployment.bind(config, asr, diarization)
     return application
 

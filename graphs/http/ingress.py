@@ -48,7 +48,6 @@ def create_app(config: ApiConfig) -> FastAPI:
                 jobs=stores.jobs,
                 users=Users(stores.database),
                 rate_limits=RateLimits(stores.database),
-                metrics=metrics,
                 admin_key_hash=hashlib.sha256(admin_key.encode()).digest() if admin_key else None,
             )
             yield

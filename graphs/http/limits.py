@@ -1,7 +1,6 @@
 """Requests a minute and IP address, as the compatible routes have them (contracts B-32)."""
 
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime
 
 from fastapi import Request
 
@@ -18,7 +17,7 @@ def per_minute(name: str) -> Callable[..., Awaitable[None]]:
     async def count(request: Request, services: ServicesDependency) -> None:
         limit: int = getattr(services.config.rate_limits, name)
         address = request.client.host if request.client else "unknown"
-        decision = await services.rate_limits.hit(f"{name}:{address}", limit, 60, datetime.now(UTC))
+        decision = await services.rate_limits.hit(f"{name}:{address}", limit, 60)
         if not decision.allowed:
             raise ApiError(429, "rate_limited", "Too Many Requests", retry_after=decision.retry_after)
 

@@ -7,7 +7,6 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from graphs.config import ApiConfig
-from graphs.http.http_metrics import HttpMetrics
 from storage.database import Database
 from storage.jobs import JobStore
 from storage.objects import ObjectStore
@@ -30,7 +29,6 @@ class Services:
     jobs: JobStore
     users: Users
     rate_limits: RateLimits
-    metrics: HttpMetrics
     admin_key_hash: bytes | None
     event_streams: Counter[int] = field(default_factory=Counter)
 

@@ -7,7 +7,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib.resources import as_file, files
+from importlib.resources import as_file
 from pathlib import Path
 from types import FrameType
 
@@ -19,8 +19,8 @@ from graphs.local.environment import Environment, StartError, read_environment
 from graphs.local.system import RunningSystem, running
 from graphs.serve_config import load
 from graphs.strict import ConfigError
+from models.samples import DIALOGUE
 
-SAMPLE = "dialogue.flac"
 INTERRUPTED = 130
 
 
@@ -112,7 +112,7 @@ def _introduce(system: RunningSystem, environment: Environment, seconds: float, 
 
 
 def _show(file: Path | None, system: RunningSystem, console: Console) -> None:
-    with as_file(files("models.samples").joinpath(SAMPLE)) as sample:
+    with as_file(DIALOGUE) as sample:
         recording = file or sample
         transcript = transcribe(system.url, system.api_key, recording, console)
     title = f"{recording.name}: {transcript['duration']:.1f} s, {transcript['language']}"

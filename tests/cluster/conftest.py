@@ -3,7 +3,6 @@
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ from graphs.local.cluster import free_port
 from graphs.local.environment import Environment
 from graphs.local.system import running
 from graphs.serve_config import check
+from models.samples import DIALOGUE
 from storage.embedded_postgres import EmbeddedPostgres
 
 __all__ = ["s3_endpoint"]
@@ -44,7 +44,7 @@ class System:
 @pytest.fixture(scope="session")
 def dialogue() -> bytes:
     """The bundled recording of two speakers."""
-    return files("models.samples").joinpath("dialogue.flac").read_bytes()
+    return DIALOGUE.read_bytes()
 
 
 def configuration(endpoint: str) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
-from importlib.resources import files
 from io import BytesIO
 from typing import Any
 
@@ -19,6 +18,7 @@ from models.asr import FasterWhisperSettings, PocketSphinxSettings, Segment, Wor
 from models.audio import SAMPLE_RATE, decode
 from models.diarization import ClusteringSettings, SpeakerTurn
 from models.errors import InputError
+from models.samples import DIALOGUE
 
 pytestmark = [pytest.mark.graph, pytest.mark.anyio]
 
@@ -136,7 +136,7 @@ def served_graph() -> Iterator[TranscriptionGraph]:
 
 
 async def test_the_real_roles_hear_two_speakers_in_the_bundled_dialogue(served_graph: TranscriptionGraph) -> None:
-    pcm = decode(BytesIO(files("models.samples").joinpath("dialogue.flac").read_bytes()))
+    pcm = decode(BytesIO(DIALOGUE.read_bytes()))
     pcm.flags.writeable = False  # as it comes out of Ray's object store
     transcript = await served_graph.run(pcm, len(pcm) / SAMPLE_RATE, TranscriptionOptions())
     assert transcript.speakers == ("SPEAKER_00", "SPEAKER_01")
@@ -151,7 +151,7 @@ async def test_whisper_takes_the_recognisers_place_by_its_settings_alone(
     settings = FasterWhisperSettings(model=str(model), device="cpu", compute_type="float32", batch_size=2)
     whisper = serve.run(asr_deployment.bind(settings, 1), name="whisper", route_prefix=None, _local_testing_mode=True)
     graph = TranscriptionGraph(ServedAsr(whisper), served_graph.diarization)
-    pcm = decode(BytesIO(files("models.samples").joinpath("dialogue.flac").read_bytes()))
+    pcm = decode(BytesIO(DIALOGUE.read_bytes()))
     transcript = await graph.run(pcm, len(pcm) / SAMPLE_RATE, TranscriptionOptions(language="kk"))
     assert transcript.language == "kk"
     assert len(transcript.diarization) > 1

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -14,11 +13,12 @@ from graphs.config import ADMIN_KEY_VARIABLE, DATABASE_URL_VARIABLE, ApiConfig
 from graphs.http.ingress import create_app
 from graphs.http.uploads import MAX_RANGE_BYTES
 from graphs.strict import validate
+from models.samples import DIALOGUE
 
 pytestmark = pytest.mark.unit
 
 ADMIN = {"X-Admin-Key": "an-operators-key"}
-RECORDING = files("models.samples").joinpath("dialogue.flac").read_bytes()
+RECORDING = DIALOGUE.read_bytes()
 
 Serve = Callable[..., AbstractContextManager[TestClient]]
 
