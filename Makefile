@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 
-.PHONY: run test lint types unit install install-dev clean
+.PHONY: run test lint types proto install install-dev clean
 
 run: install
 	@$(BIN)/python -m graphs.local $(if $(FILE),--file "$(FILE)") $(if $(ONCE),--once)
@@ -20,6 +20,11 @@ lint: install-dev
 
 types: install-dev
 	$(BIN)/mypy
+
+# The gRPC code is kept in the repository; this writes it anew after a change of the contract.
+proto: install-dev
+	$(BIN)/python -m grpc_tools.protoc --proto_path=graphs/rpc=proto --python_out=. --pyi_out=. --grpc_python_out=. \
+	  proto/audio_analyzer.proto
 
 install: $(VENV)/core.installed
 install-dev: $(VENV)/dev.installed

@@ -4,10 +4,8 @@ from collections.abc import AsyncIterator
 
 import numpy as np
 from numpy.typing import NDArray
-from ray import serve
-from ray.serve import Deployment
 
-from deployments.replica import EngineReplica
+from deployments.replica import EngineReplica, deployment_of
 from deployments.sample import warm_up_speech
 from models.asr import Asr, AsrSettings, Segment, build
 
@@ -52,10 +50,4 @@ class AsrReplica(EngineReplica[Asr]):
                 yield segment
 
 
-asr_deployment: Deployment = serve.deployment(
-    name="asr",
-    max_ongoing_requests=8,
-    health_check_period_s=10,
-    health_check_timeout_s=60,
-    graceful_shutdown_timeout_s=30,
-)(AsrReplica)
+asr_deployment = deployment_of(AsrReplica, "asr")

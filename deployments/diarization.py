@@ -2,10 +2,8 @@
 
 import numpy as np
 from numpy.typing import NDArray
-from ray import serve
-from ray.serve import Deployment
 
-from deployments.replica import EngineReplica
+from deployments.replica import EngineReplica, deployment_of
 from deployments.sample import warm_up_speech
 from models.diarization import DiarizationSettings, Diarizer, SpeakerTurn, build
 
@@ -46,10 +44,4 @@ class DiarizationReplica(EngineReplica[Diarizer]):
             )
 
 
-diarization_deployment: Deployment = serve.deployment(
-    name="diarization",
-    max_ongoing_requests=8,
-    health_check_period_s=10,
-    health_check_timeout_s=60,
-    graceful_shutdown_timeout_s=30,
-)(DiarizationReplica)
+diarization_deployment = deployment_of(DiarizationReplica, "diarization")

@@ -2,10 +2,12 @@
 
 from typing import Any
 
-from ray.serve.metrics import Counter, Histogram
+from ray.serve.metrics import Counter, Gauge, Histogram
 
 PREFIX = "voicegraph_"
 LATENCY_BUCKETS_S = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600]
+WAIT_BUCKETS_S = [0.001, 0.0025, *LATENCY_BUCKETS_S[:-3]]
+BATCH_BUCKETS = [1.0, 2, 4, 8, 16, 24, 32, 48, 64, 96, 128, 192, 256, 512]
 
 
 class RoleMetrics:
@@ -39,3 +41,30 @@ class RoleMetrics:
         self._seconds.observe(seconds, tags=self._tags)
         if failed:
             self._errors.inc(1, tags=self._tags)
+
+
+class BatchMetrics:
+    """What a role that gathers batches counts, in the unit in which it sizes them, labelled by role and engine."""
+
+    def __init__(self, role: str, engine: str) -> None:
+        labels: Any = ("role", "engine")
+        self._tags = {"role": role, "engine": engine}
+        self._size = Histogram(
+            PREFIX + "batch_size", "Chunks or seconds in a batch.", boundaries=BATCH_BUCKETS, tag_keys=labels
+        )
+        self._wait = Histogram(
+            PREFIX + "batch_wait_seconds",
+            "Seconds from a call's arrival to the start of its first batch.",
+            boundaries=WAIT_BUCKETS_S,
+            tag_keys=labels,
+        )
+        self._queue = Gauge(PREFIX + "batch_queue", "Chunks or seconds waiting for a batch.", tag_keys=labels)
+
+    def batch(self, size: float, *, queued: float) -> None:
+        """Count a batch that starts, and what is left waiting."""
+        self._size.observe(size, tags=self._tags)
+        self._queue.set(queued, tags=self._tags)
+
+    def waited(self, seconds: float) -> None:
+        """Count the wait of a call whose first items start."""
+        self._wait.observe(seconds, tags=self._tags)

@@ -6,10 +6,12 @@ from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from contextvars import copy_context
-from typing import Any, Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 import structlog
 from pydantic import TypeAdapter
+from ray import serve
+from ray.serve import Deployment
 
 from deployments.logs import configure_logs
 from deployments.metrics import RoleMetrics
@@ -35,10 +37,14 @@ class EngineReplica(Generic[EngineT]):
         role: The role's name, for logs and metrics.
         settings: The engine's settings, a member of the role's union of settings.
         build: Makes an engine from settings.
-        warm: Runs the engine once on real input and raises if it can't; also serves as the health check.
+        warm: Runs the engine once on real input and raises if it can't.
         concurrency: Calls that run at once; the rest wait in order.
         log_level: Least level that is logged.
+        probe: Likewise, as the health check; left out, ``warm`` is.
     """
+
+    # Fields of the settings that the engine is not made from: new values need no new engine.
+    engine_independent: ClassVar[frozenset[str]] = frozenset()
 
     def __init__(
         self,
@@ -48,6 +54,8 @@ class EngineReplica(Generic[EngineT]):
         warm: Callable[[EngineT], None],
         concurrency: int,
         log_level: str = "INFO",
+        *,
+        probe: Callable[[EngineT], None] | None = None,
     ) -> None:
         configure_logs(log_level)
         self._log = structlog.get_logger().bind(role=role, engine=settings.engine)
@@ -56,8 +64,10 @@ class EngineReplica(Generic[EngineT]):
         self._settings = settings
         self._build = build
         self._warm = warm
+        self._probe = probe or warm
         self._pool = ThreadPoolExecutor(concurrency, thread_name_prefix="engine")
         self._busy = 0
+        self._failing = False
         self._last_success = self._last_movement = time.monotonic()
         self.engine = self._load(settings)
 
@@ -69,7 +79,7 @@ class EngineReplica(Generic[EngineT]):
         return engine
 
     async def reconfigure(self, user_config: Mapping[str, Any]) -> None:
-        """Take new settings without a restart: the new engine is warmed before it replaces the old one.
+        """Take new settings without a restart: an engine made anew is warm before it replaces the old one.
 
         Args:
             user_config: Fields of the engine's settings; those left out return to what the application declares.
@@ -81,24 +91,28 @@ class EngineReplica(Generic[EngineT]):
         settings = TypeAdapter(type(self._declared)).validate_python(merged)
         if settings == self._settings:
             return
-        self.engine = await asyncio.to_thread(self._load, settings)
+        if self._made_from(settings) != self._made_from(self._settings):
+            self.engine = await asyncio.to_thread(self._load, settings)
         self._settings = settings
         self._log.info("engine reconfigured", fields=sorted(user_config))
 
+    def _made_from(self, settings: Any) -> dict[str, Any]:
+        return dict(settings.model_dump(exclude=set(self.engine_independent)))
+
     async def check_health(self) -> None:
-        """Healthy after a recent success or while calls begin and end; else the engine must pass its warm-up again.
+        """Healthy after a recent success or while calls end well; else the engine must pass its probe.
 
         Raises:
             RuntimeError: The engine is at work, and nothing has moved for ``STUCK_AFTER_S``.
         """
         now = time.monotonic()
-        if self._busy:
-            if now - self._last_movement > STUCK_AFTER_S:
-                raise RuntimeError(f"the engine is stuck: no call has ended for {STUCK_AFTER_S:.0f} s")
+        if self._busy and now - self._last_movement > STUCK_AFTER_S:
+            raise RuntimeError(f"the engine is stuck: no call has ended for {STUCK_AFTER_S:.0f} s")
+        if self._busy and not self._failing:
             return
         if now - self._last_success < HEALTHY_AFTER_SUCCESS_S:
             return
-        await self.call(self._warm, self.engine)
+        await self.call(self._probe, self.engine)
 
     async def call(self, function: Callable[..., ResultT], *args: Any, **kwargs: Any) -> ResultT:
         """Run a blocking function in the engine's threads."""
@@ -109,9 +123,13 @@ class EngineReplica(Generic[EngineT]):
             result = await asyncio.get_running_loop().run_in_executor(
                 self._pool, copy_context().run, self._timed, lambda: function(*args, **kwargs)
             )
+        except Exception:
+            self._failing = True
+            raise
         finally:
             self._busy -= 1
             self._last_movement = time.monotonic()
+        self._failing = False
         self._last_success = time.monotonic()
         return result
 
@@ -159,3 +177,15 @@ class EngineReplica(Generic[EngineT]):
         close = getattr(iterator, "close", None)
         if close is not None:
             await self.call(close)
+
+
+def deployment_of(replica: type[EngineReplica[Any]], name: str, *, max_ongoing_requests: int = 8) -> Deployment:
+    """Return a role's replica class as a Serve deployment, with what is common to all roles."""
+    deployment: Deployment = serve.deployment(
+        name=name,
+        max_ongoing_requests=max_ongoing_requests,
+        health_check_period_s=10,
+        health_check_timeout_s=60,
+        graceful_shutdown_timeout_s=30,
+    )(replica)
+    return deployment

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from graphs.local.client import as_table, transcribe
+from graphs.local.client import as_table, transcribe, voices_line
 from models.samples import DIALOGUE
 
 # Rich's own template loads a font from another host; this one takes what the viewer has.
@@ -40,6 +40,7 @@ def main() -> None:
     console.print(as_table(transcript, f"dialogue.flac: {transcript['duration']:.1f} s, {transcript['language']}"))
     timings = ", ".join(f"{stage} {seconds:.1f} s" for stage, seconds in transcript["timings"].items())
     console.print(f"{len(transcript['speakers'])} speakers; {timings}")
+    console.print(voices_line(transcript), highlight=False)
     picture = console.export_svg(title="make run", code_format=TEMPLATE, unique_id="run")
     (Path(__file__).parent / "make-run.svg").write_text(picture, encoding="utf-8")
 

@@ -4,6 +4,7 @@ from ray.serve import Application
 
 from deployments.asr import asr_deployment
 from deployments.diarization import diarization_deployment
+from deployments.spoof import spoof_deployment
 from graphs.config import ApiConfig, GraphsConfig
 from graphs.http.ingress import ingress_deployment
 from graphs.worker import worker_deployment
@@ -15,7 +16,14 @@ def graphs(config: GraphsConfig) -> Application:
     diarization = diarization_deployment.bind(
         config.diarization.engine, config.diarization.concurrency, config.logs.level
     )
-    application: Application = worker_deployment.bind(config, asr, diarization)
+    spoof = spoof_deployment.bind(
+        config.spoof.engine,
+        config.spoof.max_batch_chunks,
+        config.spoof.batch_wait_ms,
+        config.spoof.concurrency,
+        config.logs.level,
+    )
+    application: Application = worker_deployment.bind(config, asr, diarization, spoof)
     return application
 
 

@@ -8,10 +8,11 @@ import os
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt
+from pydantic import BaseModel, ConfigDict, Field, NonNegativeFloat, PositiveFloat, PositiveInt, field_validator
 
 from models.asr import AsrSettings, PocketSphinxSettings
 from models.diarization import ClusteringSettings, DiarizationSettings
+from models.spoof import CompactSettings, SpoofSettings
 from storage.objects import DirectorySettings, ObjectsSettings
 
 DATABASE_URL_VARIABLE = "VOICEGRAPH_DATABASE_URL"
@@ -68,6 +69,21 @@ class DiarizationRoleSettings(_Settings):
     concurrency: PositiveInt = Field(default=2, description="Recordings that one replica works on at once.")
 
 
+class SpoofRoleSettings(_Settings):
+    """The voice-spoof detector."""
+
+    engine: SpoofSettings = Field(default=CompactSettings(), description="Which engine, and its settings.")
+    max_batch_chunks: PositiveInt = Field(default=32, description="Chunks of 4 s that the engine is given at once.")
+    batch_wait_ms: NonNegativeFloat = Field(
+        default=5.0,
+        description="A batch that is not full is held back by so much at most, and only while others are under way.",
+    )
+    concurrency: PositiveInt = Field(default=2, description="Batches that one replica's engine works on at once.")
+    min_speech_seconds: PositiveFloat = Field(
+        default=0.5, description="Chunks, and speakers, with less speech than this are not scored."
+    )
+
+
 class WorkerSettings(_Settings):
     """The process that takes jobs from the queue and runs their graphs."""
 
@@ -88,6 +104,7 @@ class GraphsConfig(_Settings):
     recordings: RecordingLimits = RecordingLimits()
     asr: AsrRoleSettings = AsrRoleSettings()
     diarization: DiarizationRoleSettings = DiarizationRoleSettings()
+    spoof: SpoofRoleSettings = SpoofRoleSettings()
     worker: WorkerSettings = WorkerSettings()
     logs: LogSettings = LogSettings()
 
@@ -117,6 +134,45 @@ class RateLimits(_Settings):
     metrics: PositiveInt = Field(default=10, description="GET /metrics")
 
 
+class RpcBucket(_Settings):
+    """A bucket besides the system's own whose recordings gRPC callers may name; the system only reads it."""
+
+    name: str = Field(
+        pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$",
+        description="A bucket of the same S3 server; where objects lie in a directory, a folder beside that one.",
+    )
+    prefix: str = Field(
+        default="{owner_name}/",
+        description="How the keys begin that a caller may name; {owner_name} and {owner_id} are the caller's. "
+        "Empty: every caller may name every key.",
+    )
+
+    @field_validator("prefix")
+    @classmethod
+    def _known_placeholders(cls, prefix: str) -> str:
+        try:
+            prefix.format(owner_name="", owner_id=0)
+        except (KeyError, IndexError, ValueError, AttributeError):
+            raise ValueError("may have {owner_name} and {owner_id} in braces, and nothing else") from None
+        return prefix
+
+    def prefix_of(self, owner_name: str, owner_id: int) -> str:
+        """Return how the keys begin that this owner may name."""
+        return self.prefix.format(owner_name=owner_name, owner_id=owner_id)
+
+
+class RpcSettings(_Settings):
+    """The gRPC service ``audioanalyzer.AudioAnalysis``; port and time limit are Serve's own, in ``grpc_options``."""
+
+    buckets: tuple[RpcBucket, ...] = Field(
+        default=(), description="Buckets that callers may name, besides the system's own with their uploads."
+    )
+    loopback_only: bool = Field(
+        default=False,
+        description="Answer callers on this machine only: Serve's gRPC port listens on every network interface.",
+    )
+
+
 class ApiConfig(_Settings):
     """Arguments of the application ``api``."""
 
@@ -124,6 +180,7 @@ class ApiConfig(_Settings):
     recordings: RecordingLimits = RecordingLimits()
     jobs: JobLimits = JobLimits()
     rate_limits: RateLimits = RateLimits()
+    grpc: RpcSettings = RpcSettings()
     logs: LogSettings = LogSettings()
     applications: tuple[str, ...] = Field(
         default=("graphs", "api"), description="Serve applications that /ready waits for."

@@ -16,8 +16,8 @@ _HEAD = """\
 
 The system is two Ray Serve applications in one YAML file: `graphs` (the roles and the job workers) and `api` (the HTTP
 ingress). `serve_config.local.yaml` is what `make run` deploys. Serve's own keys (replicas, resources, autoscaling,
-`http_options`) are documented by Ray; the `args` of each application are below. Every key of the file is checked before
-it is deployed, Serve's too: an unknown one is refused with its path and the nearest valid name.
+`http_options`, `grpc_options`) are documented by Ray; the `args` of each application are below. Every key of the file
+is checked before it is deployed, Serve's too: an unknown one is refused with its path and the nearest valid name.
 
 Engine settings may be changed while the system runs: put them into a deployment's `user_config` and deploy again; the
 replica builds and warms the new engine before it lets go of the old one.
@@ -29,6 +29,7 @@ Secrets come from the environment only.
 | variable | meaning |
 |---|---|
 | `VOICEGRAPH_PORT` | TCP port of `make run` (8000) |
+| `VOICEGRAPH_GRPC_PORT` | TCP port of `make run`'s gRPC service (50052, or any other if that is taken) |
 | `VOICEGRAPH_DATA` | folder of the embedded database and the objects of `make run` (`./var`) |
 | `VOICEGRAPH_ADMIN_KEY` | the operator's `X-Admin-Key`; `make run` makes one, elsewhere no key means no admin routes |
 | `VOICEGRAPH_DATABASE_URL` | PostgreSQL, `postgresql://user:password@host/name`; `make run` sets it |

@@ -2,18 +2,39 @@
 
 import asyncio
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Generator, Iterable
+from dataclasses import dataclass
 from uuid import UUID, uuid4
 
 import numpy as np
 from numpy.typing import NDArray
 
 from graphs.config import RecordingLimits
-from models.audio import AudioInfo, AudioLimits, decode, probe
+from graphs.roles import Recording
+from models.audio import SAMPLE_RATE, AudioInfo, AudioLimits, decode, probe, stream
 from storage.objects import ObjectStore
 
 UPLOADS = "uploads"
 JOBS = "jobs"
+BLOCK_SECONDS = 64.0
+
+
+@dataclass(frozen=True)
+class SharedRecording:
+    """A decoded recording, held once for all processes of a machine.
+
+    Attributes:
+        reference: What roles are given: a reference, or the samples themselves within one process.
+        samples: float32[samples] at 16 kHz, read-only.
+    """
+
+    reference: Recording
+    samples: NDArray[np.float32]
+
+    @property
+    def duration(self) -> float:
+        """Seconds."""
+        return len(self.samples) / SAMPLE_RATE
 
 
 def new_upload_key(owner_id: int) -> str:
@@ -76,3 +97,38 @@ async def decode_recording(objects: ObjectStore, key: str, limits: AudioLimits) 
             return decode(source, limits)
 
     return await asyncio.to_thread(read)
+
+
+def stream_recording(
+    objects: ObjectStore, key: str, limits: AudioLimits, on_read: Callable[[float], None] = lambda share: None
+) -> Generator[NDArray[np.float32], None, None]:
+    """Decode a stored recording block by block, in memory that does not grow with its length.
+
+    It blocks: iterate it in a thread. Nothing is opened before the first block is asked for; close it to let go of the
+    object early.
+
+    Args:
+        objects: Where it lies.
+        key: Its key.
+        limits: What to accept.
+        on_read: Told the share of the object that was read, 0 to 1, before each block.
+
+    Yields:
+        Mono float32 at 16 kHz, ``BLOCK_SECONDS`` long but for the last.
+
+    Raises:
+        InputError: As for ``probe_recording``; what shows only at the end, after the last block.
+        ObjectNotFound: There is no such object.
+    """
+    with objects.open(key) as source:
+        size = source.seek(0, os.SEEK_END)
+        for block in stream(source, limits, block_seconds=BLOCK_SECONDS):
+            on_read(min(1.0, source.tell() / size))
+            yield block
+
+
+def blocks_of(samples: NDArray[np.float32]) -> Generator[NDArray[np.float32], None, None]:
+    """Yield samples in blocks of ``BLOCK_SECONDS``, without a copy."""
+    step = int(BLOCK_SECONDS * SAMPLE_RATE)
+    for start in range(0, len(samples), step):
+        yield samples[start : start + step]

@@ -4,10 +4,13 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+import numpy as np
+from numpy.typing import NDArray
 from ray.serve.handle import DeploymentHandle
 
 from models.asr import Segment
 from models.diarization import SpeakerTurn
+from models.spoof import SpoofScores
 
 # A recording as passed between stages: float32[samples] at 16 kHz, or a reference to one in Ray's object store.
 Recording = Any
@@ -36,6 +39,16 @@ class DiarizationRole(Protocol):
         correlation_id: str,
     ) -> tuple[SpeakerTurn, ...]:
         """See ``deployments.diarization.DiarizationReplica.diarize``."""
+        ...
+
+
+class SpoofRole(Protocol):
+    """Tells synthetic voices from real ones, chunk by chunk."""
+
+    async def score(
+        self, chunks: NDArray[np.float32], lengths: NDArray[np.int64], *, correlation_id: str
+    ) -> SpoofScores:
+        """See ``deployments.spoof.SpoofReplica.score``; at most 64 chunks a call."""
         ...
 
 
@@ -80,3 +93,17 @@ class ServedDiarization:
             correlation_id=correlation_id,
         )
         return turns
+
+
+@dataclass(frozen=True)
+class ServedSpoof:
+    """The spoof deployment behind its handle."""
+
+    handle: DeploymentHandle[Any]
+
+    async def score(
+        self, chunks: NDArray[np.float32], lengths: NDArray[np.int64], *, correlation_id: str
+    ) -> SpoofScores:
+        """Return the chunks' scores."""
+        scores: SpoofScores = await self.handle.score.remote(chunks, lengths, correlation_id=correlation_id)
+        return scores

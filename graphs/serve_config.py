@@ -60,6 +60,12 @@ def check(data: object) -> None:
             _check_arguments(application, path)
         except ConfigError as error:
             faults.append(str(error))
+    functions = (data.get("grpc_options") or {}).get("grpc_servicer_functions") or []
+    for number, function in enumerate(functions):
+        try:
+            _imported(str(function), f"grpc_options.grpc_servicer_functions[{number}]")
+        except ConfigError as error:
+            faults.append(str(error))
     if faults:
         raise ConfigError("\n".join(faults))
     try:
@@ -69,15 +75,20 @@ def check(data: object) -> None:
 
 
 def _check_arguments(application: Mapping[str, Any], path: str) -> None:
-    module, _, name = str(application.get("import_path", "")).partition(":")
-    try:
-        builder = getattr(import_module(module), name)
-    except (ImportError, AttributeError, ValueError) as error:
-        raise ConfigError(f"{path}.import_path: {application.get('import_path')!r}: {error}") from error
+    builder = _imported(str(application.get("import_path", "")), f"{path}.import_path")
     first = next(iter(signature(builder).parameters), None)
     model = get_type_hints(builder).get(first) if first else None
     if isinstance(model, type) and issubclass(model, BaseModel):
         validate(model, application.get("args") or {}, path=f"{path}.args")
+
+
+def _imported(import_path: str, path: str) -> Any:
+    """Return what an import path of the file names; Serve would find a wrong one only in its own processes."""
+    module, _, name = import_path.partition(":")
+    try:
+        return getattr(import_module(module), name)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise ConfigError(f"{path}: {import_path!r}: {error}") from error
 
 
 def _unknown(model: type[BaseModel], data: Mapping[Any, Any], path: str) -> Iterator[str]:

@@ -4,6 +4,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from graphs.spoof_report import SpeakerVerdicts
+
 
 class _Frozen(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -54,6 +56,9 @@ class Transcript(_Frozen):
     turns: tuple[Turn, ...]
     segments: tuple[TranscriptSegment, ...]
     diarization: tuple[SpeechTurn, ...]
+    spoof: SpeakerVerdicts | None = Field(
+        default=None, description="Whether each speaker's voice is real; null unless it was asked for."
+    )
     timings: dict[str, float] = Field(description="Seconds each stage took.")
 
     def renamed(self, labels: dict[str, str]) -> "Transcript":
@@ -69,5 +74,6 @@ class Transcript(_Frozen):
                 "speakers": tuple(dict.fromkeys(name(speaker) for speaker in self.speakers)),
                 "turns": tuple(t.model_copy(update={"speaker": name(t.speaker)}) for t in self.turns),
                 "diarization": tuple(t.model_copy(update={"speaker": name(t.speaker)}) for t in self.diarization),
+                "spoof": self.spoof.renamed(labels) if self.spoof else None,
             }
         )

@@ -1,18 +1,19 @@
 """The transcription graph: diarization and speech recognition side by side, merged into speaker turns."""
 
 import asyncio
-import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from dataclasses import dataclass
+from typing import Any
 
 from graphs.merge import merge
-from graphs.roles import AsrRole, DiarizationRole, Recording
+from graphs.recordings import SharedRecording
+from graphs.roles import AsrRole, DiarizationRole, SpoofRole
+from graphs.spoof_report import SpeakerVerdicts
+from graphs.spoof_speakers import MIN_SPEECH_S, score_speakers
+from graphs.stages import Stopwatch, root_cause
 from graphs.transcript import SpeechTurn, Transcript, TranscriptSegment
 from models.asr import Segment
 from models.diarization import SpeakerTurn
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,7 @@ class TranscriptionOptions:
     num_speakers: int | None = None
     min_speakers: int | None = None
     max_speakers: int | None = None
+    spoof: bool = False
 
 
 async def _ignore_segment(_segment: Segment) -> None:
@@ -46,18 +48,6 @@ class Listener:
     diarized: Callable[[tuple[SpeakerTurn, ...]], Awaitable[None]] = _ignore_turns
 
 
-@dataclass
-class _Stopwatch:
-    timings: dict[str, float] = field(default_factory=dict)
-
-    async def time(self, stage: str, work: Awaitable[T]) -> T:
-        started = time.monotonic()
-        try:
-            return await work
-        finally:
-            self.timings[stage] = round(time.monotonic() - started, 3)
-
-
 @dataclass(frozen=True)
 class TranscriptionGraph:
     """Composes the roles; holds no state of a request.
@@ -65,15 +55,18 @@ class TranscriptionGraph:
     Args:
         asr: The speech recogniser.
         diarization: The speaker diarizer.
+        spoof: The detector of synthetic voices.
+        min_speech: Shorter windows of a speaker are not scored, in seconds.
     """
 
     asr: AsrRole
     diarization: DiarizationRole
+    spoof: SpoofRole
+    min_speech: float = MIN_SPEECH_S
 
     async def run(
         self,
-        recording: Recording,
-        duration: float,
+        recording: SharedRecording,
         options: TranscriptionOptions,
         *,
         correlation_id: str = "",
@@ -82,9 +75,8 @@ class TranscriptionGraph:
         """Transcribe a recording.
 
         Args:
-            recording: float32[samples] at 16 kHz or a reference to one.
-            duration: Its length in seconds.
-            options: Language and number of speakers, where known.
+            recording: What to transcribe.
+            options: Language and number of speakers, where known, and whether to judge the speakers' voices.
             correlation_id: Passed on to every role.
             listener: Hears of segments, turns and progress as they come.
 
@@ -92,24 +84,21 @@ class TranscriptionGraph:
             InputError: A role can't do what the options ask; the other role is stopped.
         """
         listener = listener or Listener()
-        watch = _Stopwatch()
+        watch = Stopwatch()
         try:
             async with asyncio.TaskGroup() as stages:
-                diarizing = stages.create_task(
-                    watch.time("diarization", self._diarize(recording, options, correlation_id, listener))
-                )
+                diarizing = stages.create_task(self._diarize(recording, options, correlation_id, listener, watch))
                 recognising = stages.create_task(
-                    watch.time("asr", self._recognise(recording, duration, options, correlation_id, listener))
+                    watch.time("asr", self._recognise(recording, options, correlation_id, listener))
                 )
         except BaseExceptionGroup as failures:
-            raise _root_cause(failures) from failures
+            raise root_cause(failures) from failures
         language, segments = recognising.result()
-        started = time.monotonic()
-        turns = diarizing.result()
-        merged = merge(segments, turns)
-        watch.timings["merge"] = round(time.monotonic() - started, 3)
+        turns, verdicts = diarizing.result()
+        with watch.running("merge"):
+            merged = merge(segments, turns)
         return Transcript(
-            duration=round(duration, 3),
+            duration=round(recording.duration, 3),
             language=language,
             speakers=tuple(dict.fromkeys(turn.speaker for turn in merged)),
             turns=merged,
@@ -117,43 +106,55 @@ class TranscriptionGraph:
             diarization=tuple(
                 SpeechTurn(start=round(t.start, 3), end=round(t.end, 3), speaker=t.speaker) for t in turns
             ),
+            spoof=verdicts,
             timings=watch.timings,
         )
 
     async def _diarize(
-        self, recording: Recording, options: TranscriptionOptions, correlation_id: str, listener: Listener
-    ) -> tuple[SpeakerTurn, ...]:
-        turns = await self.diarization.diarize(
-            recording,
-            num_speakers=options.num_speakers,
-            min_speakers=options.min_speakers,
-            max_speakers=options.max_speakers,
-            correlation_id=correlation_id,
+        self,
+        recording: SharedRecording,
+        options: TranscriptionOptions,
+        correlation_id: str,
+        listener: Listener,
+        watch: Stopwatch,
+    ) -> tuple[tuple[SpeakerTurn, ...], SpeakerVerdicts | None]:
+        turns = await watch.time(
+            "diarization",
+            self.diarization.diarize(
+                recording.reference,
+                num_speakers=options.num_speakers,
+                min_speakers=options.min_speakers,
+                max_speakers=options.max_speakers,
+                correlation_id=correlation_id,
+            ),
         )
         await listener.diarized(turns)
-        return turns
+        if not options.spoof:
+            return turns, None
+        return turns, await score_speakers(
+            self.spoof,
+            recording.samples,
+            turns,
+            correlation_id=correlation_id,
+            min_speech=self.min_speech,
+            watch=watch,
+        )
 
     async def _recognise(
         self,
-        recording: Recording,
-        duration: float,
+        recording: SharedRecording,
         options: TranscriptionOptions,
         correlation_id: str,
         listener: Listener,
     ) -> tuple[str, list[Segment]]:
         language = options.language or ""
         segments: list[Segment] = []
-        items: Any = self.asr.transcribe(recording, language=options.language, correlation_id=correlation_id)
+        items: Any = self.asr.transcribe(recording.reference, language=options.language, correlation_id=correlation_id)
         async for item in items:
             if isinstance(item, str):
                 language = item
                 continue
             segments.append(item)
             await listener.segment(item)
-            await listener.progress(min(1.0, item.end / duration))
+            await listener.progress(min(1.0, item.end / recording.duration))
         return language, segments
-
-
-def _root_cause(failures: BaseExceptionGroup[BaseException]) -> BaseException:
-    first = failures.exceptions[0]
-    return _root_cause(first) if isinstance(first, BaseExceptionGroup) else first

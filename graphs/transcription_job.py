@@ -11,11 +11,10 @@ import structlog
 from numpy.typing import NDArray
 
 from graphs.config import RecordingLimits
-from graphs.recordings import audio_limits, decode_recording, result_key
-from graphs.roles import Recording
+from graphs.job_events import tell_turns
+from graphs.recordings import SharedRecording, audio_limits, decode_recording, result_key
 from graphs.transcription import Listener, TranscriptionGraph, TranscriptionOptions
 from models.asr import Segment
-from models.audio import SAMPLE_RATE
 from models.diarization import SpeakerTurn
 from storage.jobs import Attempt, JobResult
 from storage.objects import ObjectStore
@@ -36,13 +35,13 @@ class TranscriptionJob:
         graph: The graph over its roles.
         objects: Where recordings and transcripts lie.
         limits: Bounds of a recording.
-        share: Puts samples where the roles' processes can read them without a copy each.
+        share: Puts samples where all processes can read them without a copy each.
     """
 
     graph: TranscriptionGraph
     objects: ObjectStore
     limits: RecordingLimits
-    share: Callable[[NDArray[np.float32]], Recording]
+    share: Callable[[NDArray[np.float32]], SharedRecording]
 
     async def __call__(self, attempt: Attempt) -> JobResult:
         """Decode, transcribe, store; raises InputError for a recording that can't be used."""
@@ -54,14 +53,12 @@ class TranscriptionJob:
         started = time.monotonic()
         assert job.input_key is not None
         pcm = await decode_recording(self.objects, job.input_key, limits)
-        duration = len(pcm) / SAMPLE_RATE
         recording = await asyncio.to_thread(self.share, pcm)
         del pcm
         decoded = round(time.monotonic() - started, 3)
         await attempt.progress("transcribe", _DECODED)
         transcript = await self.graph.run(
             recording,
-            duration,
             TranscriptionOptions(**options),
             correlation_id=job.correlation_id,
             listener=_listener(attempt),
@@ -80,6 +77,8 @@ class TranscriptionJob:
             "turns": len(transcript.turns),
             "timings": timings,
         }
+        if transcript.spoof is not None:
+            summary["spoof"] = transcript.spoof.model_dump(mode="json")
         return JobResult(result=summary, timings=timings)
 
 
@@ -91,8 +90,6 @@ def _listener(attempt: Attempt) -> Listener:
         await attempt.progress("transcribe", round(_DECODED + (_RECOGNISED - _DECODED) * fraction, 4))
 
     async def diarized(turns: tuple[SpeakerTurn, ...]) -> None:
-        speakers = sorted({turn.speaker for turn in turns})
-        told = [{"start": round(t.start, 3), "end": round(t.end, 3), "speaker": t.speaker} for t in turns]
-        await attempt.event("diarized", {"speakers": speakers, "turns": told})
+        await tell_turns(attempt, turns)
 
     return Listener(segment, progress, diarized)

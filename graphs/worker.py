@@ -6,22 +6,29 @@ from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from typing import Any
 
+import numpy as np
 import ray
 import structlog
+from numpy.typing import NDArray
 from ray import serve
 from ray.serve import Deployment
 from ray.serve.handle import DeploymentHandle
 
 from deployments.logs import configure_logs
+from graphs import spoof_job, transcription_job
 from graphs.config import GraphsConfig, database_url, expanded
 from graphs.failures import classify
-from graphs.roles import ServedAsr, ServedDiarization
-from graphs.stores import open_stores
+from graphs.recordings import SharedRecording
+from graphs.roles import ServedAsr, ServedDiarization, ServedSpoof
+from graphs.spoof import SpoofGraph
+from graphs.spoof_job import SpoofJob
+from graphs.stores import Stores, open_stores
 from graphs.transcription import TranscriptionGraph
-from graphs.transcription_job import KIND, TranscriptionJob
+from graphs.transcription_job import TranscriptionJob
 from graphs.upkeep import upkeep
+from models.vad import SileroVad
 from storage.database import migrate
-from storage.jobs import JobWorker
+from storage.jobs import Handler, JobWorker
 from storage.objects import build as build_objects
 
 SHUTDOWN_GRACE_S = 20.0
@@ -34,12 +41,22 @@ class WorkerReplica:
         config: Settings of the application.
         asr: Handle of the speech recogniser.
         diarization: Handle of the diarizer.
+        spoof: Handle of the voice-spoof detector.
     """
 
-    def __init__(self, config: GraphsConfig, asr: DeploymentHandle[Any], diarization: DeploymentHandle[Any]) -> None:
+    def __init__(
+        self,
+        config: GraphsConfig,
+        asr: DeploymentHandle[Any],
+        diarization: DeploymentHandle[Any],
+        spoof: DeploymentHandle[Any],
+    ) -> None:
         configure_logs(config.logs.level)
         self._config = config
-        self._graph = TranscriptionGraph(ServedAsr(asr), ServedDiarization(diarization))
+        diarizer, detector = ServedDiarization(diarization), ServedSpoof(spoof)
+        min_speech = config.spoof.min_speech_seconds
+        self._transcription = TranscriptionGraph(ServedAsr(asr), diarizer, detector, min_speech=min_speech)
+        self._spoof = SpoofGraph(detector, diarizer, SileroVad().speech, min_speech=min_speech)
         migrate(database_url())
         # Here, so that a store that can't be used stops the deployment with its reason.
         build_objects(expanded(config.storage.objects)).ensure()
@@ -53,7 +70,7 @@ class WorkerReplica:
             settings = self._config.worker
             worker = JobWorker(
                 stores.database,
-                {KIND: TranscriptionJob(self._graph, stores.objects, self._config.recordings, share=ray.put)},
+                self._handlers(stores),
                 classify=classify,
                 concurrency=settings.concurrency,
                 heartbeat=settings.heartbeat_seconds,
@@ -72,6 +89,13 @@ class WorkerReplica:
                 task.cancel()
             await asyncio.gather(keeping, working, stopping, return_exceptions=True)
 
+    def _handlers(self, stores: Stores) -> dict[str, Handler]:
+        objects, limits = stores.objects, self._config.recordings
+        return {
+            transcription_job.KIND: TranscriptionJob(self._transcription, objects, limits, _share),
+            spoof_job.KIND: SpoofJob(self._spoof, objects, limits, _share),
+        }
+
     async def check_health(self) -> None:
         """Healthy while the worker's loop runs; Serve replaces the replica otherwise."""
         if self._running.done() and not self._stop.is_set():
@@ -81,6 +105,12 @@ class WorkerReplica:
         """Stop taking jobs and end those running, in the time that Serve grants."""
         self._stop.set()
         await self._running
+
+
+def _share(samples: NDArray[np.float32]) -> SharedRecording:
+    """Put samples into Ray's object store once, and read them back from there without a copy."""
+    reference = ray.put(samples)
+    return SharedRecording(reference, ray.get(reference))
 
 
 worker_deployment: Deployment = serve.deployment(

@@ -17,12 +17,16 @@ def correlation_id_of(connection: HTTPConnection) -> str:
     return str(connection.scope.get("correlation_id", ""))
 
 
-class CorrelationMiddleware:
-    """Gives every request a correlation id.
+def acceptable_or_new(offered: str) -> str:
+    """Return the id that a caller offers if it can stand in logs and headers as it is, else a new one.
 
-    An id from the caller is kept if it is at most 128 letters, digits, dots, colons, dashes or underscores, so that it
-    can stand in logs and headers as it is; anything else is replaced.
+    Acceptable are at most 128 letters, digits, dots, colons, dashes or underscores.
     """
+    return offered if _ACCEPTABLE.fullmatch(offered) else str(uuid4())
+
+
+class CorrelationMiddleware:
+    """Gives every request a correlation id, its caller's own where that is acceptable."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -32,8 +36,7 @@ class CorrelationMiddleware:
         if scope["type"] not in ("http", "websocket"):
             await self._app(scope, receive, send)
             return
-        offered = HTTPConnection(scope).headers.get(CORRELATION_HEADER, "")
-        correlation_id = offered if _ACCEPTABLE.fullmatch(offered) else str(uuid4())
+        correlation_id = acceptable_or_new(HTTPConnection(scope).headers.get(CORRELATION_HEADER, ""))
         scope["correlation_id"] = correlation_id
 
         async def send_with_id(message: Message) -> None:

@@ -31,6 +31,9 @@ DETAIL_PATHS = (
     "/metrics",
 )
 
+# Paths of contracts section A: theirs are {"error": ...}.
+ERROR_PATHS = ("/api/v1/",)
+
 # What the engines call bad input, as HTTP has it; the rest is 422.
 _INPUT_STATUS = {
     "empty_file": 400,
@@ -161,6 +164,8 @@ def respond(request: Request, error: ApiError, **extra: Any) -> JSONResponse:
     headers[CORRELATION_HEADER] = correlation_id
     if request.url.path.startswith(DETAIL_PATHS):
         return JSONResponse({"detail": error.detail}, error.status, headers=headers)
+    if request.url.path.startswith(ERROR_PATHS):
+        return JSONResponse({"error": error.detail}, error.status, headers=headers)
     problem = {
         "type": f"urn:voicegraph:problem:{error.code}",
         "title": HTTPStatus(error.status).phrase,

@@ -1,4 +1,4 @@
-"""The HTTP ingress as a Ray Serve deployment."""
+"""The ingress, HTTP and gRPC, as a Ray Serve deployment."""
 
 import hashlib
 import os
@@ -12,11 +12,12 @@ from fastapi.middleware.cors import CORSMiddleware
 from fastapi_offline import FastAPIOffline
 from ray import serve
 from ray.serve import Deployment
+from ray.serve.grpc_util import RayServegRPCContext
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from deployments.logs import configure_logs
 from graphs.config import ADMIN_KEY_VARIABLE, ApiConfig, database_url
-from graphs.http import admin, errors, jobs, ops, proxyai, uploads
+from graphs.http import admin, errors, jobs, ops, proxyai, realtone, uploads
 from graphs.http.backpressure import (
     PROXY_HOOK,
     PROXY_HOOK_VARIABLE,
@@ -27,6 +28,8 @@ from graphs.http.backpressure import (
 from graphs.http.correlation import CORRELATION_HEADER, CorrelationMiddleware
 from graphs.http.http_metrics import HttpMetrics, HttpMetricsMiddleware
 from graphs.http.services import Services
+from graphs.rpc.analysis import AudioAnalysis
+from graphs.rpc.audio_analyzer_pb2 import AnalyzeAudioRequest, AnalyzeAudioResponse
 from graphs.stores import open_stores
 from storage.database import migrate
 from storage.rate_limits import RateLimits
@@ -54,8 +57,9 @@ def create_app(config: ApiConfig) -> FastAPI:
 
     # The reference at /docs brings its own scripts: it works without a network, and asks no other host.
     app = FastAPIOffline(title="VoiceGraph", version=version("voicegraph"), lifespan=lifespan, redoc_url=None)
+    app.state.audio_analysis = AudioAnalysis(config)
     errors.install(app)
-    for module in (jobs, uploads, proxyai, admin, ops):
+    for module in (jobs, uploads, proxyai, realtone, admin, ops):
         app.include_router(module.router)
     # The last one added is the first to see a request.
     app.add_middleware(HttpMetricsMiddleware, metrics=metrics)
@@ -72,6 +76,23 @@ def create_app(config: ApiConfig) -> FastAPI:
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=list(config.allowed_hosts))
     app.add_middleware(CorrelationMiddleware)
     return app
+
+
+class Ingress:
+    """Answers HTTP by the application that Serve wraps it with, and gRPC by its methods.
+
+    Attributes:
+        app: That application.
+    """
+
+    app: FastAPI
+
+    async def AnalyzeAudio(
+        self, request: AnalyzeAudioRequest, grpc_context: RayServegRPCContext
+    ) -> AnalyzeAudioResponse:
+        """Serve ``audioanalyzer.AudioAnalysis/AnalyzeAudio``; Serve finds it by its name."""
+        analysis: AudioAnalysis = self.app.state.audio_analysis
+        return await analysis.analyze(self.app.state.services, request, grpc_context)
 
 
 def ingress_deployment(config: ApiConfig) -> Deployment:
@@ -93,5 +114,5 @@ def ingress_deployment(config: ApiConfig) -> Deployment:
         max_ongoing_requests=1000,
         health_check_period_s=10,
         graceful_shutdown_timeout_s=30,
-    )(serve.ingress(build)())
+    )(serve.ingress(build)(Ingress))
     return deployment

@@ -1,26 +1,40 @@
 """Jobs as their owners see them, and the results behind them."""
 
 import asyncio
+from collections.abc import Mapping
+from typing import TypeVar
 from uuid import UUID
 
+from pydantic import BaseModel
+
+from graphs import spoof_job, transcription_job
 from graphs.formats import to_srt, to_text, to_vtt
 from graphs.http.errors import ApiError
 from graphs.http.schemas import JobBody, ProblemBody
 from graphs.http.services import Services
+from graphs.spoof_report import SpoofReport
 from graphs.transcript import Transcript
 from models.diarization import SpeakerTurn
 from models.diarization.rttm import write_rttm
 from storage.jobs import Job
 
-MAX_TRANSCRIPT_BYTES = 256 * 1024 * 1024
+MAX_RESULT_BYTES = 256 * 1024 * 1024
 
-ARTIFACTS = {
-    "transcript.json": "application/json",
-    "transcript.srt": "application/x-subrip",
-    "transcript.vtt": "text/vtt",
-    "transcript.txt": "text/plain; charset=utf-8",
-    "diarization.rttm": "text/plain; charset=utf-8",
+ARTIFACTS: Mapping[str, Mapping[str, str]] = {
+    transcription_job.KIND: {
+        "transcript.json": "application/json",
+        "transcript.srt": "application/x-subrip",
+        "transcript.vtt": "text/vtt",
+        "transcript.txt": "text/plain; charset=utf-8",
+        "diarization.rttm": "text/plain; charset=utf-8",
+    },
+    spoof_job.KIND: {
+        "spoof.json": "application/json",
+    },
 }
+"""Media types of the results, by kind of job and name."""
+
+ModelT = TypeVar("ModelT", bound=BaseModel)
 
 
 async def job_body(services: Services, job: Job) -> JobBody:
@@ -39,7 +53,7 @@ async def job_body(services: Services, job: Job) -> JobBody:
         params=job.params.get("options", {}),
         filename=job.params.get("filename"),
         result=result if done else None,
-        artifacts={name: f"{base}/artifacts/{name}" for name in ARTIFACTS} if done else {},
+        artifacts={name: f"{base}/artifacts/{name}" for name in ARTIFACTS[job.kind]} if done else {},
         labels=job.labels,
         error=ProblemBody(**job.error) if job.error else None,
         correlation_id=job.correlation_id,
@@ -51,20 +65,48 @@ async def job_body(services: Services, job: Job) -> JobBody:
 
 
 async def load_transcript(services: Services, job: Job) -> Transcript:
-    """Read a job's transcript with the owner's names for the speakers.
+    """Read a transcription job's transcript with the owner's names for the speakers.
 
     Raises:
         ApiError: 409 while there is none.
     """
+    return (await _load(services, job, Transcript)).renamed(job.labels)
+
+
+async def load_report(services: Services, job: Job) -> SpoofReport:
+    """Read a spoof job's report with the owner's names for the speakers.
+
+    Raises:
+        ApiError: 409 while there is none.
+    """
+    return (await _load(services, job, SpoofReport)).renamed(job.labels)
+
+
+async def _load(services: Services, job: Job, model: type[ModelT]) -> ModelT:
     if job.state != "succeeded" or job.result is None:
         raise ApiError(409, "not_ready", f"The job has no result: it is {job.state}.", field="job_id")
-    body = await asyncio.to_thread(services.objects.get, job.result["artifact"], limit=MAX_TRANSCRIPT_BYTES)
-    transcript = await asyncio.to_thread(Transcript.model_validate_json, body)
-    return transcript.renamed(job.labels)
+    body = await asyncio.to_thread(services.objects.get, job.result["artifact"], limit=MAX_RESULT_BYTES)
+    return await asyncio.to_thread(model.model_validate_json, body)
 
 
-def render(name: str, transcript: Transcript, job_id: UUID) -> str:
-    """Render an artifact by its name, one of ``ARTIFACTS``."""
+async def artifact(services: Services, job: Job, name: str) -> tuple[str, str]:
+    """Return a job's result by its name, and its media type.
+
+    Raises:
+        ApiError: 404 for a name that jobs of this kind don't have, 409 while there is no result.
+    """
+    names = ARTIFACTS[job.kind]
+    if name not in names:
+        raise ApiError(404, "artifact_not_found", f"Artifacts are {', '.join(names)}.", field="name")
+    if job.kind == spoof_job.KIND:
+        text = (await load_report(services, job)).model_dump_json()
+    else:
+        transcript = await load_transcript(services, job)
+        text = await asyncio.to_thread(_render, name, transcript, job.id)
+    return text, names[name]
+
+
+def _render(name: str, transcript: Transcript, job_id: UUID) -> str:
     match name:
         case "transcript.json":
             return transcript.model_dump_json()

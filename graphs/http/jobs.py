@@ -8,32 +8,49 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Header, Query, Request, Response
 from fastapi.responses import JSONResponse, PlainTextResponse, RedirectResponse
 from fastapi.sse import EventSourceResponse, ServerSentEvent
+from pydantic import BaseModel
 
+from graphs import spoof_job, transcription_job
 from graphs.http.auth import Owner
 from graphs.http.bodies import form_with_file, read_json, validated
+from graphs.http.correlation import correlation_id_of
 from graphs.http.errors import ApiError
-from graphs.http.job_view import ARTIFACTS, job_body, load_transcript, render
+from graphs.http.job_view import artifact, job_body
 from graphs.http.multipart import ReceivedFile
-from graphs.http.schemas import JobBody, JobPageBody, LabelsBody, TranscriptionOfObject, TranscriptionRequest
-from graphs.http.services import ServicesDependency
-from graphs.http.submission import Submission, check_owned_key, receive_recording, submit_transcription
+from graphs.http.schemas import (
+    JobBody,
+    JobPageBody,
+    LabelsBody,
+    SpoofOfObject,
+    SpoofRequest,
+    TranscriptionOfObject,
+    TranscriptionRequest,
+)
+from graphs.http.services import Services, ServicesDependency
+from graphs.http.submission import idempotency_key_of, receive_recording, stored_recording, submit_job
 from graphs.http.uploads import PRESIGNED_FOR
 from graphs.recordings import erase_objects
+from graphs.spoof_report import SpoofReport
+from graphs.transcript import Transcript
 from storage.jobs import Job
+from storage.users import User
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 
-_TRANSCRIPTION_BODY = form_with_file(
-    TranscriptionRequest.model_json_schema()["properties"],
-    json_schema=TranscriptionOfObject.model_json_schema(),
-)
+_ACCEPTED: dict[int | str, dict[str, Any]] = {
+    200: {"model": JobBody, "description": "The job of an earlier request with this Idempotency-Key."}
+}
 
 
 @router.post(
     "/transcription",
     status_code=202,
     response_model=JobBody,
-    openapi_extra=_TRANSCRIPTION_BODY,
+    responses=_ACCEPTED,
+    openapi_extra=form_with_file(
+        TranscriptionRequest.model_json_schema()["properties"],
+        json_schema=TranscriptionOfObject.model_json_schema(),
+    ),
     summary="Transcribe a recording and tell who said what",
 )
 async def create_transcription(request: Request, services: ServicesDependency, owner: Owner) -> JSONResponse:
@@ -41,24 +58,57 @@ async def create_transcription(request: Request, services: ServicesDependency, o
 
     Send the file as multipart/form-data, or, after ``POST /v1/uploads``, the object's key as JSON.
     """
+    return await _create(request, services, owner, transcription_job.KIND, TranscriptionRequest, TranscriptionOfObject)
+
+
+@router.post(
+    "/spoof",
+    status_code=202,
+    response_model=JobBody,
+    responses=_ACCEPTED,
+    openapi_extra=form_with_file(
+        SpoofRequest.model_json_schema()["properties"],
+        json_schema=SpoofOfObject.model_json_schema(),
+    ),
+    summary="Tell whether a voice is real",
+)
+async def create_spoof_analysis(request: Request, services: ServicesDependency, owner: Owner) -> JSONResponse:
+    """Accept a recording, as for a transcription; the result is ``spoof.json``.
+
+    It tells P(spoof), the probability that a machine made the voice, for every 4 s, a verdict on the recording and,
+    with ``diarize``, one on every speaker.
+    """
+    return await _create(request, services, owner, spoof_job.KIND, SpoofRequest, SpoofOfObject)
+
+
+async def _create(
+    request: Request,
+    services: Services,
+    owner: User,
+    kind: str,
+    form: type[BaseModel],
+    of_object: type[TranscriptionOfObject] | type[SpoofOfObject],
+) -> JSONResponse:
+    once = idempotency_key_of(request)
     if request.headers.get("content-type", "").startswith("application/json"):
-        of_object = validated(TranscriptionOfObject, await read_json(request))
-        check_owned_key(of_object.object_key, owner)
-        options = of_object.model_dump(exclude={"object_key"}, exclude_defaults=True)
-        submission = Submission(of_object.object_key, None, options, uploaded_now=False)
+        named = validated(of_object, await read_json(request))
+        options = named.model_dump(exclude={"object_key"}, exclude_defaults=True)
+        submission = stored_recording(owner, kind, named.object_key, options)
     else:
-        submission = await receive_recording(request, services, owner, _options)
-    job, created = await submit_transcription(request, services, owner, submission)
+
+        def options_of(_file: ReceivedFile, fields: dict[str, str]) -> dict[str, Any]:
+            return validated(form, fields).model_dump(exclude_defaults=True)
+
+        submission = await receive_recording(request, services, owner, kind, options_of)
+    job, created = await submit_job(
+        services, owner, submission, correlation_id=correlation_id_of(request), idempotency_key=once
+    )
     body = await job_body(services, job)
     return JSONResponse(
         body.model_dump(mode="json"),
         202 if created else 200,
         headers={"Location": f"/v1/jobs/{job.id}"},
     )
-
-
-def _options(_file: ReceivedFile, fields: dict[str, str]) -> dict[str, Any]:
-    return validated(TranscriptionRequest, fields).model_dump(exclude_defaults=True)
 
 
 @router.get("", summary="List your jobs, newest first")
@@ -109,14 +159,14 @@ async def delete_job(services: ServicesDependency, owner: Owner, job: OwnedJob) 
     return Response(status_code=204)
 
 
-@router.get("/{job_id}/artifacts/{name}", summary="A result as JSON, SRT, VTT, text or RTTM")
+@router.get(
+    "/{job_id}/artifacts/{name}",
+    responses={200: {"model": Transcript | SpoofReport, "description": "Transcript, or report of a spoof analysis."}},
+    summary="A result: a transcript as JSON, SRT, VTT, text or RTTM; a spoof report as JSON",
+)
 async def get_artifact(services: ServicesDependency, job: OwnedJob, name: str) -> Response:
-    """Return a result; 409 while the job has none."""
-    media_type = ARTIFACTS.get(name)
-    if media_type is None:
-        raise ApiError(404, "artifact_not_found", f"Artifacts are {', '.join(ARTIFACTS)}.", field="name")
-    transcript = await load_transcript(services, job)
-    text = await asyncio.to_thread(render, name, transcript, job.id)
+    """Return a result by one of the names that the job lists; 409 while the job has none."""
+    text, media_type = await artifact(services, job, name)
     return PlainTextResponse(text, media_type=media_type)
 
 
@@ -140,7 +190,7 @@ async def put_labels(services: ServicesDependency, owner: Owner, job: OwnedJob, 
         raise ApiError(
             422,
             "unknown_speaker",
-            f"No such speakers: {', '.join(unknown)}; there are {', '.join(known)}.",
+            f"No such speakers: {', '.join(unknown)}; there are {', '.join(known) or 'none'}.",
             field="labels",
         )
     return await job_body(services, await services.jobs.set_labels(job.id, owner.id, dict(body.labels)))

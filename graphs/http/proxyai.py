@@ -11,12 +11,13 @@ from fastapi.responses import JSONResponse
 
 from graphs.http.auth import Owner
 from graphs.http.bodies import form_with_file, read_json
+from graphs.http.correlation import correlation_id_of
 from graphs.http.errors import ApiError
 from graphs.http.job_view import load_transcript
 from graphs.http.limits import per_minute
 from graphs.http.multipart import ReceivedFile
 from graphs.http.services import Services, ServicesDependency
-from graphs.http.submission import receive_recording, submit_transcription
+from graphs.http.submission import idempotency_key_of, receive_recording, submit_job
 from graphs.transcript import Transcript
 from graphs.transcription_job import KIND
 from storage.jobs import Job, JobNotFound
@@ -30,8 +31,11 @@ MAX_LABEL_LENGTH = 50
 
 async def _upload(request: Request, services: ServicesDependency, owner: Owner) -> dict[str, str]:
     """Take a recording (WAV or MP3) and transcribe it in the background."""
-    submission = await receive_recording(request, services, owner, _no_options)
-    job, _created = await submit_transcription(request, services, owner, submission)
+    once = idempotency_key_of(request)
+    submission = await receive_recording(request, services, owner, KIND, _no_options)
+    job, _created = await submit_job(
+        services, owner, submission, correlation_id=correlation_id_of(request), idempotency_key=once
+    )
     return {"upload_id": job.id.hex}
 
 

@@ -7,6 +7,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 MAX_SPEAKERS = 20
+_EXAMPLE_KEY = "uploads/1/0f9c2a7be0d14d5f9c6f3e1f6a0b7c55"
 
 SpeakerCount = Annotated[int, Field(ge=1, le=MAX_SPEAKERS)]
 Label = Annotated[str, StringConstraints(min_length=1, max_length=50, pattern=r"^[^<>\x00-\x1f]+$")]
@@ -16,17 +17,14 @@ class _Body(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
-class TranscriptionRequest(_Body):
-    """What a caller may ask of a transcription; as form fields or as JSON."""
+class _RecordingRequest(_Body):
+    """What every job on a recording takes."""
 
-    language: Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}$")] | None = Field(
-        default=None, description="ISO 639-1 code of the spoken language; left out, the engine chooses."
-    )
     num_speakers: SpeakerCount | None = Field(default=None, description="Number of speakers, where it is known.")
     min_speakers: SpeakerCount | None = None
     max_speakers: SpeakerCount | None = None
     allow_truncated: bool = Field(
-        default=False, description="Transcribe what is there of a recording that ends before its header says."
+        default=False, description="Use what is there of a recording that ends before its header says."
     )
 
     @model_validator(mode="after")
@@ -39,12 +37,46 @@ class TranscriptionRequest(_Body):
         return self
 
 
-class TranscriptionOfObject(TranscriptionRequest):
-    """A transcription of a recording that is in the object store already."""
+class _OfObject(_Body):
+    """Names a recording that is in the object store already."""
 
     object_key: Annotated[str, StringConstraints(max_length=512)] = Field(
         description="The key that POST /v1/uploads returned for this recording."
     )
+
+
+class TranscriptionRequest(_RecordingRequest):
+    """What a caller may ask of a transcription; as form fields or as JSON."""
+
+    language: Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}$")] | None = Field(
+        default=None, description="ISO 639-1 code of the spoken language; left out, the engine chooses."
+    )
+    spoof: bool = Field(default=False, description="Tell for every speaker whether the voice is real.")
+
+
+class TranscriptionOfObject(TranscriptionRequest, _OfObject):
+    """A transcription of a recording that is in the object store already."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"object_key": _EXAMPLE_KEY, "num_speakers": 2}]})
+
+
+class SpoofRequest(_RecordingRequest):
+    """What a caller may ask of a spoof analysis; as form fields or as JSON."""
+
+    diarize: bool = Field(default=False, description="Judge every speaker too; the numbers of speakers are for this.")
+
+    @model_validator(mode="after")
+    def _speakers_are_for_diarization(self) -> Self:
+        for name in ("num_speakers", "min_speakers", "max_speakers"):
+            if getattr(self, name) is not None and not self.diarize:
+                raise ValueError(f"{name} needs diarize=true")
+        return self
+
+
+class SpoofOfObject(SpoofRequest, _OfObject):
+    """A spoof analysis of a recording that is in the object store already."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"object_key": _EXAMPLE_KEY, "diarize": True}]})
 
 
 class UploadRequest(_Body):

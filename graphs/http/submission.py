@@ -1,4 +1,8 @@
-"""From a stored recording to an accepted job, the same for every route that takes recordings."""
+"""From a stored recording to an accepted job, the same for every route and every kind of job.
+
+``receive_recording`` (a form with a file) or ``stored_recording`` (a key of ``POST /v1/uploads``) makes a
+``Submission``; ``submit_job`` turns it into a job of the kind it names, and knows nothing of HTTP.
+"""
 
 import asyncio
 import json
@@ -9,12 +13,10 @@ from typing import Any
 from fastapi import Request
 from fastapi.exceptions import RequestValidationError
 
-from graphs.http.correlation import correlation_id_of
 from graphs.http.errors import ApiError
 from graphs.http.multipart import ReceivedFile, receive_form
 from graphs.http.services import Services
 from graphs.recordings import audio_limits, new_upload_key, owner_prefix, probe_recording
-from graphs.transcription_job import KIND
 from models.errors import InputError
 from storage.jobs import IdempotencyConflict, Job, QueueFull
 from storage.objects import ObjectTooLarge
@@ -22,18 +24,22 @@ from storage.users import User
 
 MAX_IDEMPOTENCY_KEY = 200
 
+OptionsOf = Callable[[ReceivedFile, dict[str, str]], dict[str, Any]]
+
 
 @dataclass(frozen=True)
 class Submission:
     """A recording in the object store and what shall be done with it.
 
     Attributes:
-        key: Where it lies.
+        kind: Kind of the job: ``KIND`` of its module.
+        key: Where the recording lies.
         filename: What its owner calls it.
-        options: What was asked for.
+        options: What was asked for, without what was left at its default.
         uploaded_now: Whether this very request stored it, so that nothing else can need it if the job is refused.
     """
 
+    kind: str
     key: str
     filename: str | None
     options: dict[str, Any]
@@ -53,17 +59,26 @@ def idempotency_key_of(request: Request) -> str | None:
     return key
 
 
-def check_owned_key(key: str, owner: User) -> None:
-    """Answer 404 unless the key lies below the owner's uploads: another owner's might as well not exist."""
+def stored_recording(owner: User, kind: str, key: str, options: dict[str, Any]) -> Submission:
+    """Return the submission of a recording that lies in the object store already.
+
+    Raises:
+        ApiError: 404 unless the key lies below the owner's uploads: another owner's might as well not exist.
+    """
     if not key.startswith(owner_prefix(owner.id)):
         raise ApiError(404, "object_not_found", "There is no such object.", field="object_key")
+    return Submission(kind, key, None, options, uploaded_now=False)
 
 
 async def receive_recording(
     request: Request,
     services: Services,
     owner: User,
-    options_of: Callable[[ReceivedFile, dict[str, str]], dict[str, Any]],
+    kind: str,
+    options_of: OptionsOf,
+    *,
+    file_field: str = "file",
+    max_bytes: int | None = None,
 ) -> Submission:
     """Store the file of a form among the owner's uploads.
 
@@ -71,46 +86,55 @@ async def receive_recording(
         request: The request, its body unread.
         services: Where the file goes, and its limits.
         owner: Whose it is.
+        kind: Kind of the job.
         options_of: Makes the job's options of the file's description and the form's fields, or refuses them; the file
             is erased then.
+        file_field: Name of the form's file.
+        max_bytes: Largest file, where the route takes less than the service.
     """
     key = new_upload_key(owner.id)
+    largest = services.config.recordings.max_bytes
     form = await receive_form(
         request,
         services.objects,
         key,
-        file_field="file",
-        limit=services.config.recordings.max_bytes,
+        file_field=file_field,
+        limit=largest if max_bytes is None else min(largest, max_bytes),
         chunk_timeout=services.config.upload_chunk_timeout_seconds,
     )
     if form.file is None:
-        raise ApiError(422, "missing_field", "The form has no file.", field="file")
+        raise ApiError(422, "missing_field", "The form has no file.", field=file_field)
     try:
         options = options_of(form.file, form.fields)
     except (ApiError, RequestValidationError):
         await asyncio.to_thread(services.objects.delete, key)
         raise
-    return Submission(key, form.file.filename or None, options, uploaded_now=True)
+    return Submission(kind, key, form.file.filename or None, options, uploaded_now=True)
 
 
-async def submit_transcription(
-    request: Request, services: Services, owner: User, submission: Submission
+async def submit_job(
+    services: Services,
+    owner: User,
+    submission: Submission,
+    *,
+    correlation_id: str,
+    idempotency_key: str | None = None,
 ) -> tuple[Job, bool]:
     """Check the recording's header and commit the job.
 
-    A recording that this request uploaded is erased when it can't be used or its job is refused. One that was there
+    A recording that was uploaded for it is erased when it can't be used or its job is refused. One that was there
     before stays: another job may need it, and its owner may ask again.
 
     Returns:
-        The job, and whether it is new: the same Idempotency-Key and request return the first job again.
+        The job, and whether it is new: the same idempotency key and submission return the first job again.
 
     Raises:
         InputError: The recording can't be used.
         QueueFull: Too many of the owner's jobs are waiting.
-        IdempotencyConflict: The key was used for another request.
+        IdempotencyConflict: The key was used for another submission.
     """
     try:
-        job, created = await _submit(request, services, owner, submission)
+        job, created = await _submit(services, owner, submission, correlation_id, idempotency_key)
     except (ApiError, InputError, ObjectTooLarge, QueueFull, IdempotencyConflict):
         # Only after a refusal: after an outage the job may have been committed and need its recording.
         if submission.uploaded_now:
@@ -121,9 +145,11 @@ async def submit_transcription(
     return job, created
 
 
-async def _submit(request: Request, services: Services, owner: User, submission: Submission) -> tuple[Job, bool]:
+async def _submit(
+    services: Services, owner: User, submission: Submission, correlation_id: str, idempotency_key: str | None
+) -> tuple[Job, bool]:
     limits = services.config.jobs
-    options = submission.options
+    kind, options = submission.kind, submission.options
     bounds = audio_limits(services.config.recordings, bool(options.get("allow_truncated", False)))
     size, info = await probe_recording(services.objects, submission.key, bounds)
     if size > services.config.recordings.max_bytes:
@@ -135,12 +161,12 @@ async def _submit(request: Request, services: Services, owner: User, submission:
     longest = info.duration if info.duration is not None else services.config.recordings.max_seconds
     return await services.jobs.submit(
         owner_id=owner.id,
-        kind=KIND,
+        kind=kind,
         params={"options": options, "filename": submission.filename},
-        fingerprint=json.dumps([KIND, size, options], sort_keys=True),
+        fingerprint=json.dumps([kind, size, options], sort_keys=True),
         input_key=submission.key,
-        correlation_id=correlation_id_of(request),
-        idempotency_key=idempotency_key_of(request),
+        correlation_id=correlation_id,
+        idempotency_key=idempotency_key,
         max_attempts=limits.max_attempts,
         time_limit=max(limits.min_time_limit_seconds, longest * limits.seconds_per_audio_second),
         cost=info.duration if info.duration is not None else 0.0,

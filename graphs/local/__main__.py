@@ -14,7 +14,7 @@ from types import FrameType
 from rich.console import Console
 
 from deployments.logs import configure_logs
-from graphs.local.client import RecordingRefused, as_table, transcribe
+from graphs.local.client import RecordingRefused, as_table, transcribe, voices_line
 from graphs.local.environment import Environment, StartError, read_environment
 from graphs.local.system import RunningSystem, running
 from graphs.serve_config import load
@@ -101,6 +101,7 @@ def _introduce(system: RunningSystem, environment: Environment, seconds: float, 
     lines = [
         ("Ready", f"in {seconds:.0f} s; data in {environment.data}"),
         ("URL", f"{system.url}   (API reference: {system.url}/docs)"),
+        *([("gRPC", f"{system.grpc_address}   (audioanalyzer.AudioAnalysis)")] if system.grpc_address else []),
         ("Ray dashboard", f"{system.dashboard.url}   (token: {system.dashboard.token})"),
         ("API key", system.api_key),
     ]
@@ -119,6 +120,7 @@ def _show(file: Path | None, system: RunningSystem, console: Console) -> None:
     console.print(as_table(transcript, title))
     timings = ", ".join(f"{stage} {seconds:.1f} s" for stage, seconds in transcript["timings"].items())
     console.print(f"{len(transcript['speakers'])} speakers; {timings}")
+    console.print(voices_line(transcript), highlight=False)
 
 
 if __name__ == "__main__":

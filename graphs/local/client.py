@@ -17,7 +17,7 @@ class RecordingRefused(Exception):
 
 
 def transcribe(url: str, api_key: str, recording: Path, console: Console) -> dict[str, Any]:
-    """Transcribe a recording and show progress meanwhile.
+    """Transcribe a recording, have its voices judged, and show progress meanwhile.
 
     Args:
         url: Base URL of the service.
@@ -33,7 +33,8 @@ def transcribe(url: str, api_key: str, recording: Path, console: Console) -> dic
     """
     with httpx.Client(base_url=url, headers={"X-API-Key": api_key}, timeout=REQUEST_TIMEOUT_S) as client:
         with recording.open("rb") as body:
-            response = client.post("/v1/jobs/transcription", files={"file": (recording.name, body)})
+            files = {"file": (recording.name, body)}
+            response = client.post("/v1/jobs/transcription", files=files, data={"spoof": "true"})
         if response.is_error:
             raise RecordingRefused(_detail(response))
         job = response.json()
@@ -69,15 +70,42 @@ def _follow(client: httpx.Client, job_id: str, console: Console) -> None:
                         bar.update(task, completed=data["progress"], description=data.get("stage") or "working")
 
 
+_VERDICTS = {
+    "bona_fide": "[green]real[/]",
+    "spoof": "[red]synthetic[/]",
+    "inconclusive": "[yellow]unclear[/]",
+}
+
+
 def as_table(transcript: dict[str, Any], title: str) -> Table:
-    """Render who said what, when."""
+    """Render who said what, when, and whether each voice is real, with P(spoof)."""
+    voices = {voice["speaker"]: _voice(voice) for voice in transcript["spoof"]["speakers"]}
     table = Table(title=title, title_justify="left", show_lines=False)
     table.add_column("time", justify="right", no_wrap=True)
     table.add_column("speaker", no_wrap=True)
+    table.add_column("voice", no_wrap=True)
     table.add_column("words")
     for turn in transcript["turns"]:
-        table.add_row(f"{_clock(turn['start'])} - {_clock(turn['end'])}", turn["speaker"], turn["text"])
+        time = f"{_clock(turn['start'])} - {_clock(turn['end'])}"
+        table.add_row(time, turn["speaker"], voices.get(turn["speaker"], ""), turn["text"])
     return table
+
+
+def _voice(verdict: dict[str, Any]) -> str:
+    p_spoof = verdict["p_spoof"]
+    return _VERDICTS[verdict["verdict"]] + ("" if p_spoof is None else f" {p_spoof:.2f}")
+
+
+def voices_line(transcript: dict[str, Any]) -> str:
+    """Explain the table's verdicts on the voices, with the engine and its bands."""
+    spoof = transcript["spoof"]
+    if spoof["bands"] is None:
+        return "no voice was heard alone for long enough to judge it"
+    bands = spoof["bands"]
+    return (
+        f"voice: P(spoof) by the engine {spoof['engine']}; real below {bands['bona_fide_below']:g}, "
+        f"synthetic from {bands['spoof_from']:g}"
+    )
 
 
 def _clock(seconds: float) -> str:

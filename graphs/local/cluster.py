@@ -29,6 +29,9 @@ _CALM = {
     "LOG_NAME_UPDATE_INTERVAL_S": "5",
     "REPORTER_UPDATE_INTERVAL_MS": "10000",
 }
+# Serve's own limit is 2 GiB, held in memory before a key is looked at; a call has two short texts, its answer a score
+# for every 4 s.
+_GRPC_MESSAGE_BYTES = 4 * 1024 * 1024
 LEFTOVER_GRACE_S = 5.0
 
 
@@ -66,6 +69,7 @@ def ray_with_dashboard() -> Iterator[Dashboard]:
 def _start() -> Dashboard:
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     os.environ.setdefault("RAY_EXPORT_COUNTER_AS_GAUGE", "0")
+    os.environ.setdefault("RAY_SERVE_GRPC_MAX_MESSAGE_SIZE", str(_GRPC_MESSAGE_BYTES))
     os.environ[PROXY_HOOK_VARIABLE] = PROXY_HOOK
     for name, value in _CALM.items():
         os.environ.setdefault(name, value)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 DEFAULT_PORT = 8000
+DEFAULT_GRPC_PORT = 50052
 KEY_FILE = "api-key"
 
 
@@ -23,12 +24,14 @@ class Environment:
         data: Folder of database, objects and keys (VOICEGRAPH_DATA).
         admin_key: The operator's key (VOICEGRAPH_ADMIN_KEY).
         admin_key_given: Whether the user set it, so that it needn't be printed.
+        grpc_port: TCP port of the gRPC service (VOICEGRAPH_GRPC_PORT); None for 50052 or, if that is taken, any other.
     """
 
     port: int
     data: Path
     admin_key: str
     admin_key_given: bool
+    grpc_port: int | None = None
 
 
 def read_environment(variables: Mapping[str, str], default_data: Path) -> Environment:
@@ -37,14 +40,27 @@ def read_environment(variables: Mapping[str, str], default_data: Path) -> Enviro
     Raises:
         StartError: A value can't be used.
     """
-    port = variables.get("VOICEGRAPH_PORT") or str(DEFAULT_PORT)
-    if not (port.isdigit() and 1 <= int(port) <= 65535):
-        raise StartError(f"VOICEGRAPH_PORT is {port!r}; it must be a port number from 1 to 65535")
+    port = _port(variables, "VOICEGRAPH_PORT")
     admin_key = variables.get("VOICEGRAPH_ADMIN_KEY", "")
     if admin_key and len(admin_key) < 16:
         raise StartError("VOICEGRAPH_ADMIN_KEY is too short: use at least 16 characters, or leave it unset")
     data = Path(variables.get("VOICEGRAPH_DATA") or default_data).expanduser().resolve()
-    return Environment(int(port), data, admin_key or secrets.token_urlsafe(24), bool(admin_key))
+    return Environment(
+        port if port is not None else DEFAULT_PORT,
+        data,
+        admin_key or secrets.token_urlsafe(24),
+        bool(admin_key),
+        _port(variables, "VOICEGRAPH_GRPC_PORT"),
+    )
+
+
+def _port(variables: Mapping[str, str], name: str) -> int | None:
+    port = variables.get(name)
+    if not port:
+        return None
+    if not (port.isdigit() and 1 <= int(port) <= 65535):
+        raise StartError(f"{name} is {port!r}; it must be a port number from 1 to 65535")
+    return int(port)
 
 
 def kept_api_key(data: Path) -> str:

@@ -12,6 +12,7 @@ from typing import Any
 from graphs.config import ADMIN_KEY_VARIABLE, DATABASE_URL_VARIABLE
 from graphs.local.cluster import Dashboard, deploy, ray_with_dashboard, wait_until_ready
 from graphs.local.environment import Environment, StartError, kept_api_key
+from graphs.local.grpc_port import reserved_grpc_port
 from graphs.local.supervisor import SupervisedPostgres
 from storage.database import Database, migrate
 from storage.users import Users
@@ -25,6 +26,7 @@ class RunningSystem:
 
     Attributes:
         url: Base URL of the HTTP API.
+        grpc_address: Address of the gRPC service; None where the configuration has none.
         dashboard: Ray's dashboard.
         api_key: Key of the local owner.
         database_url: URL of the embedded PostgreSQL.
@@ -32,6 +34,7 @@ class RunningSystem:
     """
 
     url: str
+    grpc_address: str | None
     dashboard: Dashboard
     api_key: str
     database_url: str
@@ -45,8 +48,8 @@ def running(
     """Run the system for the length of the block; no process is left behind.
 
     Args:
-        environment: Port, data folder and admin key.
-        config: A checked Serve configuration; its port is replaced by the environment's.
+        environment: Ports, data folder and admin key.
+        config: A checked Serve configuration; its ports are replaced by the environment's.
         on_step: Told what is being done or waited for.
 
     Raises:
@@ -56,6 +59,11 @@ def running(
     environment.data.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
         stack.enter_context(_only_one(environment.data))
+        grpc_options = config.get("grpc_options", {})
+        grpc_port = None
+        if grpc_options.get("grpc_servicer_functions"):
+            grpc_port = stack.enter_context(reserved_grpc_port(environment.grpc_port))
+            grpc_options = {**grpc_options, "port": grpc_port}
         on_step("starting PostgreSQL")
         postgres = SupervisedPostgres(folder)
         stack.callback(postgres.stop)
@@ -71,9 +79,10 @@ def running(
         on_step("deploying")
         url = f"http://127.0.0.1:{environment.port}"
         http_options = {**config.get("http_options", {}), "port": environment.port}
-        deploy(dashboard, {**config, "http_options": http_options})
+        deploy(dashboard, {**config, "http_options": http_options, "grpc_options": grpc_options})
         wait_until_ready(url, on_step)
-        yield RunningSystem(url, dashboard, key, database_url, folder)
+        grpc_address = None if grpc_port is None else f"127.0.0.1:{grpc_port}"
+        yield RunningSystem(url, grpc_address, dashboard, key, database_url, folder)
 
 
 @contextmanager

@@ -23,6 +23,7 @@ __all__ = ["s3_endpoint"]
 REPOSITORY = Path(__file__).resolve().parents[2]
 ADMIN_KEY = "the-operators-key-of-the-tests"
 BUCKET = "voicegraph-tests"
+LENT_BUCKET = "audio-bucket"
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,8 @@ class System:
     """A running system and two owners of it."""
 
     url: str
+    grpc_address: str
+    s3_endpoint: str
     key: str
     other_key: str
     admin_key: str
@@ -56,6 +59,7 @@ def configuration(endpoint: str) -> dict[str, Any]:
     graphs["args"]["worker"] = {"concurrency": 2, "heartbeat_seconds": 0.5, "stalled_after_seconds": 3.0}
     api["args"] |= {
         "storage": storage,
+        "grpc": {"buckets": [{"name": LENT_BUCKET}], "loopback_only": True},
         "recordings": {"max_bytes": 20 * 1024 * 1024, "max_seconds": 1200},
         "rate_limits": {"upload": 1000, "results": 1000, "health": 1000, "metrics": 1000},
     }
@@ -76,7 +80,17 @@ def system(s3_endpoint: str) -> Iterator[System]:
             f"{found.url}/admin/users", params={"name": "somebody else"}, headers={"X-Admin-Key": ADMIN_KEY}
         )
         postgres = EmbeddedPostgres(found.postgres_folder)
-        yield System(found.url, found.api_key, other.json()["api_key"], ADMIN_KEY, found.database_url, postgres)
+        assert found.grpc_address is not None
+        yield System(
+            url=found.url,
+            grpc_address=found.grpc_address,
+            s3_endpoint=s3_endpoint,
+            key=found.api_key,
+            other_key=other.json()["api_key"],
+            admin_key=ADMIN_KEY,
+            database_url=found.database_url,
+            postgres=postgres,
+        )
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ from ray import serve
 
 from deployments.asr import asr_deployment
 from deployments.diarization import diarization_deployment
+from graphs.recordings import SharedRecording
 from graphs.roles import ServedAsr, ServedDiarization
 from graphs.transcription import Listener, TranscriptionGraph, TranscriptionOptions
 from models.asr import FasterWhisperSettings, PocketSphinxSettings, Segment, Word
@@ -19,10 +20,12 @@ from models.audio import SAMPLE_RATE, decode
 from models.diarization import ClusteringSettings, SpeakerTurn
 from models.errors import InputError
 from models.samples import DIALOGUE
+from models.spoof import Bands, SpoofScores
 
 pytestmark = [pytest.mark.graph, pytest.mark.anyio]
 
 PCM = np.zeros(SAMPLE_RATE * 4, np.float32)
+RECORDING = SharedRecording(PCM, PCM)
 SEGMENTS = [
     Segment(0.0, 1.0, "good morning", (Word("good", 0.0, 0.4), Word("morning", 0.5, 1.0))),
     Segment(2.0, 3.0, "hello", (Word("hello", 2.0, 3.0),)),
@@ -66,15 +69,31 @@ class FakeDiarization:
         return TURNS
 
 
+class FakeSpoof:
+    """Takes every other chunk for synthetic."""
+
+    def __init__(self) -> None:
+        self.asked: list[Any] = []
+
+    async def score(self, chunks: Any, lengths: Any, *, correlation_id: str) -> SpoofScores:
+        self.asked.append((lengths.tolist(), correlation_id))
+        return SpoofScores(np.arange(len(chunks), dtype=np.float32) % 2, Bands(0.3, 0.7), "fake")
+
+
+def graph(asr: FakeAsr, diarization: FakeDiarization) -> TranscriptionGraph:
+    return TranscriptionGraph(asr, diarization, FakeSpoof())
+
+
 async def test_words_and_turns_become_who_said_what() -> None:
     asr, diarization = FakeAsr(), FakeDiarization()
     options = TranscriptionOptions(language="en", max_speakers=3)
-    transcript = await TranscriptionGraph(asr, diarization).run(PCM, 4.0, options, correlation_id="cid")
+    transcript = await graph(asr, diarization).run(RECORDING, options, correlation_id="cid")
     assert [(turn.speaker, turn.text) for turn in transcript.turns] == [
         ("SPEAKER_00", "good morning"),
         ("SPEAKER_01", "hello"),
     ]
     assert transcript.speakers == ("SPEAKER_00", "SPEAKER_01")
+    assert transcript.spoof is None
     assert set(transcript.timings) == {"asr", "diarization", "merge"}
     assert asr.asked == [("en", "cid")]
     assert diarization.asked == [
@@ -86,9 +105,7 @@ async def test_diarization_and_recognition_run_at_the_same_time() -> None:
     # Recognition waits for what only diarization does: one after the other would never end.
     gate = asyncio.Event()
     async with asyncio.timeout(10):
-        transcript = await TranscriptionGraph(FakeAsr(gate), FakeDiarization(gate)).run(
-            PCM, 4.0, TranscriptionOptions()
-        )
+        transcript = await graph(FakeAsr(gate), FakeDiarization(gate)).run(RECORDING, TranscriptionOptions())
     assert len(transcript.turns) == 2
 
 
@@ -104,8 +121,8 @@ async def test_segments_are_told_as_they_arrive_with_progress() -> None:
     async def diarized(turns: tuple[SpeakerTurn, ...]) -> None:
         heard.append(len(turns))
 
-    await TranscriptionGraph(FakeAsr(), FakeDiarization()).run(
-        PCM, 4.0, TranscriptionOptions(), listener=Listener(segment, progress, diarized)
+    await graph(FakeAsr(), FakeDiarization()).run(
+        RECORDING, TranscriptionOptions(), listener=Listener(segment, progress, diarized)
     )
     assert [item for item in heard if item != 2] == ["good morning", 0.25, "hello", 0.75]
     assert 2 in heard
@@ -116,9 +133,28 @@ async def test_a_stage_that_fails_stops_the_other_and_keeps_its_error() -> None:
     refusal = InputError("bad_number", "Too many.", field="num_speakers")
     with pytest.raises(InputError) as raised:
         async with asyncio.timeout(10):
-            await TranscriptionGraph(asr, FakeDiarization(error=refusal)).run(PCM, 4.0, TranscriptionOptions())
+            await graph(asr, FakeDiarization(error=refusal)).run(RECORDING, TranscriptionOptions())
     assert raised.value is refusal
     assert asr.closed
+
+
+async def test_every_speakers_voice_is_judged_where_it_is_asked_for() -> None:
+    spoof = FakeSpoof()
+    options = TranscriptionOptions(spoof=True)
+    transcript = await TranscriptionGraph(FakeAsr(), FakeDiarization(), spoof).run(
+        RECORDING, options, correlation_id="cid"
+    )
+    assert spoof.asked == [([19_200, 20_800], "cid")]
+    assert transcript.spoof is not None
+    assert [(s.speaker, s.verdict, s.p_spoof, s.speech_seconds) for s in transcript.spoof.speakers] == [
+        ("SPEAKER_00", "bona_fide", 0.0, 1.2),
+        ("SPEAKER_01", "spoof", 1.0, 1.3),
+    ]
+    assert transcript.spoof.engine == "fake"
+    assert set(transcript.timings) == {"asr", "diarization", "spoof", "merge"}
+    named = transcript.renamed({"SPEAKER_01": "Anna"})
+    assert named.spoof is not None
+    assert [speaker.speaker for speaker in named.spoof.speakers] == ["SPEAKER_00", "Anna"]
 
 
 @pytest.fixture(scope="module")
@@ -132,13 +168,13 @@ def served_graph() -> Iterator[TranscriptionGraph]:
         route_prefix=None,
         _local_testing_mode=True,
     )
-    yield TranscriptionGraph(ServedAsr(asr), ServedDiarization(diarization))
+    yield TranscriptionGraph(ServedAsr(asr), ServedDiarization(diarization), FakeSpoof())
 
 
 async def test_the_real_roles_hear_two_speakers_in_the_bundled_dialogue(served_graph: TranscriptionGraph) -> None:
     pcm = decode(BytesIO(DIALOGUE.read_bytes()))
     pcm.flags.writeable = False  # as it comes out of Ray's object store
-    transcript = await served_graph.run(pcm, len(pcm) / SAMPLE_RATE, TranscriptionOptions())
+    transcript = await served_graph.run(SharedRecording(pcm, pcm), TranscriptionOptions())
     assert transcript.speakers == ("SPEAKER_00", "SPEAKER_01")
     assert "train" in " ".join(turn.text for turn in transcript.turns)
 
@@ -150,11 +186,11 @@ async def test_whisper_takes_the_recognisers_place_by_its_settings_alone(
     model = build_tiny_whisper(tmp_path_factory.mktemp("whisper"))
     settings = FasterWhisperSettings(model=str(model), device="cpu", compute_type="float32", batch_size=2)
     whisper = serve.run(asr_deployment.bind(settings, 1), name="whisper", route_prefix=None, _local_testing_mode=True)
-    graph = TranscriptionGraph(ServedAsr(whisper), served_graph.diarization)
+    whispering = TranscriptionGraph(ServedAsr(whisper), served_graph.diarization, served_graph.spoof)
     pcm = decode(BytesIO(DIALOGUE.read_bytes()))
-    transcript = await graph.run(pcm, len(pcm) / SAMPLE_RATE, TranscriptionOptions(language="kk"))
+    transcript = await whispering.run(SharedRecording(pcm, pcm), TranscriptionOptions(language="kk"))
     assert transcript.language == "kk"
     assert len(transcript.diarization) > 1
     assert all(0 <= s.start <= s.end <= transcript.duration + 0.1 for s in transcript.segments)
     with pytest.raises(InputError, match="klingon"):
-        await graph.run(pcm, len(pcm) / SAMPLE_RATE, TranscriptionOptions(language="klingon"))
+        await whispering.run(SharedRecording(pcm, pcm), TranscriptionOptions(language="klingon"))

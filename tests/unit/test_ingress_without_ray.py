@@ -1,43 +1,21 @@
 """The ingress over a directory and a database of its own, with nobody doing the jobs: limits, and presigned URLs."""
 
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 from fastapi.testclient import TestClient
+from ingress import ADMIN, Serve
 
-from graphs.config import ADMIN_KEY_VARIABLE, DATABASE_URL_VARIABLE, ApiConfig
+from graphs.config import ADMIN_KEY_VARIABLE
 from graphs.http.ingress import create_app
 from graphs.http.uploads import MAX_RANGE_BYTES
-from graphs.strict import validate
 from models.samples import DIALOGUE
 
 pytestmark = pytest.mark.unit
 
-ADMIN = {"X-Admin-Key": "an-operators-key"}
 RECORDING = DIALOGUE.read_bytes()
-
-Serve = Callable[..., AbstractContextManager[TestClient]]
-
-
-@pytest.fixture
-def serve(database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Serve:
-    """Serve with settings, as an owner of one's own."""
-    monkeypatch.setenv(DATABASE_URL_VARIABLE, database_url)
-    monkeypatch.setenv(ADMIN_KEY_VARIABLE, ADMIN["X-Admin-Key"])
-    objects = {"kind": "directory", "path": str(tmp_path)}
-
-    @contextmanager
-    def run(**settings: Any) -> Iterator[TestClient]:
-        config = validate(ApiConfig, {"storage": {"objects": objects}, **settings})
-        with TestClient(create_app(config), base_url="http://127.0.0.1") as client:
-            client.headers["X-API-Key"] = client.post("/admin/users?name=tests", headers=ADMIN).json()["api_key"]
-            yield client
-
-    return run
 
 
 def submit(client: TestClient, **fields: str) -> Any:

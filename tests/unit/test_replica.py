@@ -165,6 +165,34 @@ async def test_an_engine_that_never_comes_back_is_unhealthy() -> None:
     await made.check_health()
 
 
+async def test_an_engine_that_only_fails_is_unhealthy_however_busy_it_is() -> None:
+    made = replica(concurrency=2)
+    made.engine.broken = True
+    made._last_success -= 3600
+    with pytest.raises(RuntimeError, match="CUDA"):
+        await made.call(warm, made.engine)
+    go = threading.Event()
+    calling = asyncio.create_task(made.call(go.wait, 30))
+    await asyncio.sleep(0)
+    with pytest.raises(RuntimeError, match="CUDA"):
+        await made.check_health()
+    made.engine.broken = False
+    await made.check_health()
+    go.set()
+    await calling
+
+
+async def test_settings_that_the_engine_is_not_made_from_keep_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = replica()
+    before = made.engine
+    monkeypatch.setattr(made, "engine_independent", frozenset({"threshold"}))
+    await made.reconfigure({"threshold": 0.7})
+    assert made.engine is before
+    assert (await made.describe())["threshold"] == 0.7
+    await made.reconfigure({"threshold": 0.7, "speed": 9})
+    assert made.engine is not before
+
+
 async def test_the_correlation_id_reaches_the_engines_threads() -> None:
     made = replica()
     with made.serving(16_000, "cid-9"):

@@ -1,0 +1,138 @@
+"""The voice-spoof detector as a Ray Serve deployment."""
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import NonNegativeFloat, TypeAdapter
+
+from deployments.batching import Batcher
+from deployments.metrics import BatchMetrics
+from deployments.replica import EngineReplica, deployment_of
+from deployments.sample import warm_up_speech
+from models.audio import SAMPLE_RATE
+from models.spoof import CHUNK_SAMPLES, Bands, SpoofDetector, SpoofScores, SpoofSettings, build
+
+MAX_CHUNKS_PER_CALL = 64
+MAX_QUEUED_CHUNKS = 2048
+_MILLISECONDS = TypeAdapter(NonNegativeFloat)
+
+_Item = tuple[NDArray[np.float32], int]
+
+
+def _warm(chunks: int) -> Callable[[SpoofDetector], None]:
+    def warm(engine: SpoofDetector) -> None:
+        speech = warm_up_speech(CHUNK_SAMPLES / SAMPLE_RATE)
+        engine.score(np.tile(speech, (chunks, 1)), np.full(chunks, CHUNK_SAMPLES, np.int64))
+
+    return warm
+
+
+class SpoofReplica(EngineReplica[SpoofDetector]):
+    """Serves one spoof detector; scores the chunks of all callers in shared batches.
+
+    Args:
+        settings: Which engine, and its settings.
+        max_batch_chunks: Chunks that the engine is given at once.
+        batch_wait_ms: How long a batch that is not full may be held back; see ``deployments.batching.Batcher``.
+        concurrency: Batches that the engine works on at once.
+        log_level: Least level that is logged.
+    """
+
+    engine_independent: ClassVar[frozenset[str]] = frozenset({"bona_fide_below", "spoof_from"})
+
+    def __init__(
+        self,
+        settings: SpoofSettings,
+        max_batch_chunks: int = 32,
+        batch_wait_ms: float = 5.0,
+        concurrency: int = 2,
+        log_level: str = "INFO",
+    ) -> None:
+        super().__init__("spoof", settings, build, _warm(max_batch_chunks), concurrency, log_level, probe=_warm(1))
+        self._declared_wait_ms = batch_wait_ms
+        self._max_batch_chunks = max_batch_chunks
+        self._buffers = threading.local()
+        self._batcher: Batcher[_Item, np.float32] = Batcher(
+            self._run,
+            max_cost=max_batch_chunks,
+            max_wait=batch_wait_ms / 1000,
+            concurrency=concurrency,
+            max_queued=MAX_QUEUED_CHUNKS,
+            metrics=BatchMetrics("spoof", settings.engine),
+        )
+
+    async def score(
+        self, chunks: NDArray[np.float32], lengths: NDArray[np.int64], *, correlation_id: str = ""
+    ) -> SpoofScores:
+        """Score chunks of a recording.
+
+        Args:
+            chunks: Mono float32 at 16 kHz, shape [n, 64000] with n up to 64, zero after a short chunk's end.
+            lengths: Samples of each chunk that are the recording's, shape [n], 1 to 64000.
+            correlation_id: Put into this call's log lines; calls that share it share one caller's part of the engine.
+
+        Returns:
+            Calibrated P(spoof) of each chunk, and the bands in force.
+
+        Raises:
+            ValueError: The arrays are not as described.
+            QueueFull: Too many chunks are waiting.
+        """
+        _check(chunks, lengths)
+        with self.serving(int(lengths.sum()), correlation_id):
+            items = list(zip(chunks, lengths.tolist(), strict=True))
+            scores = await self._batcher.submit(items, caller=correlation_id or None)
+        settings = self._settings
+        return SpoofScores(
+            np.array(scores, np.float32), Bands(settings.bona_fide_below, settings.spoof_from), settings.engine
+        )
+
+    async def reconfigure(self, user_config: Mapping[str, Any]) -> None:
+        """Take new settings: those of the engine, and ``batch_wait_ms``.
+
+        Raises:
+            ValidationError: A field is unknown or out of range; the replica keeps its settings.
+        """
+        fields = dict(user_config)
+        wait_ms = _MILLISECONDS.validate_python(fields.pop("batch_wait_ms", self._declared_wait_ms))
+        await super().reconfigure(fields)
+        self._batcher.max_wait = wait_ms / 1000
+
+    async def describe(self) -> dict[str, Any]:
+        """Return the settings in force, and how many chunks were scored in how many batches."""
+        return {
+            **await super().describe(),
+            "max_batch_chunks": self._max_batch_chunks,
+            "batch_wait_ms": 1000 * self._batcher.max_wait,
+            "batches": self._batcher.batches,
+            "chunks": self._batcher.items,
+        }
+
+    async def _run(self, items: Sequence[_Item]) -> Sequence[np.float32]:
+        return list(await self.call(self._score, items))
+
+    def _score(self, items: Sequence[_Item]) -> NDArray[np.float32]:
+        buffer = self._buffers.__dict__.get("chunks")
+        if buffer is None:
+            # One for each of the engine's threads: a fresh array of this size costs a page fault every 4 kB.
+            buffer = self._buffers.chunks = np.empty((self._max_batch_chunks, CHUNK_SAMPLES), np.float32)
+        batch = np.stack([chunk for chunk, _length in items], out=buffer[: len(items)])
+        return self.engine.score(batch, np.array([length for _chunk, length in items], np.int64))
+
+
+def _check(chunks: NDArray[np.float32], lengths: NDArray[np.int64]) -> None:
+    if chunks.ndim != 2 or chunks.shape[1] != CHUNK_SAMPLES or chunks.dtype != np.float32:
+        raise ValueError(f"chunks must be float32[n, {CHUNK_SAMPLES}], not {chunks.dtype}{list(chunks.shape)}")
+    if len(chunks) > MAX_CHUNKS_PER_CALL:
+        raise ValueError(f"a call takes at most {MAX_CHUNKS_PER_CALL} chunks, not {len(chunks)}")
+    if lengths.shape != (len(chunks),) or lengths.dtype.kind != "i":
+        raise ValueError(f"lengths must be int64[{len(chunks)}], not {lengths.dtype}{list(lengths.shape)}")
+    if len(lengths) and not 1 <= lengths.min() <= lengths.max() <= CHUNK_SAMPLES:
+        raise ValueError(f"lengths must be between 1 and {CHUNK_SAMPLES}")
+
+
+# More than one call fills a batch: the next are to be there when the engine frees.
+spoof_deployment = deployment_of(SpoofReplica, "spoof", max_ongoing_requests=32)
