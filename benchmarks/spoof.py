@@ -157,7 +157,7 @@ def throughput(engine: str, model: Path | None, callers: int, seconds: float, ro
         }
         warm = chunks[: settings.max_batch_chunks]
         bare.score(warm, lengths(warm))
-        through_the_handle(deployed, [talk[:CALL] for talk in talks])()
+        through_the_handle(deployed, [talk[:1] for talk in talks])()
         before = asyncio.run(description(deployed))
         rates: dict[str, list[float]] = {name: [] for name in ways}
         for _ in range(rounds):
@@ -299,7 +299,7 @@ def main() -> None:
         os.execve(sys.executable, sys.orig_argv, {**os.environ, THREADS_VARIABLE: "1"})
     configure_logs("WARNING", readable=True)
     slow = asked.engine == "wavlm" and not uses_gpu(WavLmSettings(checkpoint=Path()))
-    seconds = asked.seconds or (16.0 if slow else 256.0)
+    seconds = asked.seconds or (32.0 if slow else 256.0)
     rounds = asked.rounds or (3 if slow else 5)
     print(json.dumps(throughput(asked.engine, asked.model, asked.callers, seconds, rounds), indent=2))
 

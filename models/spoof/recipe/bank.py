@@ -14,10 +14,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from models.audio import SAMPLE_RATE, decode
+from models.audio import SAMPLE_RATE
 from models.spoof.features import FEATURES, WIDTH, describe
+from models.spoof.recipe.codecs import Pcm, amr, telephone_8k
 from models.spoof.recipe.corpus import Row
-from models.spoof.recipe.degrade import degrade
+from models.spoof.recipe.corpus import load as load_recording
+from models.spoof.recipe.degrade import band_limited, degrade, mixed
 from models.spoof.training import FeatureBank
 
 LONGEST = 5 * SAMPLE_RATE
@@ -25,6 +27,12 @@ LONGEST = 5 * SAMPLE_RATE
 
 CLEAN_EVERY = 6
 """One variant in so many is described as it is."""
+
+TOGETHER = 0.25
+"""Share of the other variants in which a second voice of the same kind speaks at the same time."""
+
+BY_TELEPHONE = 0.25
+"""Share that goes through a telephone in the end."""
 
 _BYTES = WIDTH * np.dtype(np.float16).itemsize
 
@@ -65,12 +73,12 @@ def extend(
     folder.mkdir(exist_ok=True)
     held = {(row.path, row.variant) for row in _index(folder)}
     wanted = ((one, [v for v in range(variants(one)) if (one.path, v) not in held]) for one in utterances)
-    missing = [(one, numbers) for one, numbers in wanted if numbers]
+    missing = [(one, _second_voice(one, utterances), numbers) for one, numbers in wanted if numbers]
     frames = sum(row.frames for row in _index(folder))
     with get_context("spawn").Pool(processes) as pool, (folder / "bands.f16").open("ab") as bands:
         bands.truncate(frames * _BYTES)
         with (folder / "index.jsonl").open("a", encoding="utf-8") as index:
-            for done, (made, (one, numbers)) in enumerate(
+            for done, (made, (one, _, numbers)) in enumerate(
                 zip(pool.imap(partial(_described, corpus), missing), missing, strict=True), 1
             ):
                 for number, described in zip(numbers, made, strict=True):
@@ -98,19 +106,38 @@ def load(corpus: Path, utterances: Sequence[Row]) -> FeatureBank:
     )
 
 
-def _described(corpus: Path, task: tuple[Row, list[int]]) -> list[NDArray[np.float16]]:
-    utterance, variants = task
-    with (corpus / utterance.path).open("rb") as source:
-        pcm = decode(source)
+def _second_voice(utterance: Row, utterances: Sequence[Row]) -> Row:
+    others = [other for other in utterances if other.system == utterance.system]
+    return others[zlib.crc32(utterance.path.encode()) % len(others)]
+
+
+def _described(corpus: Path, task: tuple[Row, Row, list[int]]) -> list[NDArray[np.float16]]:
+    utterance, second, variants = task
+    pcm, second_voice = (load_recording(corpus / row.path) for row in (utterance, second))
     made = []
     for variant in variants:
         rng = np.random.default_rng((zlib.crc32(utterance.path.encode()), variant))
-        start = int(rng.integers(max(len(pcm) - LONGEST, 0) + 1))
-        heard = pcm[start : start + LONGEST]
+        heard = _stretch(pcm, rng)
         if variant % CLEAN_EVERY:
+            if rng.random() < TOGETHER:
+                heard = mixed(heard, np.resize(_stretch(second_voice, rng), len(heard)), float(rng.uniform(0, 15)))
             heard = degrade(heard, rng, float(rng.uniform(0.3, 1.0)))
+            if rng.random() < BY_TELEPHONE:
+                heard = _by_telephone(heard, rng)
         made.append(describe(heard).astype(np.float16))
     return made
+
+
+def _stretch(pcm: Pcm, rng: np.random.Generator) -> Pcm:
+    start = int(rng.integers(max(len(pcm) - LONGEST, 0) + 1))
+    return pcm[start : start + LONGEST]
+
+
+def _by_telephone(pcm: Pcm, rng: np.random.Generator) -> Pcm:
+    heard = band_limited(pcm, float(rng.uniform(150, 350)), float(rng.uniform(3000, 3800)))
+    if rng.random() < 0.5:
+        return amr(heard, int(rng.choice([4750, 7950, 12200])))
+    return telephone_8k(heard, "mu" if rng.random() < 0.5 else "a")
 
 
 def _folder(corpus: Path) -> Path:

@@ -18,8 +18,8 @@ from models.spoof.recipe.corpus import HUMAN, Row, Split, read_manifest
 from models.spoof.recipe.evaluate import MIXED, Scores, score
 from models.spoof.settings import CompactSettings
 
-HUMAN_VARIANTS = 12
-SPOOF_VARIANTS = 2
+HUMAN_VARIANTS = 18
+SPOOF_VARIANTS = 4
 """Each human voice is known from one utterance, each synthesiser from many."""
 
 STEPS = 2000
