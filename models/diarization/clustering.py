@@ -34,6 +34,7 @@ class ClusteringDiarizer:
 
     def __init__(self, settings: ClusteringSettings) -> None:
         self._settings = settings
+        self._thresholds = settings.thresholds
         self._vad = SileroVad(settings.vad)
         self._encoder: SpeakerEncoder = build_encoder(settings.speaker)
 
@@ -62,8 +63,8 @@ class ClusteringDiarizer:
             centroids = group(
                 embeddings,
                 count,
-                similarity=settings.similarity,
-                merge_similarity=settings.merge_similarity,
+                similarity=self._thresholds.similarity,
+                merge_similarity=self._thresholds.merge_similarity,
                 min_windows=max(settings.min_speaker_time / settings.hop, settings.min_speaker_share * len(embeddings)),
             )
             voices = self._assign(times, embeddings, centroids)
@@ -76,8 +77,8 @@ class ClusteringDiarizer:
             times,
             embeddings,
             centroids,
-            change_cost=self._settings.change_cost / STEP,
-            pause_cost=self._settings.pause_cost / STEP,
+            change_cost=self._thresholds.change_cost / STEP,
+            pause_cost=self._thresholds.pause_cost / STEP,
         )
 
 

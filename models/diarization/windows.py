@@ -7,9 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.spans import Span
-
-SHORTEST_WINDOW = 0.4
-"""Seconds; speaker encoders need that much."""
+from models.speaker import SHORTEST_WINDOW
 
 STEP = 0.1
 """Seconds; about how finely turns are placed."""

@@ -1,13 +1,24 @@
 """Speaker encoders: who a voice belongs to, as a vector."""
 
-from models.speaker.settings import SpeakerSettings, SpectralSettings
-from models.speaker.types import SpeakerEncoder
+from models.speaker.settings import CompactSettings, SpeakerSettings, SpectralSettings
+from models.speaker.types import SHORTEST_WINDOW, SpeakerEncoder
 
-__all__ = ["SpeakerEncoder", "SpeakerSettings", "SpectralSettings", "build"]
+__all__ = ["SHORTEST_WINDOW", "CompactSettings", "SpeakerEncoder", "SpeakerSettings", "SpectralSettings", "build"]
 
 
 def build(settings: SpeakerSettings) -> SpeakerEncoder:
-    """Build the encoder that the settings name."""
-    from models.speaker.spectral import SpectralEncoder
+    """Build the encoder that the settings name, its model loaded and ready.
 
-    return SpectralEncoder()
+    Raises:
+        MissingWeights: There is no file where the settings say; the message says how to get one.
+        ValueError: The file is no encoder.
+    """
+    match settings:
+        case CompactSettings():
+            from models.speaker.compact import CompactEncoder
+
+            return CompactEncoder(settings)
+        case SpectralSettings():
+            from models.speaker.spectral import SpectralEncoder
+
+            return SpectralEncoder()

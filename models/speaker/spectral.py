@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from models.speaker.features import mfcc
 from models.speaker.mixture import Mixture
+from models.speaker.types import check_lengths
 
 CONSTANTS = Path(__file__).with_name("spectral.npz")
 
@@ -36,6 +37,7 @@ class SpectralEncoder:
 
     def embed(self, windows: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
         """Embed stretches of speech; see ``models.speaker.types.SpeakerEncoder``."""
+        check_lengths(windows)
         embeddings = np.empty((len(windows), self.dimension), dtype=np.float32)
         for row, window in zip(embeddings, windows, strict=True):
             row[:] = self._mixture.deviation(mfcc(window)) @ self._projection - self._offset

@@ -1,0 +1,27 @@
+"""Thresholds that depend on the speaker encoder, because each has a scale of similarity of its own."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True, slots=True)
+class Thresholds:
+    """What was tuned for an encoder, on speakers that it was not trained on.
+
+    Attributes:
+        similarity: Windows of a smaller mean cosine similarity start as two groups.
+        merge_similarity: Groups whose centroids are more alike than this are one speaker.
+        change_cost: Evidence that a change of speaker takes, similarity times seconds.
+        pause_cost: The same where the change falls into a pause.
+    """
+
+    similarity: float
+    merge_similarity: float
+    change_cost: float
+    pause_cost: float
+
+
+TUNED: dict[Literal["compact", "spectral"], Thresholds] = {
+    "compact": Thresholds(similarity=0.52, merge_similarity=0.65, change_cost=0.3, pause_cost=0.1),
+    "spectral": Thresholds(similarity=0.45, merge_similarity=0.6, change_cost=0.3, pause_cost=0.1),
+}
