@@ -266,7 +266,8 @@ class Attempt:
                 pause = self._throttle
                 self._room.set()
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._closed.wait(), pause)
+                async with asyncio.timeout(pause):
+                    await self._closed.wait()
 
     async def _write_pending(self) -> None:
         async with self._database.connection() as connection:

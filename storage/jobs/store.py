@@ -6,6 +6,7 @@ import hashlib
 import json
 import re
 from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import partial
 from typing import get_args
@@ -361,10 +362,10 @@ class JobStore:
                 if ended and len(events) < _MOST_EVENTS:
                     return
                 if len(events) < _MOST_EVENTS:
-                    try:
-                        await asyncio.wait_for(news.wait(), _POLL_SECONDS)
-                    except TimeoutError:
-                        continue
+                    # Not wait_for: before Python 3.12 it drops a cancellation that comes together with the news.
+                    with suppress(TimeoutError):
+                        async with asyncio.timeout(_POLL_SECONDS):
+                            await news.wait()
 
     async def _read_on(self, job_id: UUID, owner_id: int, after: int) -> tuple[bool, _Events]:
         async with self._database.connection() as connection:

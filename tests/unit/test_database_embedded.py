@@ -165,7 +165,9 @@ def test_a_folder_may_have_any_name(folder: Path, cluster: Path, name: str) -> N
 
 def test_a_terminals_interrupt_does_not_reach_the_server(server: EmbeddedPostgres) -> None:
     program = (
-        "import sys, time; from pathlib import Path; from storage.embedded_postgres import EmbeddedPostgres;"
+        # A shell that starts something in the background has it ignore interrupts.
+        "import signal, sys, time; signal.signal(signal.SIGINT, signal.default_int_handler);"
+        "from pathlib import Path; from storage.embedded_postgres import EmbeddedPostgres;"
         "EmbeddedPostgres(Path(sys.argv[1])).start(); print('started', flush=True); time.sleep(600)"
     )
     launcher = subprocess.Popen(
