@@ -68,3 +68,31 @@ class BatchMetrics:
     def waited(self, seconds: float) -> None:
         """Count the wait of a call whose first items start."""
         self._wait.observe(seconds, tags=self._tags)
+
+
+class SpeechMetrics:
+    """What the synthesiser counts beside its calls, labelled by engine."""
+
+    def __init__(self, engine: str) -> None:
+        labels: Any = ("engine",)
+        self._tags = {"engine": engine}
+        self._seconds = Counter(PREFIX + "speech_seconds_total", "Seconds of speech that were made.", tag_keys=labels)
+        self._characters = Counter(
+            PREFIX + "speech_characters_total", "Characters of text that were spoken.", tag_keys=labels
+        )
+        self._first_sound = Histogram(
+            PREFIX + "speech_first_sound_seconds",
+            "Seconds from a call's arrival in the replica to its first speech.",
+            boundaries=WAIT_BUCKETS_S,
+            tag_keys=labels,
+        )
+
+    def first_sound(self, seconds: float) -> None:
+        """Count the wait for a call's first speech."""
+        self._first_sound.observe(seconds, tags=self._tags)
+
+    def spoke(self, seconds: float, characters: int) -> None:
+        """Count speech that was made, and the text that it begins."""
+        self._seconds.inc(seconds, tags=self._tags)
+        if characters:
+            self._characters.inc(characters, tags=self._tags)

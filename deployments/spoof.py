@@ -14,6 +14,7 @@ from deployments.replica import EngineReplica, deployment_of
 from deployments.sample import warm_up_speech
 from models.audio import SAMPLE_RATE
 from models.spoof import CHUNK_SAMPLES, Bands, SpoofDetector, SpoofScores, SpoofSettings, build
+from models.spoof.inputs import check_shapes
 
 MAX_CHUNKS_PER_CALL = 64
 MAX_QUEUED_CHUNKS = 2048
@@ -124,14 +125,9 @@ class SpoofReplica(EngineReplica[SpoofDetector]):
 
 
 def _check(chunks: NDArray[np.float32], lengths: NDArray[np.int64]) -> None:
-    if chunks.ndim != 2 or chunks.shape[1] != CHUNK_SAMPLES or chunks.dtype != np.float32:
-        raise ValueError(f"chunks must be float32[n, {CHUNK_SAMPLES}], not {chunks.dtype}{list(chunks.shape)}")
+    check_shapes(chunks, lengths)
     if len(chunks) > MAX_CHUNKS_PER_CALL:
         raise ValueError(f"a call takes at most {MAX_CHUNKS_PER_CALL} chunks, not {len(chunks)}")
-    if lengths.shape != (len(chunks),) or lengths.dtype.kind != "i":
-        raise ValueError(f"lengths must be int64[{len(chunks)}], not {lengths.dtype}{list(lengths.shape)}")
-    if len(lengths) and not 1 <= lengths.min() <= lengths.max() <= CHUNK_SAMPLES:
-        raise ValueError(f"lengths must be between 1 and {CHUNK_SAMPLES}")
 
 
 # More than one call fills a batch: the next are to be there when the engine frees.

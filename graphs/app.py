@@ -4,30 +4,52 @@ from ray.serve import Application
 
 from deployments.asr import asr_deployment
 from deployments.diarization import diarization_deployment
+from deployments.speaker import speaker_deployment
+from deployments.speech import speech_deployment
 from deployments.spoof import spoof_deployment
+from deployments.translation import translation_deployment
 from graphs.config import ApiConfig, GraphsConfig
 from graphs.http.ingress import ingress_deployment
+from graphs.http.live import live_deployment
 from graphs.worker import worker_deployment
 
 
 def graphs(config: GraphsConfig) -> Application:
     """Build the roles and the job workers that compose them."""
-    asr = asr_deployment.bind(config.asr.engine, config.asr.concurrency, config.logs.level)
-    diarization = diarization_deployment.bind(
-        config.diarization.engine, config.diarization.concurrency, config.logs.level
-    )
-    spoof = spoof_deployment.bind(
-        config.spoof.engine,
-        config.spoof.max_batch_chunks,
-        config.spoof.batch_wait_ms,
-        config.spoof.concurrency,
-        config.logs.level,
-    )
-    application: Application = worker_deployment.bind(config, asr, diarization, spoof)
+    level = config.logs.level
+    roles = {
+        "asr": asr_deployment.bind(config.asr.engine, config.asr.concurrency, level),
+        "diarization": diarization_deployment.bind(config.diarization.engine, config.diarization.concurrency, level),
+        "spoof": spoof_deployment.bind(
+            config.spoof.engine,
+            config.spoof.max_batch_chunks,
+            config.spoof.batch_wait_ms,
+            config.spoof.concurrency,
+            level,
+        ),
+        "speaker": speaker_deployment.bind(config.speaker.engine, config.speaker.concurrency, level),
+        "translation": translation_deployment.bind(
+            config.translation.engine,
+            config.translation.max_batch_tokens,
+            config.translation.batch_wait_ms,
+            config.translation.concurrency,
+            level,
+        ),
+        "speech": speech_deployment.bind(
+            config.speech.engine, config.speech.concurrency, config.speech.max_models, level
+        ),
+    }
+    application: Application = worker_deployment.bind(config, roles)
     return application
 
 
 def api(config: ApiConfig) -> Application:
     """Build the HTTP ingress."""
     application: Application = ingress_deployment(config).bind()
+    return application
+
+
+def live(config: ApiConfig) -> Application:
+    """Build the ingress of live audio: WebSockets, which stay open, apart from requests, which don't."""
+    application: Application = live_deployment(config).bind()
     return application

@@ -11,8 +11,13 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, NonNegativeFloat, PositiveFloat, PositiveInt, field_validator
 
 from models.asr import AsrSettings, PocketSphinxSettings
+from models.chat import ChatSettings, OfflineSettings
 from models.diarization import ClusteringSettings, DiarizationSettings
+from models.speaker import CompactSettings as CompactSpeakerSettings
+from models.speaker import SpeakerSettings
+from models.speech import EspeakSettings, SpeechSettings
 from models.spoof import CompactSettings, SpoofSettings
+from models.translation import ApertiumSettings, TranslationSettings
 from storage.objects import DirectorySettings, ObjectsSettings
 
 DATABASE_URL_VARIABLE = "VOICEGRAPH_DATABASE_URL"
@@ -84,6 +89,37 @@ class SpoofRoleSettings(_Settings):
     )
 
 
+class SpeakerRoleSettings(_Settings):
+    """The speaker encoder."""
+
+    engine: SpeakerSettings = Field(default=CompactSpeakerSettings(), description="Which engine, and its settings.")
+    concurrency: PositiveInt = Field(default=2, description="Calls that one replica works on at once.")
+
+
+class TranslationRoleSettings(_Settings):
+    """The translator."""
+
+    engine: TranslationSettings = Field(default=ApertiumSettings(), description="Which engine, and its settings.")
+    max_batch_tokens: PositiveInt = Field(
+        default=2048, description="Tokens of source text, by estimate, that the engine is given at once."
+    )
+    batch_wait_ms: NonNegativeFloat = Field(
+        default=5.0,
+        description="A batch that is not full is held back by so much at most, and only while others are under way.",
+    )
+    concurrency: PositiveInt = Field(default=2, description="Batches that one replica's engine works on at once.")
+
+
+class SpeechRoleSettings(_Settings):
+    """The speech synthesiser."""
+
+    engine: SpeechSettings = Field(default=EspeakSettings(), description="Which engine, and its settings.")
+    concurrency: PositiveInt = Field(default=4, description="Syntheses that one replica works on at once.")
+    max_models: PositiveInt = Field(
+        default=4, description="Models of voices that one replica keeps loaded; the least recently used goes first."
+    )
+
+
 class WorkerSettings(_Settings):
     """The process that takes jobs from the queue and runs their graphs."""
 
@@ -105,6 +141,9 @@ class GraphsConfig(_Settings):
     asr: AsrRoleSettings = AsrRoleSettings()
     diarization: DiarizationRoleSettings = DiarizationRoleSettings()
     spoof: SpoofRoleSettings = SpoofRoleSettings()
+    speaker: SpeakerRoleSettings = SpeakerRoleSettings()
+    translation: TranslationRoleSettings = TranslationRoleSettings()
+    speech: SpeechRoleSettings = SpeechRoleSettings()
     worker: WorkerSettings = WorkerSettings()
     logs: LogSettings = LogSettings()
 
@@ -125,8 +164,66 @@ class JobLimits(_Settings):
     min_time_limit_seconds: PositiveFloat = Field(default=600.0, description="No job's time limit is shorter.")
 
 
+class TextLimits(_Settings):
+    """Bounds of text that is spoken or translated."""
+
+    max_speech_chars: PositiveInt = Field(default=5000, description="Longest text of one synthesis.")
+    max_translation_chars: PositiveInt = Field(default=20_000, description="Longest text of one translation.")
+    max_reference_seconds: PositiveFloat = Field(
+        default=30.0, description="Longest recording of a voice to sound like, in seconds."
+    )
+    max_voices_per_owner: PositiveInt = Field(default=100, description="Voices that one owner may register.")
+
+
+class AssistantSettings(_Settings):
+    """The voice assistant."""
+
+    chat: ChatSettings = Field(default=OfflineSettings(), description="Which chat engine, and its settings.")
+    system_prompt: str = Field(
+        default="", max_length=8000, description="Put before every conversation; empty: nothing is."
+    )
+    language: str = Field(
+        default="en",
+        pattern=r"^[a-z]{2,3}$",
+        description="ISO 639-1 code of the language that is spoken where a request names none.",
+    )
+    history_messages: PositiveInt = Field(
+        default=20, description="Messages of a session that the chat engine is shown (contracts C-24)."
+    )
+    session_ttl_seconds: PositiveFloat = Field(
+        default=1800.0, description="A session is erased so long after its last message (contracts C-24)."
+    )
+    max_message_chars: PositiveInt = Field(default=5000, description="Longest message (contracts C-26).")
+    max_audio_bytes: PositiveInt = Field(
+        default=10 * MEBIBYTE, description="Largest spoken message, in bytes (contracts C-25)."
+    )
+    max_audio_seconds: PositiveFloat = Field(default=120.0, description="Longest spoken message, in seconds.")
+    max_reply_chars: PositiveInt = Field(
+        default=8000, description="A reply is cut after so many characters, whatever the chat engine sends."
+    )
+
+
+class LiveSettings(_Settings):
+    """Live audio over WebSocket."""
+
+    idle_seconds: PositiveFloat = Field(
+        default=60.0, description="A connection that sends neither speech nor a command for so long is closed."
+    )
+    max_seconds: PositiveFloat = Field(default=3600.0, description="No connection lasts longer.")
+    max_connections_per_owner: PositiveInt = Field(
+        default=10, description="Open connections of one owner and replica; more are refused."
+    )
+    max_unsent_bytes: PositiveInt = Field(
+        default=4 * MEBIBYTE, description="A client that lets so much wait to be received is disconnected."
+    )
+    end_of_speech_ms: PositiveInt = Field(default=500, description="A pause as long as this ends an utterance.")
+    max_utterance_seconds: PositiveFloat = Field(default=30.0, description="Longer utterances are cut.")
+
+
 class RateLimits(_Settings):
-    """Requests a minute and IP address on the compatible routes (contracts B-32)."""
+    """Requests a minute and IP address on the compatible routes (contracts B-32, C-28)."""
+
+    assistant: PositiveInt = Field(default=10, description="golos' routes below /api/v1 (voice, chat, stt, tts)")
 
     upload: PositiveInt = Field(default=10, description="POST /upload/ and /transcribe")
     results: PositiveInt = Field(default=20, description="GET /results/{id}")
@@ -180,8 +277,12 @@ class ApiConfig(_Settings):
     recordings: RecordingLimits = RecordingLimits()
     jobs: JobLimits = JobLimits()
     rate_limits: RateLimits = RateLimits()
+    texts: TextLimits = TextLimits()
+    assistant: AssistantSettings = AssistantSettings()
+    live: LiveSettings = LiveSettings()
     grpc: RpcSettings = RpcSettings()
     logs: LogSettings = LogSettings()
+    roles_application: str = Field(default="graphs", description="Serve application whose roles are called.")
     applications: tuple[str, ...] = Field(
         default=("graphs", "api"), description="Serve applications that /ready waits for."
     )

@@ -77,6 +77,8 @@ def _type(annotation: Any) -> str:
         return f"list of {_type(arguments[0])}"
     if type(None) in arguments:
         return " or ".join("null" if argument is type(None) else _type(argument) for argument in arguments)
+    if get_origin(annotation) is dict:
+        return f"{_type(arguments[1])} by {_type(arguments[0])}"
     if arguments:
         return _type(arguments[0])
     return {"str": "text", "int": "integer", "float": "number", "bool": "yes/no"}.get(annotation.__name__, "text")

@@ -3,6 +3,7 @@
 import structlog
 from ray.exceptions import RayTaskError
 
+from graphs.roles import RoleUnavailable
 from models.errors import InputError
 from storage.jobs import JobFailure
 from storage.objects import ObjectNotFound
@@ -21,6 +22,11 @@ def classify(error: BaseException) -> JobFailure:
     if isinstance(cause, ObjectNotFound):
         return JobFailure(
             "recording_gone", "The recording is no longer in the object store.", retryable=False, field="file"
+        )
+    if isinstance(cause, RoleUnavailable):
+        _log.warning("attempt put off", reason=str(cause))
+        return JobFailure(
+            "role_unavailable", "A model had too much to do or was restarting.", retryable=True, field=None
         )
     _log.error("attempt failed", exc_info=error)
     return JobFailure(

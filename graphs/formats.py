@@ -1,5 +1,6 @@
-"""The transcript in the formats that other programs read: SRT, WebVTT, plain text and RTTM."""
+"""What was said, in the formats that other programs read: SRT, WebVTT and plain text."""
 
+import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from html import escape
@@ -9,11 +10,13 @@ from graphs.transcript import Transcript, Turn
 # Widely used subtitle limits: two lines of 42 characters, no longer than seven seconds on the screen.
 MAX_CUE_CHARACTERS = 84
 MAX_CUE_SECONDS = 7.0
+# Lines may be so much longer than an even share, for a word more.
+_LOOSE = 12
 
 
 @dataclass(frozen=True)
 class Cue:
-    """One subtitle."""
+    """One subtitle; the speaker is empty where nobody is told apart."""
 
     start: float
     end: float
@@ -50,24 +53,88 @@ def _clock(seconds: float, decimal_mark: str) -> str:
     return f"{hours:02d}:{minutes:02d}:{milliseconds // 1000:02d}{decimal_mark}{milliseconds % 1000:03d}"
 
 
-def to_srt(transcript: Transcript) -> str:
+def timed_cues(start: float, end: float, text: str) -> Iterator[Cue]:
+    """Cut what was said in a stretch of time into subtitles of readable length, each as long as its share of the text.
+
+    Characters of the East Asian scripts count twice, being twice as wide; text without spaces is cut where it must be.
+    """
+    lines = list(_lines(text))
+    widths = [_width(line) for line in lines]
+    total = sum(widths)
+    before = 0
+    for line, width in zip(lines, widths, strict=True):
+        yield Cue(start + (end - start) * before / total, start + (end - start) * (before + width) / total, "", line)
+        before += width
+
+
+def _lines(text: str) -> Iterator[str]:
+    """Cut a text into lines of at most ``MAX_CUE_CHARACTERS``, all about as long."""
+    words = [piece for word in text.split() for piece in _pieces(word)]
+    total = sum(map(_width, words)) + len(words)
+    longest = min(MAX_CUE_CHARACTERS, total / max(1, -(-total // MAX_CUE_CHARACTERS)) + _LOOSE)
+    line = ""
+    for word in words:
+        if line and _width(line) + 1 + _width(word) > longest:
+            yield line
+            line = word
+        else:
+            line = f"{line} {word}" if line else word
+    if line:
+        yield line
+
+
+def _pieces(word: str) -> Iterator[str]:
+    piece, width = "", 0
+    for character in word:
+        if width + _width(character) > MAX_CUE_CHARACTERS:
+            yield piece
+            piece, width = "", 0
+        piece += character
+        width += _width(character)
+    yield piece
+
+
+def _width(text: str) -> int:
+    return sum(2 if unicodedata.east_asian_width(character) in "WF" else 1 for character in text)
+
+
+def write_srt(shown: Iterable[Cue]) -> str:
     """SubRip: numbered cues, the speaker's name before the words."""
     blocks = (
-        f"{number}\n{_clock(cue.start, ',')} --> {_clock(cue.end, ',')}\n{cue.speaker}: {cue.text}\n"
-        for number, cue in enumerate(cues(transcript.turns), start=1)
+        f"{number}\n{_clock(cue.start, ',')} --> {_clock(cue.end, ',')}\n"
+        f"{cue.speaker + ': ' if cue.speaker else ''}{cue.text}\n"
+        for number, cue in enumerate(shown, start=1)
     )
     return "\n".join(blocks)
 
 
-def to_vtt(transcript: Transcript) -> str:
+def write_vtt(shown: Iterable[Cue]) -> str:
     """WebVTT (W3C) with the speaker as a voice span."""
     blocks = (
-        f"{_clock(cue.start, '.')} --> {_clock(cue.end, '.')}\n<v {escape(cue.speaker)}>{escape(cue.text)}\n"
-        for cue in cues(transcript.turns)
+        f"{_clock(cue.start, '.')} --> {_clock(cue.end, '.')}\n"
+        f"{f'<v {escape(cue.speaker)}>' if cue.speaker else ''}{escape(cue.text)}\n"
+        for cue in shown
     )
     return "\n".join(["WEBVTT\n", *blocks])
 
 
+def write_text(shown: Iterable[Cue]) -> str:
+    """One line a cue: [0:01:05] name: words."""
+    return "".join(
+        f"[{_clock(cue.start, '.')[:8]}] {cue.speaker + ': ' if cue.speaker else ''}{cue.text}\n" for cue in shown
+    )
+
+
+def to_srt(transcript: Transcript) -> str:
+    """Return a transcript as SubRip."""
+    return write_srt(cues(transcript.turns))
+
+
+def to_vtt(transcript: Transcript) -> str:
+    """Return a transcript as WebVTT."""
+    return write_vtt(cues(transcript.turns))
+
+
 def to_text(transcript: Transcript) -> str:
-    """One line a turn: [0:01:05] name: words."""
-    return "".join(f"[{_clock(turn.start, '.')[:8]}] {turn.speaker}: {turn.text}\n" for turn in transcript.turns)
+    """Return a transcript as text, one line a turn."""
+    return write_text(Cue(turn.start, turn.end, turn.speaker, turn.text) for turn in transcript.turns)

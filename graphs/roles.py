@@ -1,19 +1,66 @@
 """The roles as a graph sees them, whether behind a Serve handle or in the same process."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import aclosing, contextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+from ray import serve
+from ray.exceptions import RayActorError, RayTaskError
+from ray.serve.exceptions import BackPressureError, DeploymentUnavailableError
 from ray.serve.handle import DeploymentHandle
 
+from deployments.batching import QueueFull
 from models.asr import Segment
 from models.diarization import SpeakerTurn
+from models.speech import Reference, SpeechChunk, Voice
 from models.spoof import SpoofScores
+from models.translation import Sentence, Translation
 
 # A recording as passed between stages: float32[samples] at 16 kHz, or a reference to one in Ray's object store.
 Recording = Any
+
+
+class RoleUnavailable(Exception):
+    """A role can't take a call now: it has too much to do, or none of its replicas lives.
+
+    Attributes:
+        retry_after: Seconds after which it may.
+    """
+
+    def __init__(self, message: str, *, retry_after: float = 2.0) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+@contextmanager
+def _errors_of_the_role() -> Iterator[None]:
+    """Raise what the role raised, without Ray's wrapping."""
+    try:
+        yield
+    except RayTaskError as error:
+        if isinstance(error.cause, QueueFull):
+            raise RoleUnavailable(str(error.cause)) from error
+        raise error.cause from error
+    except BackPressureError as error:
+        raise RoleUnavailable("too many calls are waiting") from error
+    except (RayActorError, DeploymentUnavailableError) as error:
+        raise RoleUnavailable("no replica can be reached", retry_after=10.0) from error
+
+
+async def _streamed(stream: Any) -> AsyncGenerator[Any, None]:
+    """Yield what a replica yields; it is told when the caller leaves early."""
+    ended = False
+    try:
+        with _errors_of_the_role():
+            async for item in stream:
+                yield item
+        ended = True
+    finally:
+        if not ended:
+            stream.cancel()
 
 
 class AsrRole(Protocol):
@@ -52,6 +99,59 @@ class SpoofRole(Protocol):
         ...
 
 
+class TranslationRole(Protocol):
+    """Translates sentences; those of all callers travel together."""
+
+    async def translate(self, sentences: Sequence[Sentence], *, correlation_id: str) -> list[Translation]:
+        """See ``deployments.translation.TranslationReplica.translate``."""
+        ...
+
+    async def pairs(self) -> Mapping[str, frozenset[str]]:
+        """Return the targets by source language."""
+        ...
+
+
+class SpeechRole(Protocol):
+    """Speaks, clause by clause."""
+
+    async def voices(self) -> tuple[Voice, ...]:
+        """Return all voices, the default of each language before its others."""
+        ...
+
+    def synthesize(
+        self,
+        text: str,
+        *,
+        voice: Voice,
+        language: str,
+        speed: float = 1.0,
+        reference: Reference | None = None,
+        correlation_id: str,
+    ) -> AsyncIterator[SpeechChunk]:
+        """See ``deployments.speech.SpeechReplica.synthesize``."""
+        ...
+
+
+class SpeakerRole(Protocol):
+    """Maps speech to a vector that is near for the same voice."""
+
+    async def embed(
+        self, windows: Sequence[NDArray[np.float32]], *, correlation_id: str
+    ) -> tuple[NDArray[np.float32], str]:
+        """Return the embeddings, float32[n, D], and the name of the encoder that made them."""
+        ...
+
+
+@dataclass(frozen=True)
+class Roles:
+    """All roles that answer at once, as the ingress uses them."""
+
+    asr: AsrRole
+    translation: TranslationRole
+    speech: SpeechRole
+    speaker: SpeakerRole
+
+
 @dataclass(frozen=True)
 class ServedAsr:
     """The ASR deployment behind its handle."""
@@ -65,8 +165,9 @@ class ServedAsr:
         stream: Any = self.handle.options(stream=True).transcribe.remote(
             recording, language=language, correlation_id=correlation_id
         )
-        async for item in stream:
-            yield item
+        async with aclosing(_streamed(stream)) as items:
+            async for item in items:
+                yield item
 
 
 @dataclass(frozen=True)
@@ -85,14 +186,15 @@ class ServedDiarization:
         correlation_id: str,
     ) -> tuple[SpeakerTurn, ...]:
         """Return the speaker turns."""
-        turns: tuple[SpeakerTurn, ...] = await self.handle.diarize.remote(
-            recording,
-            num_speakers=num_speakers,
-            min_speakers=min_speakers,
-            max_speakers=max_speakers,
-            correlation_id=correlation_id,
-        )
-        return turns
+        with _errors_of_the_role():
+            turns: tuple[SpeakerTurn, ...] = await self.handle.diarize.remote(
+                recording,
+                num_speakers=num_speakers,
+                min_speakers=min_speakers,
+                max_speakers=max_speakers,
+                correlation_id=correlation_id,
+            )
+            return turns
 
 
 @dataclass(frozen=True)
@@ -105,5 +207,90 @@ class ServedSpoof:
         self, chunks: NDArray[np.float32], lengths: NDArray[np.int64], *, correlation_id: str
     ) -> SpoofScores:
         """Return the chunks' scores."""
-        scores: SpoofScores = await self.handle.score.remote(chunks, lengths, correlation_id=correlation_id)
-        return scores
+        with _errors_of_the_role():
+            scores: SpoofScores = await self.handle.score.remote(chunks, lengths, correlation_id=correlation_id)
+            return scores
+
+
+@dataclass(frozen=True)
+class ServedTranslation:
+    """The translation deployment behind its handle."""
+
+    handle: DeploymentHandle[Any]
+
+    async def translate(self, sentences: Sequence[Sentence], *, correlation_id: str) -> list[Translation]:
+        """Return the translations in the order of the sentences."""
+        with _errors_of_the_role():
+            translations: list[Translation] = await self.handle.translate.remote(
+                list(sentences), correlation_id=correlation_id
+            )
+            return translations
+
+    async def pairs(self) -> Mapping[str, frozenset[str]]:
+        """Return the targets by source language."""
+        with _errors_of_the_role():
+            pairs: Mapping[str, frozenset[str]] = await self.handle.pairs.remote()
+            return pairs
+
+
+@dataclass(frozen=True)
+class ServedSpeech:
+    """The speech deployment behind its handle."""
+
+    handle: DeploymentHandle[Any]
+
+    async def voices(self) -> tuple[Voice, ...]:
+        """Return all voices."""
+        with _errors_of_the_role():
+            voices: tuple[Voice, ...] = await self.handle.voices.remote()
+            return voices
+
+    async def synthesize(
+        self,
+        text: str,
+        *,
+        voice: Voice,
+        language: str,
+        speed: float = 1.0,
+        reference: Reference | None = None,
+        correlation_id: str,
+    ) -> AsyncIterator[SpeechChunk]:
+        """Stream the speech; goes to a replica that has the voice's model loaded, where there is one."""
+        stream: Any = self.handle.options(stream=True, multiplexed_model_id=voice.model).synthesize.remote(
+            text, voice=voice, language=language, speed=speed, reference=reference, correlation_id=correlation_id
+        )
+        async with aclosing(_streamed(stream)) as chunks:
+            async for chunk in chunks:
+                yield chunk
+
+
+@dataclass(frozen=True)
+class ServedSpeaker:
+    """The speaker encoder's deployment behind its handle."""
+
+    handle: DeploymentHandle[Any]
+
+    async def embed(
+        self, windows: Sequence[NDArray[np.float32]], *, correlation_id: str
+    ) -> tuple[NDArray[np.float32], str]:
+        """Return the embeddings and their encoder's name."""
+        with _errors_of_the_role():
+            embedded: tuple[NDArray[np.float32], str] = await self.handle.embed.remote(
+                list(windows), correlation_id=correlation_id
+            )
+            return embedded
+
+
+def served_roles(application: str) -> Roles:
+    """Return the roles of a Serve application, for callers in another one."""
+
+    def handle(deployment: str) -> DeploymentHandle[Any]:
+        # Serve deploys applications side by side: the other one may come up later.
+        return serve.get_deployment_handle(deployment, app_name=application, _check_exists=False)
+
+    return Roles(
+        asr=ServedAsr(handle("asr")),
+        translation=ServedTranslation(handle("translation")),
+        speech=ServedSpeech(handle("speech")),
+        speaker=ServedSpeaker(handle("speaker")),
+    )

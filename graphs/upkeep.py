@@ -8,19 +8,21 @@ import structlog
 
 from graphs.recordings import JOBS, UPLOADS, erase_objects
 from graphs.stores import Stores
+from storage.sessions import Sessions
 
 PERIOD_S = 600.0
 _log = structlog.get_logger()
 
 
 async def upkeep(stores: Stores, now: Callable[[], datetime], retention_days: float) -> None:
-    """Erase expired jobs with their objects, and objects that no job owns any more, until cancelled.
+    """Erase expired sessions, expired jobs with their objects, and objects that no job owns any more, until cancelled.
 
     An object is as old as its last write, so what a job still needs is never older than the retention: jobs are
     erased first, and objects only after twice that time.
     """
     while True:
         try:
+            await Sessions(stores.database, clock=now).expire()
             keys = await stores.jobs.expire(now())
             erased = await asyncio.to_thread(erase_objects, stores.objects, keys)
             orphaned = now() - timedelta(days=2 * retention_days)

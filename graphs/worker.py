@@ -15,21 +15,27 @@ from ray.serve import Deployment
 from ray.serve.handle import DeploymentHandle
 
 from deployments.logs import configure_logs
-from graphs import spoof_job, transcription_job
+from graphs import speech_translation_job, spoof_job, transcription_job
 from graphs.config import GraphsConfig, database_url, expanded
 from graphs.failures import classify
 from graphs.recordings import SharedRecording
-from graphs.roles import ServedAsr, ServedDiarization, ServedSpoof
+from graphs.roles import ServedAsr, ServedDiarization, ServedSpeech, ServedSpoof, ServedTranslation
+from graphs.speech_translation import SpeechTranslationGraph
+from graphs.speech_translation_job import SpeechTranslationJob
 from graphs.spoof import SpoofGraph
 from graphs.spoof_job import SpoofJob
 from graphs.stores import Stores, open_stores
 from graphs.transcription import TranscriptionGraph
 from graphs.transcription_job import TranscriptionJob
+from graphs.translation import TranslationGraph
 from graphs.upkeep import upkeep
+from graphs.utterances import UTTERANCE_VAD
+from graphs.voices import Speakers
 from models.vad import SileroVad
 from storage.database import migrate
 from storage.jobs import Handler, JobWorker
 from storage.objects import build as build_objects
+from storage.voices import Voices
 
 SHUTDOWN_GRACE_S = 20.0
 
@@ -39,24 +45,24 @@ class WorkerReplica:
 
     Args:
         config: Settings of the application.
-        asr: Handle of the speech recogniser.
-        diarization: Handle of the diarizer.
-        spoof: Handle of the voice-spoof detector.
+        roles: Handles of the roles, by name; not every one is needed by a job.
     """
 
-    def __init__(
-        self,
-        config: GraphsConfig,
-        asr: DeploymentHandle[Any],
-        diarization: DeploymentHandle[Any],
-        spoof: DeploymentHandle[Any],
-    ) -> None:
+    def __init__(self, config: GraphsConfig, roles: dict[str, DeploymentHandle[Any]]) -> None:
         configure_logs(config.logs.level)
         self._config = config
-        diarizer, detector = ServedDiarization(diarization), ServedSpoof(spoof)
+        recogniser = ServedAsr(roles["asr"])
+        diarizer, detector = ServedDiarization(roles["diarization"]), ServedSpoof(roles["spoof"])
         min_speech = config.spoof.min_speech_seconds
-        self._transcription = TranscriptionGraph(ServedAsr(asr), diarizer, detector, min_speech=min_speech)
+        self._transcription = TranscriptionGraph(recogniser, diarizer, detector, min_speech=min_speech)
         self._spoof = SpoofGraph(detector, diarizer, SileroVad().speech, min_speech=min_speech)
+        self._speech = ServedSpeech(roles["speech"])
+        self._translation = SpeechTranslationGraph(
+            recogniser,
+            TranslationGraph(ServedTranslation(roles["translation"])),
+            self._speech,
+            SileroVad(UTTERANCE_VAD).speech,
+        )
         migrate(database_url())
         # Here, so that a store that can't be used stops the deployment with its reason.
         build_objects(expanded(config.storage.objects)).ensure()
@@ -91,9 +97,11 @@ class WorkerReplica:
 
     def _handlers(self, stores: Stores) -> dict[str, Handler]:
         objects, limits = stores.objects, self._config.recordings
+        speakers = Speakers(self._speech, Voices(stores.database), objects)
         return {
             transcription_job.KIND: TranscriptionJob(self._transcription, objects, limits, _share),
             spoof_job.KIND: SpoofJob(self._spoof, objects, limits, _share),
+            speech_translation_job.KIND: SpeechTranslationJob(self._translation, objects, limits, _share, speakers),
         }
 
     async def check_health(self) -> None:

@@ -3,7 +3,6 @@
 import hashlib
 import secrets
 import time
-import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,13 +13,14 @@ from storage.clock import utc_now
 from storage.database import Connection, Database
 from storage.jobs.cancellation import erase_jobs
 from storage.jobs.queue import DeliveryQueue
+from storage.names import checked_name
+from storage.voices import voices_prefix
 
 _KEY_PREFIX = "vg_"
 # 24 random bytes are 192 bits: the hash needs no salt and no stretching.
 _KEY_BYTES = 24
 _SHOWN_CHARACTERS = 10
 _SHORTEST_KEY = 16
-_LONGEST_NAME = 100
 _CACHE_SECONDS = 3.0
 _CACHE_SIZE = 4096
 
@@ -81,7 +81,7 @@ class Users:
         Raises:
             ValueError: The name is not 1 to 100 printable characters.
         """
-        name = _checked_name(name)
+        name = checked_name(name)
         key = _KEY_PREFIX + secrets.token_urlsafe(_KEY_BYTES)
         async with self._database.connection() as connection:
             user_id = await _insert_user(connection, name, self._clock())
@@ -103,10 +103,11 @@ class Users:
             return [User(**row) for row in await cursor.fetchall()]
 
     async def delete(self, user_id: int) -> _Keys | None:
-        """Removes a user with all keys and jobs; running jobs are cancelled.
+        """Removes a user with all keys, jobs and voices; running jobs are cancelled.
 
         Returns:
-            Keys of the objects that belonged to the jobs, for the caller to delete; one that ends in ``/`` is a prefix.
+            Keys of the objects that belonged to jobs and voices, for the caller to delete; one that ends in ``/`` is a
+            prefix.
             None when there is no such user.
         """
         async with self._database.connection() as connection:
@@ -119,7 +120,7 @@ class Users:
             objects = await erase_jobs(connection, self._queue, ids, self._clock())
             await connection.execute("DELETE FROM users WHERE id = %s", [user_id])
         self._accepted = {key: entry for key, entry in self._accepted.items() if entry[0].id != user_id}
-        return objects
+        return [*objects, voices_prefix(user_id)]
 
     async def authenticate(self, key: str) -> User | None:
         """The user whose key this is; None when it is nobody's.
@@ -157,7 +158,7 @@ class Users:
         Raises:
             ValueError: The name or the key is not acceptable (a key has at least 16 characters).
         """
-        name = _checked_name(name)
+        name = checked_name(name)
         if len(key) < _SHORTEST_KEY:
             raise ValueError(f"an API key needs at least {_SHORTEST_KEY} characters")
         try:
@@ -193,13 +194,3 @@ async def _revive_key(connection: Connection, key: str) -> bool:
 
 def _hash(key: str) -> bytes:
     return hashlib.sha256(key.encode(errors="surrogatepass")).digest()
-
-
-def _checked_name(name: str) -> str:
-    name = name.strip()
-    if not 1 <= len(name) <= _LONGEST_NAME:
-        raise ValueError(f"a name has 1 to {_LONGEST_NAME} characters")
-    # Categories C*: control and format characters, surrogates, unassigned code points.
-    if any(unicodedata.category(character).startswith("C") for character in name):
-        raise ValueError("a name has no control characters")
-    return name

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from graphs.roles import Roles
 from graphs.spoof_speakers import CALLS_AT_ONCE
 from models.audio import SAMPLE_RATE
 from models.diarization import SpeakerTurn
@@ -13,6 +14,18 @@ from models.spans import Span
 from models.spoof import CHUNK_SAMPLES, Bands, SpoofScores
 
 BANDS = Bands(0.3, 0.7)
+
+
+class Absent:
+    """A role that nobody should call."""
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        raise AssertionError(f"a role was called: {name}")
+
+
+ABSENT: Any = Roles(asr=Absent(), translation=Absent(), speech=Absent(), speaker=Absent())  # type: ignore[arg-type]
 
 
 def voice(p_spoof: float, seconds: float) -> NDArray[np.float32]:

@@ -6,10 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from fake_roles import ABSENT
 from fastapi.testclient import TestClient
 
 from graphs.config import ADMIN_KEY_VARIABLE, DATABASE_URL_VARIABLE, ApiConfig
 from graphs.http.ingress import create_app
+from graphs.roles import Roles
 from graphs.strict import validate
 
 ADMIN = {"X-Admin-Key": "an-operators-key"}
@@ -19,15 +21,15 @@ Serve = Callable[..., AbstractContextManager[TestClient]]
 
 @pytest.fixture
 def serve(database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Serve:
-    """Serve with settings, as an owner of one's own."""
+    """Serve with settings and roles, as an owner of one's own; without roles, a route that calls one fails its test."""
     monkeypatch.setenv(DATABASE_URL_VARIABLE, database_url)
     monkeypatch.setenv(ADMIN_KEY_VARIABLE, ADMIN["X-Admin-Key"])
     objects = {"kind": "directory", "path": str(tmp_path)}
 
     @contextmanager
-    def run(**settings: Any) -> Iterator[TestClient]:
+    def run(roles: Roles = ABSENT, **settings: Any) -> Iterator[TestClient]:
         config = validate(ApiConfig, {"storage": {"objects": objects}, **settings})
-        with TestClient(create_app(config), base_url="http://127.0.0.1") as client:
+        with TestClient(create_app(config, roles), base_url="http://127.0.0.1") as client:
             client.headers["X-API-Key"] = client.post("/admin/users?name=tests", headers=ADMIN).json()["api_key"]
             yield client
 

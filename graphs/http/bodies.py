@@ -23,15 +23,20 @@ def validated(model: type[ModelT], data: object) -> ModelT:
         raise RequestValidationError(faults) from error
 
 
-async def read_json(request: Request) -> object:
-    """Read a small JSON body."""
+async def read_body(request: Request, limit: int = MAX_JSON_BYTES) -> bytes:
+    """Read a JSON body of so many bytes at most, unparsed."""
     body = bytearray()
     async for chunk in request.stream():
         body += chunk
-        if len(body) > MAX_JSON_BYTES:
-            raise ApiError(413, "too_large", f"The JSON body is larger than {MAX_JSON_BYTES} bytes.", field="body")
+        if len(body) > limit:
+            raise ApiError(413, "too_large", f"The JSON body is larger than {limit} bytes.", field="body")
+    return bytes(body)
+
+
+async def read_json(request: Request) -> object:
+    """Read a small JSON body."""
     try:
-        return json.loads(body)
+        return json.loads(await read_body(request))
     except (ValueError, RecursionError) as error:
         raise ApiError(400, "malformed_json", f"The body is not JSON: {error}", field="body") from error
 

@@ -10,15 +10,19 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from graphs.http.correlation import CORRELATION_HEADER, correlation_id_of
+from graphs.roles import RoleUnavailable
+from models.chat import ChatUnavailable
 from models.errors import InputError
 from storage.database import DatabaseUnavailable
 from storage.jobs import IdempotencyConflict, JobNotFound, QueueFull
 from storage.objects import InvalidKey, ObjectNotFound, ObjectTooLarge, StorageUnavailable
+from storage.sessions import SessionBusy, SessionNotFound, TooManySessions
+from storage.voices import TooManyVoices, VoiceNameTaken, VoiceNotFound
 
 _log = structlog.get_logger()
 RETRY_AFTER_OUTAGE_S = 5
 
-# Paths of contracts section B: their errors are {"detail": ...}, as its clients expect.
+# Paths of contracts section B, and of section D's FastAPI services: their errors are {"detail": ...}.
 DETAIL_PATHS = (
     "/upload",
     "/transcribe",
@@ -29,10 +33,16 @@ DETAIL_PATHS = (
     "/health",
     "/ready",
     "/metrics",
+    "/asr",
+    "/tts",
+    "/voices",
 )
 
 # Paths of contracts section A: theirs are {"error": ...}.
 ERROR_PATHS = ("/api/v1/",)
+
+# Paths of contracts section D: theirs are {"error": ..., "type": ...}.
+LINGUA_PATHS = ("/s2s", "/synthesize", "/register_speaker", "/extract", "/config/speaker-mode")
 
 # What the engines call bad input, as HTTP has it; the rest is 422.
 _INPUT_STATUS = {
@@ -79,6 +89,14 @@ def install(app: FastAPI) -> None:
         ObjectNotFound,
         ObjectTooLarge,
         StorageUnavailable,
+        ChatUnavailable,
+        RoleUnavailable,
+        SessionBusy,
+        SessionNotFound,
+        TooManySessions,
+        TooManyVoices,
+        VoiceNameTaken,
+        VoiceNotFound,
     ):
         app.add_exception_handler(known, _on_known_error)
     app.add_exception_handler(Exception, _on_fault)
@@ -106,6 +124,39 @@ def as_api_error(error: Exception) -> ApiError:
             )
         case QueueFull():
             return ApiError(429, "queue_full", "Too many of your jobs are waiting.", retry_after=error.retry_after)
+        case SessionNotFound():
+            return ApiError(
+                404, "session_not_found", "There is no such session, or it has expired.", field="session_id"
+            )
+        case SessionBusy():
+            return ApiError(
+                409,
+                "session_busy",
+                "A reply of this session is under way; one is given at a time.",
+                field="session_id",
+                retry_after=1,
+            )
+        case TooManySessions():
+            return ApiError(429, "too_many_sessions", str(error), retry_after=error.retry_after)
+        case VoiceNotFound():
+            return ApiError(404, "voice_not_found", "There is no such voice.", field="voice")
+        case VoiceNameTaken():
+            return ApiError(409, "name_taken", f"You have a voice named {error.name} already.", field="name")
+        case TooManyVoices():
+            return ApiError(409, "too_many_voices", f"An owner may have {error.limit} voices.", field="name")
+        case RoleUnavailable():
+            _log.warning("role unavailable", reason=str(error))
+            return ApiError(
+                503, "role_unavailable", "The model has too much to do; try again.", retry_after=error.retry_after
+            )
+        case ChatUnavailable():
+            _log.error("chat engine unavailable", exc_info=error)
+            return ApiError(
+                503,
+                "chat_unavailable",
+                "The chat engine can't be reached; try again.",
+                retry_after=error.retry_after or RETRY_AFTER_OUTAGE_S,
+            )
         case DatabaseUnavailable() | StorageUnavailable():
             _log.error("storage unavailable", exc_info=error)
             return ApiError(
@@ -166,6 +217,8 @@ def respond(request: Request, error: ApiError, **extra: Any) -> JSONResponse:
         return JSONResponse({"detail": error.detail}, error.status, headers=headers)
     if request.url.path.startswith(ERROR_PATHS):
         return JSONResponse({"error": error.detail}, error.status, headers=headers)
+    if request.url.path.startswith(LINGUA_PATHS):
+        return JSONResponse({"error": error.detail, "type": error.code}, error.status, headers=headers)
     problem = {
         "type": f"urn:voicegraph:problem:{error.code}",
         "title": HTTPStatus(error.status).phrase,

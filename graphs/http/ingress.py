@@ -1,9 +1,9 @@
 """The ingress, HTTP and gRPC, as a Ray Serve deployment."""
 
-import hashlib
-import os
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from importlib.metadata import version
 
 import structlog
@@ -16,8 +16,23 @@ from ray.serve.grpc_util import RayServegRPCContext
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from deployments.logs import configure_logs
-from graphs.config import ADMIN_KEY_VARIABLE, ApiConfig, database_url
-from graphs.http import admin, errors, jobs, ops, proxyai, realtone, uploads
+from graphs.config import ApiConfig, database_url
+from graphs.http import (
+    admin,
+    assistant,
+    errors,
+    golos,
+    jobs,
+    lingua,
+    live_lingua,
+    ops,
+    proxyai,
+    realtone,
+    speech,
+    translation,
+    uploads,
+    voices,
+)
 from graphs.http.backpressure import (
     PROXY_HOOK,
     PROXY_HOOK_VARIABLE,
@@ -27,39 +42,41 @@ from graphs.http.backpressure import (
 )
 from graphs.http.correlation import CORRELATION_HEADER, CorrelationMiddleware
 from graphs.http.http_metrics import HttpMetrics, HttpMetricsMiddleware
-from graphs.http.services import Services
+from graphs.http.live import new_lobby
+from graphs.http.live_lingua import LobbyOnDemand
+from graphs.http.opening import open_services
+from graphs.live.draining import on_drain
+from graphs.roles import Roles
 from graphs.rpc.analysis import AudioAnalysis
 from graphs.rpc.audio_analyzer_pb2 import AnalyzeAudioRequest, AnalyzeAudioResponse
-from graphs.stores import open_stores
 from storage.database import migrate
-from storage.rate_limits import RateLimits
-from storage.users import Users
 
 
-def create_app(config: ApiConfig) -> FastAPI:
-    """Build the ASGI application; its stores open with its lifespan."""
+def create_app(config: ApiConfig, roles: Roles | None = None) -> FastAPI:
+    """Build the ASGI application; its stores open with its lifespan.
+
+    Args:
+        config: Its settings.
+        roles: The roles that answer at once; left out, those of the Serve application that the settings name.
+    """
     metrics = HttpMetrics()
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with open_stores(config.storage) as stores:
-            admin_key = os.environ.get(ADMIN_KEY_VARIABLE, "")
-            app.state.services = Services(
-                config=config,
-                database=stores.database,
-                objects=stores.objects,
-                jobs=stores.jobs,
-                users=Users(stores.database),
-                rate_limits=RateLimits(stores.database),
-                admin_key_hash=hashlib.sha256(admin_key.encode()).digest() if admin_key else None,
-            )
+        async with open_services(config, roles) as services:
+            app.state.services = services
+            lobby = app.state.lobby_on_demand = LobbyOnDemand(partial(new_lobby, services))
+            loop = asyncio.get_running_loop()
+            app.state.drain = lambda: loop.call_soon_threadsafe(lobby.close)
             yield
 
     # The reference at /docs brings its own scripts: it works without a network, and asks no other host.
     app = FastAPIOffline(title="VoiceGraph", version=version("voicegraph"), lifespan=lifespan, redoc_url=None)
     app.state.audio_analysis = AudioAnalysis(config)
     errors.install(app)
-    for module in (jobs, uploads, proxyai, realtone, admin, ops):
+    for module in (
+        jobs, uploads, speech, voices, translation, assistant, proxyai, realtone, golos, lingua, live_lingua, admin, ops
+    ):  # fmt: skip
         app.include_router(module.router)
     # The last one added is the first to see a request.
     app.add_middleware(HttpMetricsMiddleware, metrics=metrics)
@@ -106,7 +123,9 @@ def ingress_deployment(config: ApiConfig) -> Deployment:
                 "uploads may be held in the proxies' memory", remedy=f"set {PROXY_HOOK_VARIABLE}={PROXY_HOOK}"
             )
         migrate(database_url())
-        return create_app(config)
+        app = create_app(config)
+        on_drain(lambda: app.state.drain())
+        return app
 
     # Event streams and slow uploads hold a place each, so the places are many; work itself is never done here.
     deployment: Deployment = serve.deployment(

@@ -2,16 +2,17 @@
 
 import asyncio
 from collections.abc import Mapping
-from typing import TypeVar
+from typing import Any, TypeVar
 from uuid import UUID
 
 from pydantic import BaseModel
 
-from graphs import spoof_job, transcription_job
-from graphs.formats import to_srt, to_text, to_vtt
+from graphs import speech_translation_job, spoof_job, transcription_job
+from graphs.formats import to_srt, to_text, to_vtt, write_srt, write_text, write_vtt
 from graphs.http.errors import ApiError
 from graphs.http.schemas import JobBody, ProblemBody
 from graphs.http.services import Services
+from graphs.speech_translation_report import SpeechTranslation
 from graphs.spoof_report import SpoofReport
 from graphs.transcript import Transcript
 from models.diarization import SpeakerTurn
@@ -20,19 +21,25 @@ from storage.jobs import Job
 
 MAX_RESULT_BYTES = 256 * 1024 * 1024
 
+_JSON = "application/json"
+_SUBTITLES = {"srt": "application/x-subrip", "vtt": "text/vtt", "txt": "text/plain; charset=utf-8"}
+_INTERNAL = frozenset({"artifact", "audio_object"})
+
 ARTIFACTS: Mapping[str, Mapping[str, str]] = {
     transcription_job.KIND: {
-        "transcript.json": "application/json",
-        "transcript.srt": "application/x-subrip",
-        "transcript.vtt": "text/vtt",
-        "transcript.txt": "text/plain; charset=utf-8",
+        transcription_job.ARTIFACT: _JSON,
+        **{f"transcript.{ending}": media_type for ending, media_type in _SUBTITLES.items()},
         "diarization.rttm": "text/plain; charset=utf-8",
     },
     spoof_job.KIND: {
-        "spoof.json": "application/json",
+        spoof_job.ARTIFACT: _JSON,
+    },
+    speech_translation_job.KIND: {
+        speech_translation_job.ARTIFACT: _JSON,
+        **{f"{side}.{ending}": kind for side in ("source", "target") for ending, kind in _SUBTITLES.items()},
     },
 }
-"""Media types of the results, by kind of job and name."""
+"""Media types of the results that are text, by kind of job and name."""
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
 
@@ -41,7 +48,7 @@ async def job_body(services: Services, job: Job) -> JobBody:
     """Describe a job; where its objects lie stays inside."""
     base = f"/v1/jobs/{job.id}"
     done = job.state == "succeeded"
-    result = {key: value for key, value in (job.result or {}).items() if key != "artifact"}
+    result = {key: value for key, value in (job.result or {}).items() if key not in _INTERNAL}
     return JobBody(
         id=job.id,
         kind=job.kind,
@@ -53,7 +60,7 @@ async def job_body(services: Services, job: Job) -> JobBody:
         params=job.params.get("options", {}),
         filename=job.params.get("filename"),
         result=result if done else None,
-        artifacts={name: f"{base}/artifacts/{name}" for name in ARTIFACTS[job.kind]} if done else {},
+        artifacts={name: f"{base}/artifacts/{name}" for name in _names(job)} if done else {},
         labels=job.labels,
         error=ProblemBody(**job.error) if job.error else None,
         correlation_id=job.correlation_id,
@@ -62,6 +69,31 @@ async def job_body(services: Services, job: Job) -> JobBody:
         finished_at=job.finished_at,
         expires_at=job.expires_at,
     )
+
+
+def _names(job: Job) -> list[str]:
+    names = list(ARTIFACTS[job.kind])
+    audio = _audio_name(job)
+    return [*names, audio] if audio is not None else names
+
+
+def _audio_name(job: Job) -> str | None:
+    if job.kind != speech_translation_job.KIND:
+        return None
+    options: dict[str, Any] = job.params["options"]
+    return speech_translation_job.audio_artifact(options)
+
+
+def audio_object(job: Job, name: str) -> str | None:
+    """Return the key of a job's translated audio, None for the name of anything else.
+
+    Raises:
+        ApiError: 409 while there is none.
+    """
+    if name != _audio_name(job):
+        return None
+    key: str = _result(job)["audio_object"]
+    return key
 
 
 async def load_transcript(services: Services, job: Job) -> Transcript:
@@ -82,10 +114,15 @@ async def load_report(services: Services, job: Job) -> SpoofReport:
     return (await _load(services, job, SpoofReport)).renamed(job.labels)
 
 
-async def _load(services: Services, job: Job, model: type[ModelT]) -> ModelT:
+def _result(job: Job) -> dict[str, Any]:
     if job.state != "succeeded" or job.result is None:
         raise ApiError(409, "not_ready", f"The job has no result: it is {job.state}.", field="job_id")
-    body = await asyncio.to_thread(services.objects.get, job.result["artifact"], limit=MAX_RESULT_BYTES)
+    return job.result
+
+
+async def _load(services: Services, job: Job, model: type[ModelT]) -> ModelT:
+    key = _result(job)["artifact"]
+    body = await asyncio.to_thread(services.objects.get, key, limit=MAX_RESULT_BYTES)
     return await asyncio.to_thread(model.model_validate_json, body)
 
 
@@ -97,13 +134,29 @@ async def artifact(services: Services, job: Job, name: str) -> tuple[str, str]:
     """
     names = ARTIFACTS[job.kind]
     if name not in names:
-        raise ApiError(404, "artifact_not_found", f"Artifacts are {', '.join(names)}.", field="name")
+        raise ApiError(404, "artifact_not_found", f"Artifacts are {', '.join(_names(job))}.", field="name")
     if job.kind == spoof_job.KIND:
         text = (await load_report(services, job)).model_dump_json()
+    elif job.kind == speech_translation_job.KIND:
+        translation = await _load(services, job, SpeechTranslation)
+        text = await asyncio.to_thread(_render_translation, name, translation)
     else:
         transcript = await load_transcript(services, job)
         text = await asyncio.to_thread(_render, name, transcript, job.id)
     return text, names[name]
+
+
+def _render_translation(name: str, translation: SpeechTranslation) -> str:
+    if name == speech_translation_job.ARTIFACT:
+        return translation.model_dump_json()
+    side, ending = name.split(".")
+    match ending:
+        case "srt":
+            return write_srt(translation.subtitles(side == "target"))
+        case "vtt":
+            return write_vtt(translation.subtitles(side == "target"))
+        case _:
+            return write_text(translation.lines(side == "target"))
 
 
 def _render(name: str, transcript: Transcript, job_id: UUID) -> str:

@@ -5,37 +5,46 @@ from collections.abc import AsyncIterator
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
+import structlog
 from fastapi import APIRouter, Depends, Header, Query, Request, Response
 from fastapi.responses import JSONResponse, PlainTextResponse, RedirectResponse
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 from pydantic import BaseModel
 
-from graphs import spoof_job, transcription_job
+from graphs import speech_translation_job, spoof_job, transcription_job
 from graphs.http.auth import Owner
 from graphs.http.bodies import form_with_file, read_json, validated
 from graphs.http.correlation import correlation_id_of
 from graphs.http.errors import ApiError
-from graphs.http.job_view import artifact, job_body
+from graphs.http.job_view import artifact, audio_object, job_body
 from graphs.http.multipart import ReceivedFile
 from graphs.http.schemas import (
     JobBody,
     JobPageBody,
     LabelsBody,
+    SpeechTranslationOfObject,
+    SpeechTranslationRequest,
     SpoofOfObject,
     SpoofRequest,
     TranscriptionOfObject,
     TranscriptionRequest,
 )
 from graphs.http.services import Services, ServicesDependency
-from graphs.http.submission import idempotency_key_of, receive_recording, stored_recording, submit_job
+from graphs.http.submission import Check, idempotency_key_of, receive_recording, stored_recording, submit_job
 from graphs.http.uploads import PRESIGNED_FOR
 from graphs.recordings import erase_objects
+from graphs.roles import RoleUnavailable
+from graphs.speech_translation_pairs import check_pair
+from graphs.speech_translation_report import SpeechTranslation
 from graphs.spoof_report import SpoofReport
 from graphs.transcript import Transcript
 from storage.jobs import Job
 from storage.users import User
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
+
+_CHECK_S = 5.0
+_log = structlog.get_logger()
 
 _ACCEPTED: dict[int | str, dict[str, Any]] = {
     200: {"model": JobBody, "description": "The job of an earlier request with this Idempotency-Key."}
@@ -81,13 +90,55 @@ async def create_spoof_analysis(request: Request, services: ServicesDependency, 
     return await _create(request, services, owner, spoof_job.KIND, SpoofRequest, SpoofOfObject)
 
 
+@router.post(
+    "/translation",
+    status_code=202,
+    response_model=JobBody,
+    responses=_ACCEPTED,
+    openapi_extra=form_with_file(
+        SpeechTranslationRequest.model_json_schema()["properties"],
+        json_schema=SpeechTranslationOfObject.model_json_schema(),
+    ),
+    summary="Translate a recording into speech of another language",
+)
+async def create_translation(request: Request, services: ServicesDependency, owner: Owner) -> JSONResponse:
+    """Accept a recording, as for a transcription; the results are audio, and texts and subtitles in both languages.
+
+    The translated audio keeps the recording's time line. Languages and voices that the engines lack are refused at once
+    with what they have.
+    """
+
+    async def check(options: dict[str, Any]) -> None:
+        try:
+            async with asyncio.timeout(_CHECK_S):
+                check_pair(await services.roles.translation.pairs(), options.get("source"), options["target"])
+                if options.get("speak", True):
+                    await services.speakers.find(
+                        owner.id, options.get("voice"), options["target"], language_field="target"
+                    )
+        except (RoleUnavailable, TimeoutError) as error:
+            # A job waits for its roles, and asks them the same.
+            _log.warning("languages are not checked yet", reason=repr(error))
+
+    return await _create(
+        request,
+        services,
+        owner,
+        speech_translation_job.KIND,
+        SpeechTranslationRequest,
+        SpeechTranslationOfObject,
+        check,
+    )
+
+
 async def _create(
     request: Request,
     services: Services,
     owner: User,
     kind: str,
     form: type[BaseModel],
-    of_object: type[TranscriptionOfObject] | type[SpoofOfObject],
+    of_object: type[TranscriptionOfObject] | type[SpoofOfObject] | type[SpeechTranslationOfObject],
+    check: Check | None = None,
 ) -> JSONResponse:
     once = idempotency_key_of(request)
     if request.headers.get("content-type", "").startswith("application/json"):
@@ -101,7 +152,7 @@ async def _create(
 
         submission = await receive_recording(request, services, owner, kind, options_of)
     job, created = await submit_job(
-        services, owner, submission, correlation_id=correlation_id_of(request), idempotency_key=once
+        services, owner, submission, correlation_id=correlation_id_of(request), idempotency_key=once, check=check
     )
     body = await job_body(services, job)
     return JSONResponse(
@@ -161,11 +212,18 @@ async def delete_job(services: ServicesDependency, owner: Owner, job: OwnedJob) 
 
 @router.get(
     "/{job_id}/artifacts/{name}",
-    responses={200: {"model": Transcript | SpoofReport, "description": "Transcript, or report of a spoof analysis."}},
-    summary="A result: a transcript as JSON, SRT, VTT, text or RTTM; a spoof report as JSON",
+    responses={
+        200: {"model": Transcript | SpoofReport | SpeechTranslation, "description": "The result in its JSON form."},
+        307: {"description": "Translated audio, by a URL that works for a while."},
+    },
+    summary="A result: a transcript or a translation as JSON, subtitles or text, a spoof report, translated audio",
 )
 async def get_artifact(services: ServicesDependency, job: OwnedJob, name: str) -> Response:
     """Return a result by one of the names that the job lists; 409 while the job has none."""
+    key = audio_object(job, name)
+    if key is not None:
+        url = services.objects.presign_get(key, expires=PRESIGNED_FOR, filename=name)
+        return RedirectResponse(url, 307)
     text, media_type = await artifact(services, job, name)
     return PlainTextResponse(text, media_type=media_type)
 

@@ -10,6 +10,7 @@ MAX_SPEAKERS = 20
 _EXAMPLE_KEY = "uploads/1/0f9c2a7be0d14d5f9c6f3e1f6a0b7c55"
 
 SpeakerCount = Annotated[int, Field(ge=1, le=MAX_SPEAKERS)]
+Language = Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}$")]
 Label = Annotated[str, StringConstraints(min_length=1, max_length=50, pattern=r"^[^<>\x00-\x1f]+$")]
 
 
@@ -20,12 +21,17 @@ class _Body(BaseModel):
 class _RecordingRequest(_Body):
     """What every job on a recording takes."""
 
-    num_speakers: SpeakerCount | None = Field(default=None, description="Number of speakers, where it is known.")
-    min_speakers: SpeakerCount | None = None
-    max_speakers: SpeakerCount | None = None
     allow_truncated: bool = Field(
         default=False, description="Use what is there of a recording that ends before its header says."
     )
+
+
+class _SpeakersRequest(_RecordingRequest):
+    """What a job takes that tells speakers apart."""
+
+    num_speakers: SpeakerCount | None = Field(default=None, description="Number of speakers, where it is known.")
+    min_speakers: SpeakerCount | None = None
+    max_speakers: SpeakerCount | None = None
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -45,10 +51,10 @@ class _OfObject(_Body):
     )
 
 
-class TranscriptionRequest(_RecordingRequest):
+class TranscriptionRequest(_SpeakersRequest):
     """What a caller may ask of a transcription; as form fields or as JSON."""
 
-    language: Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}$")] | None = Field(
+    language: Language | None = Field(
         default=None, description="ISO 639-1 code of the spoken language; left out, the engine chooses."
     )
     spoof: bool = Field(default=False, description="Tell for every speaker whether the voice is real.")
@@ -60,7 +66,7 @@ class TranscriptionOfObject(TranscriptionRequest, _OfObject):
     model_config = ConfigDict(json_schema_extra={"examples": [{"object_key": _EXAMPLE_KEY, "num_speakers": 2}]})
 
 
-class SpoofRequest(_RecordingRequest):
+class SpoofRequest(_SpeakersRequest):
     """What a caller may ask of a spoof analysis; as form fields or as JSON."""
 
     diarize: bool = Field(default=False, description="Judge every speaker too; the numbers of speakers are for this.")
@@ -77,6 +83,41 @@ class SpoofOfObject(SpoofRequest, _OfObject):
     """A spoof analysis of a recording that is in the object store already."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"object_key": _EXAMPLE_KEY, "diarize": True}]})
+
+
+class SpeechTranslationRequest(_RecordingRequest):
+    """What a caller may ask of a speech translation; as form fields or as JSON."""
+
+    target: Language = Field(description="ISO 639-1 code of the language wanted.")
+    source: Language | None = Field(
+        default=None,
+        description="ISO 639-1 code of the spoken language; left out, the recogniser chooses, once for the recording.",
+    )
+    speak: bool = Field(default=True, description="Speak the translation; its text comes in any case.")
+    voice: Annotated[str, StringConstraints(min_length=1, max_length=100)] | None = Field(
+        default=None,
+        description="Id of a voice of GET /v1/voices, or of one that you registered; left out, the language's default.",
+    )
+    audio_format: Literal["wav", "mp3", "opus", "flac"] = Field(
+        default="wav", description="Format of the translated audio."
+    )
+
+    @model_validator(mode="after")
+    def _makes_sense(self) -> Self:
+        if self.source == self.target:
+            raise ValueError("source and target are the same language")
+        for name in ("voice", "audio_format"):
+            if name in self.model_fields_set and not self.speak:
+                raise ValueError(f"{name} needs speak=true")
+        return self
+
+
+class SpeechTranslationOfObject(SpeechTranslationRequest, _OfObject):
+    """A translation of a recording that is in the object store already."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"object_key": _EXAMPLE_KEY, "source": "en", "target": "es"}]}
+    )
 
 
 class UploadRequest(_Body):

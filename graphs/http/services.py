@@ -6,12 +6,17 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
+from graphs.assistant import AssistantGraph
 from graphs.config import ApiConfig
+from graphs.roles import Roles
+from graphs.voices import Speakers
 from storage.database import Database
 from storage.jobs import JobStore
 from storage.objects import ObjectStore
 from storage.rate_limits import RateLimits
+from storage.sessions import Sessions
 from storage.users import Users
+from storage.voices import Voices
 
 
 @dataclass(frozen=True)
@@ -19,6 +24,11 @@ class Services:
     """Open stores and settings of one ingress replica.
 
     Attributes:
+        roles: The roles that answer at once.
+        voices: Voices that owners have registered.
+        speakers: Finds who is meant by the name of a voice.
+        sessions: Conversations with the assistant.
+        assistant: Answers in them.
         admin_key_hash: SHA-256 of the admin key, or None where no admin key is set and the admin routes are closed.
         event_streams: Open event streams by owner.
     """
@@ -29,6 +39,11 @@ class Services:
     jobs: JobStore
     users: Users
     rate_limits: RateLimits
+    roles: Roles
+    voices: Voices
+    speakers: Speakers
+    sessions: Sessions
+    assistant: AssistantGraph
     admin_key_hash: bytes | None
     event_streams: Counter[int] = field(default_factory=Counter)
 

@@ -6,7 +6,7 @@
 
 import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,6 +25,7 @@ from storage.users import User
 MAX_IDEMPOTENCY_KEY = 200
 
 OptionsOf = Callable[[ReceivedFile, dict[str, str]], dict[str, Any]]
+Check = Callable[[dict[str, Any]], Awaitable[None]]
 
 
 @dataclass(frozen=True)
@@ -119,21 +120,32 @@ async def submit_job(
     *,
     correlation_id: str,
     idempotency_key: str | None = None,
+    check: Check | None = None,
 ) -> tuple[Job, bool]:
-    """Check the recording's header and commit the job.
+    """Check the options and the recording's header, and commit the job.
 
     A recording that was uploaded for it is erased when it can't be used or its job is refused. One that was there
     before stays: another job may need it, and its owner may ask again.
+
+    Args:
+        services: The stores and their limits.
+        owner: Whose job it is.
+        submission: The recording and what shall be done with it.
+        correlation_id: Ties the job to the request.
+        idempotency_key: The caller's name for the submission.
+        check: Refuses options that the roles can't meet, with InputError.
 
     Returns:
         The job, and whether it is new: the same idempotency key and submission return the first job again.
 
     Raises:
-        InputError: The recording can't be used.
+        InputError: The recording can't be used, or what is asked can't be done.
         QueueFull: Too many of the owner's jobs are waiting.
         IdempotencyConflict: The key was used for another submission.
     """
     try:
+        if check is not None:
+            await check(submission.options)
         job, created = await _submit(services, owner, submission, correlation_id, idempotency_key)
     except (ApiError, InputError, ObjectTooLarge, QueueFull, IdempotencyConflict):
         # Only after a refusal: after an outage the job may have been committed and need its recording.

@@ -96,7 +96,9 @@ def _start() -> Dashboard:
 def deploy(dashboard: Dashboard, config: dict[str, Any]) -> None:
     """Hand a checked configuration to Serve by Ray's REST API, as ``serve deploy`` does."""
     headers = {"Authorization": f"Bearer {dashboard.token}"}
-    response = httpx.put(f"{dashboard.url}/api/serve/applications/", json=config, headers=headers, timeout=60)
+    response = httpx.put(
+        f"{dashboard.url}/api/serve/applications/", json=config, headers=headers, timeout=READY_TIMEOUT_S
+    )
     if response.is_error:
         raise StartError(f"Serve refused the configuration: {response.text[:2000]}")
 

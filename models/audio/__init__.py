@@ -2,10 +2,23 @@
 
 ``probe`` looks at a recording cheaply, ``stream`` decodes it block by block in bounded memory, ``decode``
 returns it whole. All three judge a file by its content, never by its name, and refuse what they can't use
-with ``models.errors.InputError``.
+with ``models.errors.InputError``. ``AudioEncoder`` and ``encode`` write samples as a file of a common format.
 """
 
 from models.audio.decoding import decode, probe, stream
+from models.audio.encoding import AUDIO_FORMATS, AudioEncoder, AudioFormat, SyntheticMark, encode
 from models.audio.limits import SAMPLE_RATE, AudioInfo, AudioLimits
 
-__all__ = ["SAMPLE_RATE", "AudioInfo", "AudioLimits", "decode", "probe", "stream"]
+__all__ = [
+    "AUDIO_FORMATS",
+    "SAMPLE_RATE",
+    "AudioEncoder",
+    "AudioFormat",
+    "AudioInfo",
+    "AudioLimits",
+    "SyntheticMark",
+    "decode",
+    "encode",
+    "probe",
+    "stream",
+]

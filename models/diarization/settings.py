@@ -7,7 +7,7 @@ from pydantic import Field, model_validator
 
 from models.diarization.thresholds import TUNED, Thresholds
 from models.settings import Settings
-from models.speaker import CompactSettings, SpeakerSettings
+from models.speaker import CompactSettings, DiarizationSpeakerSettings
 from models.vad import VadSettings
 
 
@@ -16,7 +16,7 @@ class ClusteringSettings(Settings):
 
     engine: Literal["clustering"] = "clustering"
     vad: VadSettings = Field(VadSettings(), description="When sound counts as speech.")
-    speaker: SpeakerSettings = Field(CompactSettings(), description="What tells voices apart.")
+    speaker: DiarizationSpeakerSettings = Field(CompactSettings(), description="What tells voices apart.")
     window: float = Field(1.5, ge=0.4, description="Length of speech that one embedding stands for.")
     hop: float = Field(0.75, ge=0.1, description="From the start of one window to the start of the next.")
     similarity: float | None = Field(

@@ -1,9 +1,26 @@
 """Speaker encoders: who a voice belongs to, as a vector."""
 
-from models.speaker.settings import CompactSettings, SpeakerSettings, SpectralSettings
+from models.speaker.settings import (
+    CompactSettings,
+    DiarizationSpeakerSettings,
+    EcapaSettings,
+    SpeakerSettings,
+    SpectralSettings,
+    XvectorSettings,
+)
 from models.speaker.types import SHORTEST_WINDOW, SpeakerEncoder
 
-__all__ = ["SHORTEST_WINDOW", "CompactSettings", "SpeakerEncoder", "SpeakerSettings", "SpectralSettings", "build"]
+__all__ = [
+    "SHORTEST_WINDOW",
+    "CompactSettings",
+    "DiarizationSpeakerSettings",
+    "EcapaSettings",
+    "SpeakerEncoder",
+    "SpeakerSettings",
+    "SpectralSettings",
+    "XvectorSettings",
+    "build",
+]
 
 
 def build(settings: SpeakerSettings) -> SpeakerEncoder:
@@ -22,3 +39,7 @@ def build(settings: SpeakerSettings) -> SpeakerEncoder:
             from models.speaker.spectral import SpectralEncoder
 
             return SpectralEncoder()
+        case XvectorSettings() | EcapaSettings():
+            from models.speaker.speechbrain import SpeechBrainEncoder
+
+            return SpeechBrainEncoder(settings)

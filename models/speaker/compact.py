@@ -6,6 +6,7 @@ err less than either alone.
 
 from collections import defaultdict
 from collections.abc import Sequence
+from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
@@ -61,8 +62,14 @@ class CompactEncoder:
             raise ValueError(f"{file} is no ONNX model: {error}") from error
         if self._session.get_modelmeta().custom_metadata_map.get("format") != FORMAT:
             raise ValueError(f"{file} is no speaker encoder made by models.speaker.train ({FORMAT})")
+        self._name = "compact" if file == SHIPPED else f"compact-{sha256(file.read_bytes()).hexdigest()[:16]}"
         self._spectral = SpectralEncoder()
         self._network_dimension = int(self._session.get_outputs()[0].shape[1])
+
+    @property
+    def name(self) -> str:
+        """Of the space of its embeddings: ``compact`` for the model that ships, another for each other file."""
+        return self._name
 
     @property
     def dimension(self) -> int:

@@ -1,11 +1,11 @@
 """Mel-frequency cepstral coefficients (Davis and Mermelstein, 1980) of the telephone band."""
 
-from functools import cache
-
 import numpy as np
 from numpy.typing import NDArray
 from scipy.fft import dct
 from scipy.signal import get_window
+
+from models.speaker.mel import mel_filters
 
 SAMPLE_RATE = 16_000
 FRAME_LENGTH = 400
@@ -35,16 +35,5 @@ def mfcc(pcm: NDArray[np.float32]) -> NDArray[np.float32]:
     frames = np.lib.stride_tricks.sliding_window_view(emphasised, FRAME_LENGTH)[::HOP_LENGTH]
     hamming = get_window("hamming", FRAME_LENGTH).astype(np.float32)
     power = np.square(np.abs(np.fft.rfft(frames * hamming, FFT_LENGTH)))
-    mel_spectrogram = np.log(power @ _filters() + FLOOR)
+    mel_spectrogram = np.log(power @ mel_filters(MELS, BAND, FFT_LENGTH, SAMPLE_RATE) + FLOOR)
     return dct(mel_spectrogram, norm="ortho", axis=1)[:, :COEFFICIENTS].astype(np.float32)
-
-
-@cache
-def _filters() -> NDArray[np.float32]:
-    """Triangles that are equally wide on the mel scale, shape [bins, MELS]."""
-    low, high = (2595 * np.log10(1 + f / 700) for f in BAND)
-    corners = 700 * (10 ** (np.linspace(low, high, MELS + 2) / 2595) - 1)
-    frequencies = np.fft.rfftfreq(FFT_LENGTH, 1 / SAMPLE_RATE)[:, None]
-    rising = (frequencies - corners[:-2]) / (corners[1:-1] - corners[:-2])
-    falling = (corners[2:] - frequencies) / (corners[2:] - corners[1:-1])
-    return np.clip(np.minimum(rising, falling), 0, None).astype(np.float32)

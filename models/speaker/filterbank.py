@@ -5,6 +5,8 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
+from models.speaker.mel import mel_filters
+
 SAMPLE_RATE = 16_000
 FRAME_LENGTH = 400
 HOP_LENGTH = 160
@@ -36,20 +38,11 @@ def log_mel(pcm: NDArray[np.float32]) -> NDArray[np.float32]:
     frames = np.lib.stride_tricks.sliding_window_view(levelled, FRAME_LENGTH)[::HOP_LENGTH]
     spectrum = np.fft.rfft(frames * _window(), FFT_LENGTH).astype(np.complex64)
     power = np.square(spectrum.real) + np.square(spectrum.imag)
-    return np.asarray(np.log(power @ _filters() + np.float32(FLOOR)), dtype=np.float32)
+    return np.asarray(
+        np.log(power @ mel_filters(MELS, BAND, FFT_LENGTH, SAMPLE_RATE) + np.float32(FLOOR)), dtype=np.float32
+    )
 
 
 @cache
 def _window() -> NDArray[np.float32]:
     return np.hamming(FRAME_LENGTH).astype(np.float32)
-
-
-@cache
-def _filters() -> NDArray[np.float32]:
-    """Triangles that are equally wide on the mel scale, shape [bins, MELS]."""
-    low, high = (2595 * np.log10(1 + f / 700) for f in BAND)
-    corners = 700 * (10 ** (np.linspace(low, high, MELS + 2) / 2595) - 1)
-    frequencies = np.fft.rfftfreq(FFT_LENGTH, 1 / SAMPLE_RATE)[:, None]
-    rising = (frequencies - corners[:-2]) / (corners[1:-1] - corners[:-2])
-    falling = (corners[2:] - frequencies) / (corners[2:] - corners[1:-1])
-    return np.clip(np.minimum(rising, falling), 0, None).astype(np.float32)

@@ -31,6 +31,11 @@ class SpectralEncoder:
             self._offset: NDArray[np.float32] = constants["offset"]
 
     @property
+    def name(self) -> str:
+        """Of the space of its embeddings."""
+        return "spectral"
+
+    @property
     def dimension(self) -> int:
         """Length D of an embedding."""
         return int(self._projection.shape[1])

@@ -21,6 +21,11 @@ class SpeakerEncoder(Protocol):
     """
 
     @property
+    def name(self) -> str:
+        """Names the space of its embeddings: only those of one name can be compared."""
+        ...
+
+    @property
     def dimension(self) -> int:
         """Length D of an embedding."""
         ...

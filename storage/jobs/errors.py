@@ -12,7 +12,7 @@ class JobNotFound(Exception):
 
 
 class OwnerNotFound(Exception):
-    """The user that a job would belong to doesn't exist (any more)."""
+    """The user that a job or a voice would belong to doesn't exist (any more)."""
 
 
 class IdempotencyConflict(Exception):

@@ -9,6 +9,9 @@ from typing import Any
 import httpx
 import pytest
 import yaml
+from chat_servers import KEY as CHAT_KEY
+from chat_servers import ChatServer
+from chat_servers import running as running_chat
 from s3 import s3_endpoint
 
 from graphs.local.cluster import free_port
@@ -24,6 +27,7 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 ADMIN_KEY = "the-operators-key-of-the-tests"
 BUCKET = "voicegraph-tests"
 LENT_BUCKET = "audio-bucket"
+CHAT_KEY_VARIABLE = "VOICEGRAPH_TESTS_CHAT_KEY"
 
 
 @dataclass(frozen=True)
@@ -38,6 +42,11 @@ class System:
     admin_key: str
     database_url: str
     postgres: EmbeddedPostgres
+    chat: ChatServer
+
+    @property
+    def websocket_url(self) -> str:
+        return f"ws{self.url.removeprefix('http')}/api/v1/ws"
 
     def client(self, key: str | None = None, **headers: str) -> httpx.Client:
         sent = {"X-API-Key": key or self.key, **headers}
@@ -50,26 +59,44 @@ def dialogue() -> bytes:
     return DIALOGUE.read_bytes()
 
 
-def configuration(endpoint: str) -> dict[str, Any]:
-    """Return the shipped local configuration over S3, with impatient workers and no rate limits in the way."""
+def configuration(endpoint: str, chat_url: str) -> dict[str, Any]:
+    """Return the shipped local configuration over S3, with impatient workers, a chat server, and room for requests."""
     config: dict[str, Any] = yaml.safe_load((REPOSITORY / "serve_config.local.yaml").read_text())
     storage = {"objects": {"kind": "s3", "bucket": BUCKET, "endpoint_url": endpoint}}
-    graphs, api = config["applications"]
+    graphs, api, live = config["applications"]
     graphs["args"] |= {"storage": storage}
     graphs["args"]["worker"] = {"concurrency": 2, "heartbeat_seconds": 0.5, "stalled_after_seconds": 3.0}
     api["args"] |= {
         "storage": storage,
         "grpc": {"buckets": [{"name": LENT_BUCKET}], "loopback_only": True},
         "recordings": {"max_bytes": 20 * 1024 * 1024, "max_seconds": 1200},
-        "rate_limits": {"upload": 1000, "results": 1000, "health": 1000, "metrics": 1000},
+        "rate_limits": {"assistant": 1000, "upload": 1000, "results": 1000, "health": 1000, "metrics": 1000},
+        "assistant": {
+            "chat": {
+                "engine": "openai",
+                "base_url": chat_url,
+                "model": "fake",
+                "api_key_variable": CHAT_KEY_VARIABLE,
+                "max_retries": 1,
+            }
+        },
     }
+    live["args"] = api["args"]
     return config
 
 
 @pytest.fixture(scope="session")
-def system(s3_endpoint: str) -> Iterator[System]:
+def chat() -> Iterator[ChatServer]:
+    """A server with OpenAI's chat protocol."""
+    with pytest.MonkeyPatch.context() as environment, running_chat() as server:
+        environment.setenv(CHAT_KEY_VARIABLE, CHAT_KEY)
+        yield server
+
+
+@pytest.fixture(scope="session")
+def system(s3_endpoint: str, chat: ChatServer) -> Iterator[System]:
     port = free_port(8123)
-    config = configuration(s3_endpoint)
+    config = configuration(s3_endpoint, chat.url)
     check(config)
     # Not in pytest's own temporary folder: the next pytest closes that to the user who runs PostgreSQL.
     with (
@@ -90,6 +117,7 @@ def system(s3_endpoint: str) -> Iterator[System]:
             admin_key=ADMIN_KEY,
             database_url=found.database_url,
             postgres=postgres,
+            chat=chat,
         )
 
 

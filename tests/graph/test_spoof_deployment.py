@@ -108,8 +108,8 @@ async def test_a_chunk_that_the_engine_refuses_fails_its_own_call_alone() -> Non
         (np.zeros((1, CHUNK_SAMPLES), np.float64), whole(1), "float64"),
         (np.zeros(CHUNK_SAMPLES, np.float32), whole(1), "float32"),
         (np.zeros((2, CHUNK_SAMPLES), np.float32), whole(1), "lengths"),
-        (np.zeros((1, CHUNK_SAMPLES), np.float32), np.array([0]), "between 1 and 64000"),
-        (np.zeros((1, CHUNK_SAMPLES), np.float32), np.array([64_001]), "between 1 and 64000"),
+        (np.zeros((1, CHUNK_SAMPLES), np.float32), np.array([0]), "1 to 64000"),
+        (np.zeros((1, CHUNK_SAMPLES), np.float32), np.array([64_001]), "1 to 64000"),
         (np.zeros((65, CHUNK_SAMPLES), np.float32), whole(65), "at most 64"),
     ],
 )

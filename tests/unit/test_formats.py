@@ -1,6 +1,20 @@
+from itertools import pairwise
+
 import pytest
 
-from graphs.formats import MAX_CUE_CHARACTERS, MAX_CUE_SECONDS, cues, to_srt, to_text, to_vtt
+from graphs.formats import (
+    MAX_CUE_CHARACTERS,
+    MAX_CUE_SECONDS,
+    Cue,
+    cues,
+    timed_cues,
+    to_srt,
+    to_text,
+    to_vtt,
+    write_srt,
+    write_text,
+    write_vtt,
+)
 from graphs.transcript import Transcript, TranscriptWord, Turn
 
 pytestmark = pytest.mark.unit
@@ -66,3 +80,31 @@ def test_names_replace_speakers_everywhere() -> None:
     named = said.renamed({"SPEAKER_01": "Boris"})
     assert [turn.speaker for turn in named.turns] == ["SPEAKER_00", "Boris"]
     assert named.speakers == ("SPEAKER_00", "Boris")
+
+
+def test_a_long_text_becomes_lines_that_share_its_time() -> None:
+    text = " ".join(f"word{number:02}" for number in range(40))
+    made = list(timed_cues(10.0, 34.0, text))
+    assert " ".join(cue.text for cue in made) == text
+    assert all(len(cue.text) <= MAX_CUE_CHARACTERS for cue in made)
+    assert (made[0].start, made[-1].end) == (10.0, 34.0)
+    assert all(before.end == after.start for before, after in pairwise(made))
+    lengths = [len(cue.text) for cue in made]
+    assert min(lengths) > max(lengths) / 2
+
+
+def test_text_without_spaces_is_cut_by_its_width() -> None:
+    made = list(timed_cues(0.0, 10.0, "字" * 100))
+    assert "".join(cue.text for cue in made) == "字" * 100
+    assert max(len(cue.text) for cue in made) == MAX_CUE_CHARACTERS // 2
+
+
+def test_a_text_without_words_has_no_cue() -> None:
+    assert list(timed_cues(0.0, 1.0, "  ")) == []
+
+
+def test_cues_without_a_speaker_are_their_text_alone() -> None:
+    cue = Cue(1.0, 2.5, "", "fish & chips")
+    assert write_srt([cue]) == "1\n00:00:01,000 --> 00:00:02,500\nfish & chips\n"
+    assert write_vtt([cue]) == "WEBVTT\n\n00:00:01.000 --> 00:00:02.500\nfish &amp; chips\n"
+    assert write_text([cue]) == "[00:00:01] fish & chips\n"

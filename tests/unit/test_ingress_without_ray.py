@@ -5,6 +5,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from fake_roles import ABSENT
 from fastapi.testclient import TestClient
 from ingress import ADMIN, Serve
 
@@ -150,7 +151,7 @@ def test_a_part_is_bounded_and_one_beyond_the_end_is_refused(serve: Serve, monke
 def test_the_admin_routes_are_closed_without_an_admin_key(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
     with serve() as client:
         monkeypatch.delenv(ADMIN_KEY_VARIABLE)
-        with TestClient(create_app(client.app.state.services.config)) as closed:  # type: ignore[attr-defined]
+        with TestClient(create_app(client.app.state.services.config, ABSENT)) as closed:  # type: ignore[attr-defined]
             for headers in ({}, {"X-Admin-Key": ""}, ADMIN):
                 assert closed.get("/admin/users", headers=headers).status_code == 401
 

@@ -13,6 +13,7 @@ from typing import Any
 import boto3
 import grpc
 import pytest
+from fake_roles import ABSENT
 from google.protobuf.descriptor import FieldDescriptor
 from ray.serve._private.grpc_util import gRPCGenericServer
 from ray.serve.grpc_util import RayServegRPCContext
@@ -20,6 +21,7 @@ from realtone_jobs import Handler, answering, report, working
 from structlog.testing import capture_logs
 
 from graphs.config import DATABASE_URL_VARIABLE, ApiConfig
+from graphs.http.opening import open_services
 from graphs.http.services import Services
 from graphs.local.environment import StartError, read_environment
 from graphs.local.grpc_port import reserved_grpc_port
@@ -30,15 +32,12 @@ from graphs.rpc.audio_analyzer_pb2_grpc import AudioAnalysisStub
 from graphs.rpc.metrics import RpcMetrics
 from graphs.rpc.routing import APPLICATION, add_audio_analysis
 from graphs.serve_config import check
-from graphs.stores import open_stores
 from graphs.strict import ConfigError, validate
 from models.errors import InputError
 from models.samples import DIALOGUE
 from storage.database import DatabaseUnavailable
 from storage.jobs import Attempt, JobResult
 from storage.objects import StorageUnavailable
-from storage.rate_limits import RateLimits
-from storage.users import Users
 
 pytestmark = [pytest.mark.unit, pytest.mark.anyio]
 
@@ -88,19 +87,15 @@ def serving(database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     async def run(handler: Handler | None = None, objects: Any = None, **settings: Any) -> AsyncIterator[Service]:
         objects = objects or {"kind": "directory", "path": str(tmp_path / BUCKET)}
         config = validate(ApiConfig, {"storage": {"objects": objects}, **settings})
-        async with open_stores(config.storage) as stores:
-            stores.objects.ensure()
-            services = Services(
-                config, stores.database, stores.objects, stores.jobs, Users(stores.database),
-                RateLimits(stores.database), None,
-            )  # fmt: skip
+        async with open_services(config, ABSENT) as services:
+            services.objects.ensure()
             key = (await services.users.create("ada")).api_key
             async with _server(AudioAnalysis(config), services) as address, grpc.aio.insecure_channel(address) as found:
                 service = Service(services, tmp_path, address, found, key)
                 if handler is None:
                     yield service
                 else:
-                    async with working(stores.database, handler):
+                    async with working(services.database, handler):
                         yield service
 
     return run

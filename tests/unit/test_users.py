@@ -4,6 +4,7 @@ import pytest
 from storage.database import Database
 from storage.jobs import JobNotFound, JobStore, OwnerNotFound, object_prefix
 from storage.users import Users
+from storage.voices import voices_prefix
 
 pytestmark = [pytest.mark.unit, pytest.mark.anyio]
 
@@ -57,7 +58,9 @@ async def test_deleting_a_user_removes_keys_and_jobs_and_names_their_objects(dat
     job, _ = await jobs.submit(owner_id=ada.id, kind="demo", params={}, input_key="uploads/1", correlation_id="c")
     kept, _ = await jobs.submit(owner_id=eve.id, kind="demo", params={}, input_key="uploads/2", correlation_id="c")
 
-    assert sorted(await users.delete(ada.id) or []) == sorted(["uploads/1", object_prefix(job.id)])
+    assert sorted(await users.delete(ada.id) or []) == sorted(
+        ["uploads/1", object_prefix(job.id), voices_prefix(ada.id)]
+    )
 
     assert await users.authenticate(ada.api_key) is None
     with pytest.raises(JobNotFound):

@@ -1,0 +1,198 @@
+"""The speech synthesiser as a Ray Serve deployment."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from typing import Any
+from weakref import WeakValueDictionary
+
+from deployments.metrics import SpeechMetrics
+from deployments.multiplexing import multiplexed
+from deployments.replica import EngineReplica, deployment_of
+from deployments.sample import warm_up_speech
+from models.errors import InputError
+from models.speech import Reference, SpeechChunk, SpeechEngine, SpeechModel, SpeechSettings, Voice, build, speak
+
+_SAMPLES = {
+    "ar": "مرحبا.",
+    "de": "Guten Tag.",
+    "en": "Good morning.",
+    "es": "Buenos días.",
+    "fr": "Bonjour.",
+    "kk": "Қайырлы таң.",
+    "pt": "Bom dia.",
+    "ru": "Доброе утро.",
+    "tr": "Günaydın.",  # noqa: RUF001 - Turkish
+    "zh": "早上好。",
+}
+_ANY_SAMPLE = "1, 2, 3."
+
+
+class _Loaded:
+    """A model, and the engine that it is of: a new engine makes it anew."""
+
+    def __init__(self, engine: SpeechEngine, model: SpeechModel) -> None:
+        self.engine = engine
+        self.model = model
+        self.renewing = asyncio.Lock()
+
+
+class SpeechReplica(EngineReplica[SpeechEngine]):
+    """Serves the voices of one engine; their models are loaded when they are needed.
+
+    Args:
+        settings: Which engine, and its settings.
+        concurrency: Syntheses that one replica works on at once.
+        max_models: Models that are kept loaded; the least recently used goes first.
+        log_level: Least level that is logged.
+    """
+
+    def __init__(
+        self, settings: SpeechSettings, concurrency: int = 4, max_models: int = 4, log_level: str = "INFO"
+    ) -> None:
+        # The model that the engine was warmed with is the first that it is asked for, most likely.
+        self._warmed: tuple[SpeechEngine, str, SpeechModel] | None = None
+        self._loaded: WeakValueDictionary[str, _Loaded] = WeakValueDictionary()
+        self._max_models = max_models
+        self._speech_metrics = SpeechMetrics(settings.engine)
+        super().__init__("speech", settings, build, self._warm_up, concurrency, log_level, probe=self._probe_model)
+
+        async def load_model(name: str) -> _Loaded:
+            return await self._load_model(name)
+
+        self._multiplexed = multiplexed(load_model, max_models)
+
+    async def voices(self) -> tuple[Voice, ...]:
+        """Return all voices, the default of each language before its others."""
+        return self.engine.voices
+
+    async def synthesize(
+        self,
+        text: str,
+        *,
+        voice: Voice,
+        language: str,
+        speed: float = 1.0,
+        reference: Reference | None = None,
+        correlation_id: str = "",
+    ) -> AsyncIterator[SpeechChunk]:
+        """Speak a text, clause by clause.
+
+        Args:
+            text: As people write it, up to 20,000 characters.
+            voice: One of ``voices()``.
+            language: One of the voice's languages.
+            speed: 1.0 is the voice's own; 0.25 to 4.
+            reference: Whom to sound like; None for a voice that does not clone.
+            correlation_id: Put into this call's log lines.
+
+        Yields:
+            Speech as it is made, the first of it when the first clause begins.
+
+        Raises:
+            InputError: The text is too long (field ``text``), the voice not one of the engine's (``voice``), the
+                language not one of the voice's (``language``), the speed out of range (``speed``), or the reference
+                can't be used (``reference``).
+            MissingWeights: The voice's model is not on this machine.
+        """
+        started = time.monotonic()
+        engine = self.engine
+        if voice not in engine.voices:
+            raise InputError("unknown_voice", f"There is no voice {voice.id!r} here.", field="voice")
+        with self.serving(0, correlation_id):
+            model = await self._model(engine, voice.model)
+            chunks = self.iterate(
+                lambda: speak(
+                    model,
+                    text,
+                    voice=voice,
+                    language=language,
+                    speed=speed,
+                    reference=reference,
+                    spell_numbers=not engine.reads_digits,
+                )
+            )
+            async for chunk in chunks:
+                if started:
+                    self._speech_metrics.first_sound(time.monotonic() - started)
+                    started = 0.0
+                self._speech_metrics.spoke(len(chunk.samples) / chunk.sample_rate, len(chunk.text))
+                yield chunk
+
+    async def describe(self) -> dict[str, Any]:
+        """Return the settings in force, how many voices there are, and the models that are loaded."""
+        return {
+            **await super().describe(),
+            "voices": len(self.engine.voices),
+            "max_models": self._max_models,
+            "models": sorted(self._loaded),
+        }
+
+    async def _model(self, engine: SpeechEngine, name: str) -> SpeechModel:
+        loaded = await self._multiplexed(name)
+        async with loaded.renewing:
+            if loaded.engine is not engine:
+                loaded.model = await self.call(engine.load, name)
+                loaded.engine = engine
+            return loaded.model
+
+    async def _load_model(self, name: str) -> _Loaded:
+        engine = self.engine
+        warmed, self._warmed = self._warmed, None
+        if warmed is not None and warmed[0] is engine and warmed[1] == name:
+            model = warmed[2]
+        else:
+            started = time.monotonic()
+            model = await self.call(engine.load, name)
+            self._log.info("model loaded", model=name, seconds=round(time.monotonic() - started, 3))
+        loaded = self._loaded[name] = _Loaded(engine, model)
+        return loaded
+
+    def _warm_up(self, engine: SpeechEngine) -> None:
+        voice = next((voice for voice in engine.voices if _sample(voice)), engine.voices[0])
+        model = engine.load(voice.model)
+        _speak_sample(engine, model, voice)
+        self._warmed = (engine, voice.model, model)
+
+    def _probe_model(self, engine: SpeechEngine) -> None:
+        """Speak with a model that is loaded, where there is one."""
+        for name, loaded in list(self._loaded.items()):
+            voice = next((voice for voice in engine.voices if voice.model == name), None)
+            if voice is not None and loaded.engine is engine:
+                _speak_sample(engine, loaded.model, voice)
+                return
+        if self._warmed is None or self._warmed[0] is not engine:
+            self._warm_up(engine)
+            return
+        _engine, name, model = self._warmed
+        _speak_sample(engine, model, next(voice for voice in engine.voices if voice.model == name))
+
+
+def _sample(voice: Voice) -> str:
+    return next((_SAMPLES[code] for code in voice.languages if code in _SAMPLES), "")
+
+
+def _speak_sample(engine: SpeechEngine, model: SpeechModel, voice: Voice) -> None:
+    """Say a few words.
+
+    Raises:
+        RuntimeError: Nothing is heard.
+    """
+    text = _sample(voice)
+    reference = Reference(pcm=warm_up_speech()) if voice.clones else None
+    language = next((code for code in voice.languages if code in _SAMPLES), voice.languages[0])
+    chunks = speak(
+        model,
+        text or _ANY_SAMPLE,
+        voice=voice,
+        language=language,
+        reference=reference,
+        spell_numbers=not engine.reads_digits,
+    )
+    loudest = max((float(abs(chunk.samples).max()) for chunk in chunks if len(chunk.samples)), default=0.0)
+    if text and not loudest:
+        raise RuntimeError(f"the voice {voice.id} says nothing")
+
+
+# A listener hears a second of speech for a second: many may wait at once for an engine that is much faster.
+speech_deployment = deployment_of(SpeechReplica, "speech", max_ongoing_requests=32)

@@ -1,0 +1,120 @@
+"""Translation of text as a Ray Serve deployment."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pydantic import NonNegativeFloat, TypeAdapter
+
+from deployments.batching import Batcher
+from deployments.metrics import BatchMetrics
+from deployments.replica import EngineReplica, deployment_of
+from models.translation import Sentence, Translation, TranslationSettings, Translator, build
+
+MAX_SENTENCES_PER_CALL = 512
+# A minute's work or so for one replica: whoever comes later may try another.
+MAX_QUEUED_TOKENS = 100_000
+_MILLISECONDS = TypeAdapter(NonNegativeFloat)
+_WARM_UP = "Good morning."
+
+
+def _warm(engine: Translator) -> None:
+    """Translate a sentence of any pair; an engine without pairs has nothing to warm."""
+    pairs = engine.pairs
+    if pairs:
+        source = "en" if "en" in pairs else min(pairs)
+        engine.translate([Sentence(_WARM_UP, source, min(pairs[source]))])
+
+
+class TranslationReplica(EngineReplica[Translator]):
+    """Serves one translation engine; translates the sentences of all callers in shared batches.
+
+    Args:
+        settings: Which engine, and its settings.
+        max_batch_tokens: Tokens of source text, by the engine's estimate, that it is given at once.
+        batch_wait_ms: How long a batch that is not full may be held back; see ``deployments.batching.Batcher``.
+        concurrency: Batches that the engine works on at once.
+        log_level: Least level that is logged.
+    """
+
+    def __init__(
+        self,
+        settings: TranslationSettings,
+        max_batch_tokens: int = 2048,
+        batch_wait_ms: float = 5.0,
+        concurrency: int = 2,
+        log_level: str = "INFO",
+    ) -> None:
+        super().__init__("translation", settings, build, _warm, concurrency, log_level)
+        self._declared_wait_ms = batch_wait_ms
+        self._max_batch_tokens = max_batch_tokens
+        self._batcher: Batcher[Sentence, Translation] = Batcher(
+            self._run,
+            max_cost=max_batch_tokens,
+            max_wait=batch_wait_ms / 1000,
+            concurrency=concurrency,
+            max_queued=MAX_QUEUED_TOKENS,
+            metrics=BatchMetrics("translation", settings.engine),
+        )
+
+    async def translate(self, sentences: Sequence[Sentence], *, correlation_id: str = "") -> list[Translation]:
+        """Translate sentences, each on its own; they may be of different pairs.
+
+        Args:
+            sentences: Up to 512.
+            correlation_id: Put into this call's log lines; calls that share it share one caller's part of the engine.
+
+        Returns:
+            The translations in the order of the sentences.
+
+        Raises:
+            InputError: The engine lacks a pair (``unsupported_pair``), or can't take a sentence (``too_long``,
+                ``untranslatable``).
+            ValueError: There are too many sentences.
+            QueueFull: Too many sentences are waiting.
+        """
+        if len(sentences) > MAX_SENTENCES_PER_CALL:
+            raise ValueError(f"a call takes at most {MAX_SENTENCES_PER_CALL} sentences, not {len(sentences)}")
+        with self.serving(0, correlation_id):
+            # What the engine refuses must not fail the batch that it would share with others.
+            await asyncio.to_thread(_check, self.engine, sentences)
+            return await self._batcher.submit(sentences, caller=correlation_id or None, cost=self.engine.cost)
+
+    async def pairs(self) -> Mapping[str, frozenset[str]]:
+        """Return the targets by source language."""
+        return dict(self.engine.pairs)
+
+    async def reconfigure(self, user_config: Mapping[str, Any]) -> None:
+        """Take new settings: those of the engine, and ``batch_wait_ms``.
+
+        Raises:
+            ValidationError: A field is unknown or out of range; the replica keeps its settings.
+        """
+        fields = dict(user_config)
+        wait_ms = _MILLISECONDS.validate_python(fields.pop("batch_wait_ms", self._declared_wait_ms))
+        await super().reconfigure(fields)
+        self._batcher.max_wait = wait_ms / 1000
+
+    async def describe(self) -> dict[str, Any]:
+        """Return the settings in force, what translates, and how many sentences went in how many batches."""
+        return {
+            **await super().describe(),
+            "name": self.engine.name,
+            "pairs": sum(map(len, self.engine.pairs.values())),
+            "max_batch_tokens": self._max_batch_tokens,
+            "batch_wait_ms": 1000 * self._batcher.max_wait,
+            "batches": self._batcher.batches,
+            "sentences": self._batcher.items,
+        }
+
+    async def _run(self, sentences: Sequence[Sentence]) -> Sequence[Translation]:
+        return await self.call(self.engine.translate, sentences)
+
+
+def _check(engine: Translator, sentences: Sequence[Sentence]) -> None:
+    for sentence in sentences:
+        engine.check(sentence)
+
+
+# More than one call fills a batch: the next are to be there when the engine frees.
+translation_deployment = deployment_of(TranslationReplica, "translation", max_ongoing_requests=64)

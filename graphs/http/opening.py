@@ -1,0 +1,58 @@
+"""What an ingress replica works with, opened together and closed together."""
+
+import hashlib
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from graphs.assistant import AssistantGraph
+from graphs.config import ADMIN_KEY_VARIABLE, ApiConfig
+from graphs.http.services import Services
+from graphs.roles import Roles, served_roles
+from graphs.stores import Stores, open_stores
+from graphs.voices import Speakers
+from models.chat import build as build_chat
+from storage.rate_limits import RateLimits
+from storage.sessions import Sessions
+from storage.users import Users
+from storage.voices import Voices
+
+
+@asynccontextmanager
+async def open_services(config: ApiConfig, roles: Roles | None = None) -> AsyncIterator[Services]:
+    """Open the stores and the chat engine for the length of the block.
+
+    Args:
+        config: Settings of the application.
+        roles: The roles that answer at once; left out, those of the Serve application that the settings name.
+    """
+    async with open_stores(config.storage) as stores:
+        services = _services(config, stores, roles or served_roles(config.roles_application))
+        try:
+            yield services
+        finally:
+            await services.assistant.aclose()
+
+
+def _services(config: ApiConfig, stores: Stores, roles: Roles) -> Services:
+    settings = config.assistant
+    sessions = Sessions(stores.database, ttl_seconds=settings.session_ttl_seconds)
+    voices = Voices(stores.database)
+    speakers = Speakers(roles.speech, voices, stores.objects)
+    admin_key = os.environ.get(ADMIN_KEY_VARIABLE, "")
+    return Services(
+        config=config,
+        database=stores.database,
+        objects=stores.objects,
+        jobs=stores.jobs,
+        users=Users(stores.database),
+        rate_limits=RateLimits(stores.database),
+        roles=roles,
+        voices=voices,
+        speakers=speakers,
+        sessions=sessions,
+        assistant=AssistantGraph(
+            roles.asr, roles.speech, build_chat(settings.chat), sessions, settings, find_speaker=speakers.find
+        ),
+        admin_key_hash=hashlib.sha256(admin_key.encode()).digest() if admin_key else None,
+    )

@@ -1,0 +1,23 @@
+"""The end of a connection, as an exception."""
+
+from graphs.live.protocol import CloseCode
+
+
+class Hangup(Exception):
+    """The service ends the connection.
+
+    Args:
+        code: What the WebSocket is closed with.
+        reason: A stable machine-readable name.
+        message: A sentence for a person.
+    """
+
+    def __init__(self, code: CloseCode, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+        self.reason = reason
+        self.message = message
+
+
+class Gone(Exception):
+    """The client has closed the connection or was lost."""

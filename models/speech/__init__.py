@@ -1,0 +1,50 @@
+"""Speech synthesis: text in, speech out, clause by clause."""
+
+from models.speech.clauses import ClauseSplitter
+from models.speech.settings import EspeakSettings, PiperSettings, SpeechSettings, SpeechT5Settings, VitsSettings
+from models.speech.streaming import MAX_CHARACTERS, pause_after, speak
+from models.speech.types import Reference, SpeechChunk, SpeechEngine, SpeechModel, Voice
+
+__all__ = [
+    "MAX_CHARACTERS",
+    "ClauseSplitter",
+    "EspeakSettings",
+    "PiperSettings",
+    "Reference",
+    "SpeechChunk",
+    "SpeechEngine",
+    "SpeechModel",
+    "SpeechSettings",
+    "SpeechT5Settings",
+    "VitsSettings",
+    "Voice",
+    "build",
+    "pause_after",
+    "speak",
+]
+
+
+def build(settings: SpeechSettings) -> SpeechEngine:
+    """Build the engine that the settings name; its models load when a voice needs them.
+
+    Raises:
+        MissingWeights: The engine has no voice on this machine; the message says how to get one.
+        ValueError: The files are not what the engine takes.
+    """
+    match settings:
+        case EspeakSettings():
+            from models.speech.espeak import EspeakEngine
+
+            return EspeakEngine(settings)
+        case PiperSettings():
+            from models.speech.piper import PiperEngine
+
+            return PiperEngine(settings)
+        case VitsSettings():
+            from models.speech.vits import VitsEngine
+
+            return VitsEngine(settings)
+        case SpeechT5Settings():
+            from models.speech.speecht5 import SpeechT5Engine
+
+            return SpeechT5Engine(settings)

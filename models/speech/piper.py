@@ -1,0 +1,154 @@
+"""Piper voices: VITS on phonemes of eSpeak NG, as ONNX files."""
+
+import re
+import unicodedata
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.errors import MissingWeights
+from models.speech.espeak_library import espeak_library
+from models.speech.normalisation import normalise
+from models.speech.piper_voice import PiperVoice, read_voice
+from models.speech.settings import PiperSettings
+from models.speech.types import Reference, Voice
+
+_HOW = (
+    "Put <name>.onnx and <name>.onnx.json of voices into it, for instance from "
+    "https://huggingface.co/rhasspy/piper-voices."
+)
+# A mark, and the white space or the end that tells it from a sign inside of a number or a name.
+_MARKS = re.compile(r"([.,;:!?。，、；：！？…]+)[\"'”’»)\]」』）】]*(?=\s|$|(?<=[。，、；：！？]))")  # noqa: RUF001
+_PLAIN = str.maketrans("。，、；：！？…", ".,,;:!?.")  # noqa: RUF001
+
+
+class PiperEngine:
+    """The voices of a folder.
+
+    Args:
+        settings: See ``PiperSettings``.
+
+    Raises:
+        MissingWeights: The folder holds no voice, or lacks a default.
+        ValueError: A voice's description can't be read.
+    """
+
+    reads_digits = True
+
+    def __init__(self, settings: PiperSettings) -> None:
+        self._settings = settings
+        self._described = _described(settings.folder)
+        self._speakers: dict[str, int | None] = {}
+        voices = [voice for name in sorted(self._described) for voice in self._voices_of(name)]
+        if missing := set(settings.defaults) - {voice.id for voice in voices}:
+            raise MissingWeights(f"{settings.folder} has no Piper voice {min(missing)!r}. {_HOW}")
+        first = {identifier: place for place, identifier in enumerate(settings.defaults)}
+        self._voices = tuple(sorted(voices, key=lambda voice: first.get(voice.id, len(first))))
+
+    @property
+    def voices(self) -> tuple[Voice, ...]:
+        """All voices, the default of each language before its others."""
+        return self._voices
+
+    def load(self, model: str) -> "PiperModel":
+        """Load the ONNX file of a voice.
+
+        Raises:
+            MissingWeights: It is not there.
+            ValueError: It is not a Piper voice.
+        """
+        path = self._settings.folder / f"{model}.onnx"
+        if model not in self._described or not path.is_file():
+            raise MissingWeights(f"{self._settings.folder} has no Piper voice {model!r}. {_HOW}")
+        return PiperModel(path, self._described[model], self._speakers, self._settings.threads)
+
+    def _voices_of(self, model: str) -> Iterator[Voice]:
+        described = self._described[model]
+        for speaker, number in described.speakers.items():
+            identifier = f"{model}-{speaker}" if speaker else model
+            self._speakers[identifier] = number
+            named = " ".join(filter(None, (described.dataset or model, speaker)))
+            yield Voice(identifier, named, described.languages, model, described.audio.sample_rate)
+
+
+class PiperModel:
+    """One ONNX file, which may hold several speakers.
+
+    Args:
+        path: The file.
+        voice: Its description.
+        speakers: The number of each voice's speaker; None for a file with one speaker.
+        threads: That one clause is computed in.
+    """
+
+    def __init__(self, path: Path, voice: PiperVoice, speakers: dict[str, int | None], threads: int) -> None:
+        self._voice = voice
+        self._speakers = speakers
+        self._session = _session(path, threads)
+        inputs = {entry.name for entry in self._session.get_inputs()}
+        expected = {"input", "input_lengths", "scales"} | ({"sid"} if voice.num_speakers > 1 else set())
+        if inputs != expected:
+            raise ValueError(f"{path} is no Piper voice: it takes {sorted(inputs)}, not {sorted(expected)}")
+        if voice.phoneme_type == "espeak" and not espeak_library().has(voice.espeak.voice):
+            raise ValueError(f"{path} needs the voice {voice.espeak.voice!r}, which eSpeak NG does not have")
+
+    def synthesize(
+        self, clause: str, *, voice: Voice, language: str, speed: float, reference: Reference | None
+    ) -> Iterator[NDArray[np.float32]]:
+        """Speak one clause; see ``models.speech.types.SpeechModel``."""
+        ids = np.array([self._voice.ids(self._phonemes(clause, language))], np.int64)
+        inference = self._voice.inference
+        inputs = {
+            "input": ids,
+            "input_lengths": np.array([ids.shape[1]], np.int64),
+            "scales": np.array([inference.noise_scale, inference.length_scale / speed, inference.noise_w], np.float32),
+        }
+        speaker = self._speakers[voice.id]
+        if speaker is not None:
+            inputs["sid"] = np.array([speaker], np.int64)
+        output: NDArray[np.float32] = self._session.run(None, inputs)[0]
+        yield np.clip(output.reshape(-1), -1.0, 1.0)
+
+    def _phonemes(self, clause: str, language: str) -> str:
+        """Return the clause's phonemes, decomposed, its marks in their places."""
+        if self._voice.phoneme_type == "text":
+            return unicodedata.normalize("NFD", normalise(clause, language, spell_numbers=True).casefold())
+        library = espeak_library()
+        spoken = ""
+        # Text and mark by turns.
+        for index, part in enumerate(_MARKS.split(clause)):
+            if index % 2:
+                spoken = spoken.rstrip() + part.translate(_PLAIN)[-1] + " "
+            elif part.strip():
+                spoken += library.phonemes(part, self._voice.espeak.voice)
+        return unicodedata.normalize("NFD", spoken.strip())
+
+
+def _described(folder: Path) -> dict[str, PiperVoice]:
+    described = {
+        path.name.removesuffix(".onnx.json"): read_voice(path)
+        for path in sorted(folder.glob("*.onnx.json"))
+        if path.with_suffix("").is_file()
+    }
+    if not described:
+        raise MissingWeights(f"The folder {folder} holds no Piper voice. {_HOW}")
+    return described
+
+
+def _session(path: Path, threads: int) -> Any:
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    # Spinning threads would take the cores from other replicas.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    available = onnxruntime.get_available_providers()
+    providers = [name for name in ("CUDAExecutionProvider", "CPUExecutionProvider") if name in available]
+    try:
+        return onnxruntime.InferenceSession(str(path), sess_options=options, providers=providers)
+    except Exception as error:
+        raise ValueError(f"{path} isn't an ONNX file that can be run: {error}") from error

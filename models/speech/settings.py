@@ -1,0 +1,93 @@
+"""Settings of the speech synthesisers."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from models.hub import HubSettings
+from models.settings import Settings
+from models.speaker import XvectorSettings
+
+
+class EspeakSettings(Settings):
+    """eSpeak NG from its wheel: over a hundred languages, no GPU, no download."""
+
+    engine: Literal["espeak"] = "espeak"
+    variants: tuple[Annotated[str, Field(pattern="^[A-Za-z0-9]+$")], ...] = Field(
+        default=("f3", "f5", "m3", "klatt4"),
+        description="Variants of each voice besides its own sound: names of files in espeak-ng-data/voices/!v.",
+    )
+    words_per_minute: int = Field(default=175, ge=80, le=350, description="Of speech at speed 1.")
+
+
+class PiperSettings(Settings):
+    """Piper voices from files (ONNX Runtime)."""
+
+    engine: Literal["piper"] = "piper"
+    folder: Path = Field(description="Holds <name>.onnx and <name>.onnx.json of each voice.")
+    defaults: tuple[str, ...] = Field(
+        default=(), description="Voices to use where a request names none: the first that speaks the language."
+    )
+    threads: int = Field(default=1, ge=1, le=64, description="Threads that one clause is computed in.")
+
+
+Language = Annotated[str, Field(pattern="^[a-z]{2,3}(-[a-z0-9]{2,8})*$")]
+
+
+class _TorchSettings(HubSettings):
+    device: Literal["auto", "cpu", "cuda"] = Field(default="auto", description="auto: a GPU where there is one.")
+    precision: Literal["auto", "float32", "float16", "bfloat16"] = Field(
+        default="float32", description="auto: float16 on a GPU, float32 on a CPU."
+    )
+    seed: int = Field(default=0, ge=0, lt=2**63, description="Where all that is random in the speech comes from.")
+
+
+class VitsSettings(_TorchSettings):
+    """VITS and MMS through transformers, one model per language."""
+
+    engine: Literal["vits"] = "vits"
+    models: dict[Language, str] = Field(
+        default={},
+        description="Folder, or id on the Hugging Face Hub, of the model of each language; left out, those of MMS "
+        "(facebook/mms-tts-..., licensed CC BY-NC 4.0) that are on this machine.",
+    )
+    noise_scale: float | None = Field(
+        default=None, ge=0.0, le=2.0, description="How much the sound varies; left out, as the model says."
+    )
+    noise_scale_duration: float | None = Field(
+        default=None, ge=0.0, le=2.0, description="How much the rhythm varies; left out, as the model says."
+    )
+
+
+class SpeechT5Settings(_TorchSettings):
+    """SpeechT5 with speaker embeddings: sounds like a reference speaker."""
+
+    engine: Literal["speecht5"] = "speecht5"
+    model: str = Field(
+        default="microsoft/speecht5_tts",
+        min_length=1,
+        description="Folder, or id on the Hugging Face Hub, of a SpeechT5 for synthesis.",
+    )
+    vocoder: str = Field(
+        default="microsoft/speecht5_hifigan", min_length=1, description="Folder or id of the vocoder that goes with it."
+    )
+    language: Language = Field(default="en", description="What the model speaks.")
+    encoder: XvectorSettings = Field(default=XvectorSettings(), description="Embeds recordings to sound like.")
+    default_embedding: Path | None = Field(
+        default=None,
+        description="File (.npy or .safetensors) with the x-vector of the voice where no reference is given; left out, "
+        "a reference is required.",
+    )
+    stop_threshold: float = Field(
+        default=0.5, gt=0.0, lt=1.0, description="Probability from which the model is taken to have ended."
+    )
+    max_length_ratio: float = Field(
+        default=20.0, gt=0.0, le=100.0, description="Most frames of 16 ms of speech for each letter."
+    )
+
+
+SpeechSettings = Annotated[
+    EspeakSettings | PiperSettings | VitsSettings | SpeechT5Settings, Field(discriminator="engine")
+]
+"""Settings of any engine of this role, told apart by ``engine``."""

@@ -1,0 +1,271 @@
+"""Converts M2M100, NLLB and OPUS-MT checkpoints for the engine ``ctranslate2``.
+
+python -m models.translation.convert --model facebook/m2m100_418M --output DIR [--quantization int8]
+python -m models.translation.convert --model Helsinki-NLP/opus-mt-en-es --output DIR
+
+--model is an id on the Hugging Face Hub, which is fetched, or a folder. It needs torch, and memory for the model twice.
+The folder appears under its name when it is complete, never before.
+"""
+
+import argparse
+import json
+import re
+import shutil
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from models.errors import MissingWeights
+from models.translation.families import FILES, Description, Family
+from models.translation.languages import short_code
+
+QUANTIZATIONS = ("int8", "int8_float32", "int8_float16", "int8_bfloat16", "int16", "float16", "bfloat16", "float32")
+_FETCHED = ["*.json", "*.model", "*.spm", "*.safetensors", "pytorch_model*.bin"]
+_PREFERRED_SCRIPTS = ("Hans", "Arab", "Latn")
+_CODE = re.compile(r"[a-z]{2,3}")
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A checkpoint's tokenizer, read from its files.
+
+    Attributes:
+        tokens: By id; as many as the checkpoint's tokenizer has, which may be fewer than the model has rows.
+    """
+
+    family: Family
+    tokens: list[str]
+    sources: dict[str, str]
+    targets: dict[str, str]
+
+
+def convert(
+    model: str,
+    output: Path,
+    *,
+    quantization: str = "int8",
+    sources: Sequence[str] = (),
+    targets: Sequence[str] = (),
+    revision: str | None = None,
+) -> Description:
+    """Convert a checkpoint.
+
+    Args:
+        model: A folder, or an id on the Hub.
+        output: A folder that is not there yet.
+        quantization: How the weights are kept; the engine may still compute in another type.
+        sources: ISO 639-1 codes, for an OPUS-MT model whose files do not name a language of its own.
+        targets: Likewise.
+        revision: Commit, tag or branch on the Hub.
+
+    Raises:
+        FileExistsError: ``output`` is there.
+        MissingWeights: There is no such checkpoint.
+        ValueError: It is of no family that is known, or its languages must be named.
+    """
+    if output.exists():
+        raise FileExistsError(f"{output} is there already; name another folder")
+    folder = _folder(model, revision)
+    checkpoint = read_checkpoint(folder, sources, targets)
+    description = Description(checkpoint.family, model, checkpoint.sources, checkpoint.targets)
+    output.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f".{output.name}-", dir=output.parent) as partial:
+        made = Path(partial) / "model"
+        _convert(folder, checkpoint, made, quantization)
+        for name in FILES[checkpoint.family]:
+            shutil.copyfile(folder / name, made / name)
+        description.write(made)
+        made.rename(output)
+    return description
+
+
+def _convert(folder: Path, checkpoint: Checkpoint, output: Path, quantization: str) -> None:
+    from ctranslate2.converters import TransformersConverter
+
+    class Converter(TransformersConverter):  # type: ignore[misc]
+        """The vocabulary is read from the checkpoint's files.
+
+        What Transformers 5 makes of M2M100's leaves out the tokens of the languages, and CTranslate2 asks for names
+        that its tokenizers no longer have.
+        """
+
+        def load_tokenizer(self, tokenizer_class: Any, model_name_or_path: str, **kwargs: Any) -> "_Vocabulary":
+            return _Vocabulary(checkpoint.tokens)
+
+    Converter(str(folder)).convert(str(output), quantization=quantization)
+
+
+class _Vocabulary:
+    """As much of a tokenizer as CTranslate2 looks at."""
+
+    bos_token, eos_token, unk_token, pad_token = "<s>", "</s>", "<unk>", "<pad>"
+    special_tokens_map: Mapping[str, Any] = {}
+
+    def __init__(self, tokens: Sequence[str]) -> None:
+        self._tokens = list(tokens)
+        self.unk_token_id = self._tokens.index(self.unk_token)
+
+    def get_vocab(self) -> dict[str, int]:
+        return {token: index for index, token in enumerate(self._tokens)}
+
+    def convert_ids_to_tokens(self, index: int) -> str:
+        return self._tokens[index]
+
+
+def _folder(model: str, revision: str | None) -> Path:
+    folder = Path(model).expanduser()
+    if folder.is_dir():
+        return folder
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+
+    try:
+        return Path(snapshot_download(model, revision=revision, allow_patterns=_FETCHED))
+    except (HFValidationError, LocalEntryNotFoundError, HfHubHTTPError, OSError) as error:
+        raise MissingWeights(
+            f"{model!r} is no folder, and could not be fetched from the Hugging Face Hub: {error}"
+        ) from error
+
+
+def read_checkpoint(folder: Path, sources: Sequence[str] = (), targets: Sequence[str] = ()) -> Checkpoint:
+    """Read a checkpoint's tokenizer.
+
+    Args:
+        folder: With the checkpoint.
+        sources: ISO 639-1 codes, for an OPUS-MT model whose files do not name a language of its own.
+        targets: Likewise.
+
+    Raises:
+        MissingWeights: The checkpoint is incomplete.
+        ValueError: It is of no family that is known, or its languages must be named.
+    """
+    config = _json(folder / "config.json")
+    kind = config.get("model_type")
+    if kind == "marian":
+        checkpoint = _marian(folder, sources, targets)
+    elif kind == "m2m_100" and (folder / "vocab.json").is_file():
+        checkpoint = _m2m100(folder)
+    elif kind == "m2m_100":
+        checkpoint = _nllb(folder)
+    else:
+        raise ValueError(f"{folder} holds a model of type {kind!r}; known are m2m_100 (M2M100 and NLLB) and marian")
+    _check_files(folder, FILES[checkpoint.family])
+    return checkpoint
+
+
+def _m2m100(folder: Path) -> Checkpoint:
+    from transformers.models.m2m_100.tokenization_m2m_100 import FAIRSEQ_LANGUAGE_CODES
+
+    codes = FAIRSEQ_LANGUAGE_CODES[_tokenizer_config(folder).get("language_codes", "m2m100")]
+    tokens = _by_id(_json(folder / "vocab.json"))
+    languages = {"nso" if code == "ns" else code: f"__{code}__" for code in codes}
+    return Checkpoint("m2m100", [*tokens, *languages.values()], languages, languages)
+
+
+def _nllb(folder: Path) -> Checkpoint:
+    from tokenizers import Tokenizer
+
+    _check_files(folder, FILES["nllb"])
+    tokens = _by_id(Tokenizer.from_file(str(folder / FILES["nllb"][0])).get_vocab(with_added_tokens=True))
+    codes = sorted((token for token in tokens if re.fullmatch(r"[a-z]{3}_[A-Z][a-z]{3}", token)), key=_script_rank)
+    languages: dict[str, str] = {}
+    for code in codes:
+        short = short_code(code.split("_")[0])
+        # The same language in a further script keeps its whole code.
+        languages[code if short in languages else short] = code
+    return Checkpoint("nllb", tokens, languages, languages)
+
+
+def _script_rank(code: str) -> tuple[int, str]:
+    script = code.split("_")[1]
+    rank = _PREFERRED_SCRIPTS.index(script) if script in _PREFERRED_SCRIPTS else len(_PREFERRED_SCRIPTS)
+    return rank, code
+
+
+def _marian(folder: Path, sources: Sequence[str], targets: Sequence[str]) -> Checkpoint:
+    _check_files(folder, ("vocab.json",))
+    config = _tokenizer_config(folder)
+    if config.get("separate_vocabs"):
+        raise ValueError(f"{folder} has separate vocabularies of source and target, which CTranslate2 can't convert")
+    tokens = _by_id(_json(folder / "vocab.json"))
+    named = {_marian_code(token[2:-2]): token for token in tokens if re.fullmatch(r">>.+<<", token)}
+    found = [code for code in (config.get("source_lang"), config.get("target_lang")) if isinstance(code, str)]
+    source, target = found if len(found) == 2 else ("", "")
+    own_sources = list(sources) or _own(source, "--source")
+    if named:
+        wanted = list(targets) or list(named)
+        if unknown := sorted(set(wanted) - set(named)):
+            raise ValueError(f"the model has no target {', '.join(unknown)}; it has {', '.join(sorted(named))}")
+        own_targets = {code: named[code] for code in wanted}
+    else:
+        own_targets = dict.fromkeys(list(targets) or _own(target, "--target"), "")
+    return Checkpoint("marian", tokens, dict.fromkeys(own_sources, ""), own_targets)
+
+
+def _own(code: str, option: str) -> list[str]:
+    if not _CODE.fullmatch(code) or code == "mul":
+        raise ValueError(f"the checkpoint names no language but {code!r}; name them with {option}")
+    return [short_code(code)]
+
+
+def _marian_code(code: str) -> str:
+    language, *variant = code.split("_")
+    return "_".join((short_code(language), *variant))
+
+
+def _by_id(vocabulary: Mapping[str, int]) -> list[str]:
+    tokens = sorted(vocabulary, key=lambda token: vocabulary[token])
+    if [vocabulary[token] for token in tokens] != list(range(len(tokens))):
+        raise ValueError("the ids of the vocabulary have gaps")
+    return tokens
+
+
+def _tokenizer_config(folder: Path) -> dict[str, Any]:
+    path = folder / "tokenizer_config.json"
+    return _json(path) if path.is_file() else {}
+
+
+def _json(path: Path) -> dict[str, Any]:
+    _check_files(path.parent, (path.name,))
+    fields: dict[str, Any] = json.loads(path.read_text("utf-8"))
+    return fields
+
+
+def _check_files(folder: Path, names: Sequence[str]) -> None:
+    if missing := [name for name in names if not (folder / name).is_file()]:
+        raise MissingWeights(f"{folder} is not a complete checkpoint: {', '.join(missing)} not found")
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command."""
+    parser = argparse.ArgumentParser(
+        prog="python -m models.translation.convert",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--model", required=True, help="id on the Hugging Face Hub, or a folder")
+    parser.add_argument("--output", required=True, type=Path, help="folder to be made")
+    parser.add_argument("--quantization", choices=QUANTIZATIONS, default="int8")
+    parser.add_argument("--source", action="append", default=[], help="a source language, for OPUS-MT; may be repeated")
+    parser.add_argument("--target", action="append", default=[], help="a target language, likewise")
+    parser.add_argument("--revision", help="commit, tag or branch on the Hub")
+    asked = parser.parse_args(arguments)
+    try:
+        made = convert(
+            asked.model,
+            asked.output,
+            quantization=asked.quantization,
+            sources=asked.source,
+            targets=asked.target,
+            revision=asked.revision,
+        )
+    except (MissingWeights, ValueError, FileExistsError) as error:
+        sys.exit(f"convert: {error}")
+    print(f"{asked.output}: {made.family}, {len(made.sources)} source and {len(made.targets)} target languages")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,308 @@
+"""The live application over roles that need no model: how loud the speech is says which words it has."""
+
+import asyncio
+import json
+from collections import defaultdict
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+from uuid import uuid4
+
+import numpy as np
+import pytest
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
+from numpy.typing import NDArray
+from starlette.testclient import WebSocketTestSession
+from structlog.testing import capture_logs
+
+from graphs.assistant import AssistantGraph
+from graphs.config import AssistantSettings, LiveSettings
+from graphs.http.correlation import CorrelationMiddleware
+from graphs.http.live import MountPointMiddleware, router
+from graphs.http.live_lingua import LobbyOnDemand
+from graphs.live.lobby import Lobby
+from graphs.speech_translation import SpeechTranslationGraph
+from graphs.translation import TranslationGraph
+from models.asr import Segment
+from models.audio import SAMPLE_RATE
+from models.chat import Message
+from models.spans import Span
+from models.speech import SpeechChunk, Voice
+from models.translation import Sentence, Translation
+from models.vad.silero import FRAME
+from models.vad.streaming import Samples
+from storage.sessions import Session, SessionNotFound, StoredMessage, Turn
+from storage.users import User
+
+
+@pytest.fixture
+def no_logs() -> Iterator[None]:
+    """Keep the errors that a test provokes out of its output."""
+    with capture_logs():
+        yield
+
+
+OWNERS = {"first-key": 1, "second-key": 2}
+WORDS = {1: "hello there", 2: "how are you", 3: "goodbye now", 4: ""}
+VOICE = Voice("fake", "Fake", ("en", "es"), "fake", 22_050)
+PAUSE = 0.5
+
+
+def voiced(words: int, seconds: float = 0.6) -> NDArray[np.float32]:
+    return np.full(round(seconds * SAMPLE_RATE), words / 10, np.float32)
+
+
+def sounding(data: bytes, sample_rate: int) -> float:
+    """Seconds of PCM that are not silent."""
+    return float(np.count_nonzero(np.frombuffer(data, "<i2"))) / sample_rate
+
+
+def pcm(samples: NDArray[np.float32]) -> bytes:
+    return (samples * 32767).astype("<i2").tobytes()
+
+
+class ByLoudness:
+    """A frame is speech if it is not silent."""
+
+    def __init__(self) -> None:
+        self.rest = np.zeros(0, np.float32)
+
+    def push(self, samples: Samples) -> Samples:
+        samples = np.concatenate((self.rest, samples))
+        count = len(samples) // FRAME
+        self.rest = samples[count * FRAME :]
+        return (np.abs(samples[FRAME // 2 : count * FRAME : FRAME]) > 0.05).astype(np.float32)
+
+
+def find_speech(samples: NDArray[np.float32]) -> Sequence[Span]:
+    loud = np.flatnonzero(np.abs(samples) > 0.05)
+    return [Span(loud[0] / SAMPLE_RATE, (loud[-1] + 1) / SAMPLE_RATE)] if len(loud) else []
+
+
+class FakeAsr:
+    def __init__(self) -> None:
+        self.calls: list[str] = []
+        self.error: Exception | None = None
+        self.held: int | None = None
+
+    async def transcribe(
+        self, recording: Any, *, language: str | None, correlation_id: str
+    ) -> AsyncIterator[str | Segment]:
+        self.calls.append(correlation_id)
+        if self.error is not None:
+            raise self.error
+        yield language or "en"
+        loudness = round(float(np.abs(recording).max()) * 10)
+        if loudness == self.held:
+            await asyncio.Event().wait()
+        words = WORDS.get(loudness, "something else")
+        yield Segment(0.0, len(recording) / SAMPLE_RATE, words)
+
+
+class FakeChat:
+    """Says what it heard; counts what it was shown."""
+
+    def __init__(self) -> None:
+        self.asked: list[list[Message]] = []
+        self.error: Exception | None = None
+
+    async def reply(self, messages: Sequence[Message], *, language: str) -> AsyncIterator[str]:
+        self.asked.append(list(messages))
+        if self.error is not None:
+            raise self.error
+        yield "You said: "
+        yield f"{messages[-1].content}. "
+        yield "Is that so?"
+
+    async def check(self) -> None: ...
+
+    async def aclose(self) -> None: ...
+
+
+class FakeSpeech:
+    """Speaks ``seconds`` a clause; where it is told to, it never ends."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.1
+        self.endless = False
+        self.error: Exception | None = None
+        self.open = 0
+        self.asked: list[str] = []
+
+    async def voices(self) -> tuple[Voice, ...]:
+        return (VOICE,)
+
+    async def synthesize(self, text: str, *, voice: Voice, **_options: Any) -> AsyncIterator[SpeechChunk]:
+        self.asked.append(text)
+        if self.error is not None:
+            raise self.error
+        self.open += 1
+        try:
+            samples = np.full(round(self.seconds * voice.sample_rate), 0.5, np.float32)
+            yield SpeechChunk(samples, voice.sample_rate, text)
+            if self.endless:
+                await asyncio.Event().wait()
+        finally:
+            self.open -= 1
+
+
+class FakeTranslation:
+    async def pairs(self) -> dict[str, frozenset[str]]:
+        return {"en": frozenset({"es"})}
+
+    async def translate(self, sentences: Sequence[Sentence], *, correlation_id: str) -> list[Translation]:
+        return [Translation(f"{sentence.target}:{sentence.text}") for sentence in sentences]
+
+
+class FakeSessions:
+    """The sessions of all owners, in memory."""
+
+    def __init__(self) -> None:
+        self.sessions: dict[tuple[int, str], Session] = {}
+        self.kept: dict[str, list[tuple[str, str, bool]]] = defaultdict(list)
+
+    async def create(self, owner_id: int, *, language: str | None = None, voice: str | None = None) -> Session:
+        now = datetime.now(UTC)
+        session = Session(f"session-{len(self.sessions) + 1}", owner_id, language, voice, now, now, now)
+        self.sessions[owner_id, session.id] = session
+        return session
+
+    async def get(self, owner_id: int, session_id: str) -> Session:
+        try:
+            return self.sessions[owner_id, session_id]
+        except KeyError:
+            raise SessionNotFound from None
+
+    async def messages(self, owner_id: int, session_id: str, *, last: int) -> list[StoredMessage]:
+        now = datetime.now(UTC)
+        rows = [
+            StoredMessage(n, role, content, interrupted, now)  # type: ignore[arg-type]
+            for n, (role, content, interrupted) in enumerate(self.kept[session_id], 1)
+        ]
+        return rows[-last:] if last else []
+
+    async def begin(self, owner_id: int, session_id: str) -> Turn:
+        return Turn(await self.get(owner_id, session_id), uuid4())
+
+    async def renew(self, turn: Turn) -> None: ...
+
+    async def finish(self, turn: Turn, user: str, reply: str, *, interrupted: bool) -> None:
+        if user:
+            self.kept[turn.session.id] += [("user", user, False), ("assistant", reply, interrupted)]
+
+
+@dataclass
+class LiveSystem:
+    """The application and everything behind it."""
+
+    asr: FakeAsr = field(default_factory=FakeAsr)
+    chat: FakeChat = field(default_factory=FakeChat)
+    speech: FakeSpeech = field(default_factory=FakeSpeech)
+    sessions: FakeSessions = field(default_factory=FakeSessions)
+    settings: dict[str, Any] = field(default_factory=dict)
+    start_seconds: float = 10.0
+
+    def __post_init__(self) -> None:
+        self.app = FastAPI()
+        self.app.include_router(router)
+        self.app.add_middleware(MountPointMiddleware)
+        self.app.add_middleware(CorrelationMiddleware)
+
+    def open(self) -> None:
+        """Let clients in."""
+        sessions: Any = self.sessions
+        chat: Any = self.chat
+        assistant = AssistantGraph(self.asr, self.speech, chat, sessions, AssistantSettings(), find_speech=find_speech)
+        self.lobby = self.app.state.lobby = Lobby(
+            settings=LiveSettings(**self.settings),
+            authenticate=self.authenticate,
+            new_scorer=ByLoudness,
+            assistant=assistant,
+            translation=SpeechTranslationGraph(self.asr, TranslationGraph(FakeTranslation()), self.speech, find_speech),
+            find_speaker=assistant.find_speaker,
+            start_seconds=self.start_seconds,
+        )
+        self.app.state.lobby_on_demand = LobbyOnDemand(self._lobby)
+
+    async def _lobby(self) -> Lobby:
+        return self.lobby
+
+    @contextmanager
+    def running(self) -> Iterator[TestClient]:
+        self.open()
+        with TestClient(self.app) as client:
+            yield client
+
+    @staticmethod
+    async def authenticate(key: str) -> User | None:
+        owner = OWNERS.get(key)
+        return None if owner is None else User(owner, key, "", datetime.now(UTC))
+
+
+class Caller:
+    """A client at the other end of a WebSocket."""
+
+    def __init__(self, socket: WebSocketTestSession) -> None:
+        self.socket = socket
+        self.audio: dict[int, bytes] = defaultdict(bytes)
+
+    def send(self, type: str, **fields: Any) -> None:
+        self.socket.send_text(json.dumps({"type": type, **fields}))
+
+    def say(self, words: int, *, pause: bool = True) -> None:
+        """Speak, in frames of 100 ms; with the pause that ends an utterance."""
+        samples = voiced(words)
+        if pause:
+            samples = np.concatenate((samples, np.zeros(round((PAUSE + 0.1) * SAMPLE_RATE), np.float32)))
+        self.play(pcm(samples))
+
+    def play(self, data: bytes, size: int = 3200) -> None:
+        for first in range(0, len(data), size):
+            self.socket.send_bytes(data[first : first + size])
+
+    def event(self) -> dict[str, Any]:
+        """Return the next event; the audio that it announces is kept."""
+        event: dict[str, Any] = json.loads(self.socket.receive_text())
+        if event["type"] == "reply.audio":
+            audio = self.socket.receive_bytes()
+            assert len(audio) == event["bytes"]
+            self.audio[event["turn"]] += audio
+        if event["type"] == "ping":
+            self.send("pong", id=event["id"])
+            return self.event()
+        return event
+
+    def until(self, type: str) -> list[dict[str, Any]]:
+        """Return the events up to the next one of this type."""
+        events = [self.event()]
+        while events[-1]["type"] != type:
+            assert events[-1]["type"] != "closing", events
+            events.append(self.event())
+        return events
+
+    def closed(self) -> tuple[int, str]:
+        """Return the code and reason that the connection ends with, whatever comes before."""
+        while True:
+            message = self.socket.receive()
+            if message["type"] == "websocket.close":
+                return message["code"], message["reason"]
+
+
+@contextmanager
+def calling(
+    client: TestClient, path: str = "/", *, key: str = "first-key", start: bool = True, **fields: Any
+) -> Iterator[Caller]:
+    """Connect, start, and take the answer to it off."""
+    with client.websocket_connect(path, headers={"X-API-Key": key}) as socket:
+        caller = Caller(socket)
+        if start:
+            caller.send("start", **fields)
+            caller.until("ready")
+        yield caller
+
+
+def types(events: list[dict[str, Any]]) -> list[str]:
+    return [event["type"] for event in events]

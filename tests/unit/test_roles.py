@@ -1,0 +1,103 @@
+"""What a graph sees of a role that fails behind its handle."""
+
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+from typing import Any
+
+import pytest
+from ray.exceptions import RayActorError, RayTaskError
+from ray.serve.exceptions import BackPressureError
+from speech_roles import ENGLISH
+from structlog.testing import capture_logs
+
+from deployments.batching import QueueFull
+from graphs.failures import classify
+from graphs.http.errors import as_api_error
+from graphs.roles import RoleUnavailable, ServedSpeaker, ServedSpeech
+from models.errors import InputError
+
+pytestmark = [pytest.mark.unit, pytest.mark.anyio]
+
+
+class Handle:
+    """A deployment handle whose calls fail, or stream numbers without an end."""
+
+    def __init__(self, error: Exception | None = None) -> None:
+        self.error = error
+        self.cancelled = False
+        self.model = ""
+
+    def __getattr__(self, _method: str) -> "Handle":
+        return self
+
+    def options(self, *, stream: bool, multiplexed_model_id: str) -> "Handle":
+        self.model = multiplexed_model_id
+        return self
+
+    def remote(self, *_arguments: Any, **_options: Any) -> Any:
+        return self
+
+    def __await__(self) -> Any:
+        assert self.error is not None
+        raise self.error
+        yield
+
+    async def __aiter__(self) -> AsyncIterator[int]:
+        number = 0
+        while True:
+            if self.error is not None and number == 2:
+                raise self.error
+            yield number
+            number += 1
+
+    def cancel(self) -> None:
+        self.cancelled = True
+
+
+def raised_by(error: Exception) -> RayTaskError:
+    return RayTaskError("embed", "its traceback", error).as_instanceof_cause()
+
+
+async def raised(error: Exception) -> Exception:
+    with pytest.raises(Exception) as caught:
+        handle: Any = Handle(error)
+        await ServedSpeaker(handle).embed([], correlation_id="")
+    return caught.value
+
+
+async def test_a_role_raises_what_its_engine_raised() -> None:
+    error = await raised(raised_by(InputError("too_short", "More speech, please.", field="file")))
+    assert (type(error), as_api_error(error).code) == (InputError, "too_short")
+    assert not classify(error).retryable
+
+
+@pytest.mark.parametrize(
+    "cause", [raised_by(QueueFull("9 are waiting")), BackPressureError(9, 9), RayActorError()], ids=lambda e: type(e)
+)
+async def test_a_role_that_has_no_room_or_no_replica_is_to_be_asked_again(cause: Exception) -> None:
+    error = await raised(cause)
+    assert type(error) is RoleUnavailable
+    with capture_logs():
+        told, failure = as_api_error(error), classify(error)
+    assert (told.status, told.code, failure.code, failure.retryable) == (
+        503,
+        "role_unavailable",
+        "role_unavailable",
+        True,
+    )
+    assert told.retry_after is not None
+
+
+async def test_a_stream_fails_likewise_and_ends_with_its_caller() -> None:
+    failing: Any = Handle(raised_by(InputError("unsayable", "No.", field="text")))
+    stream: Any = ServedSpeech(failing).synthesize("a", voice=ENGLISH, language="en", correlation_id="")
+    with pytest.raises(InputError):
+        async for _chunk in stream:
+            pass
+    endless: Any = Handle()
+    stream = ServedSpeech(endless).synthesize("a", voice=ENGLISH, language="en", correlation_id="")
+    async with aclosing(stream):
+        async for _chunk in stream:
+            break
+    assert endless.cancelled
+    assert endless.model == ENGLISH.model
