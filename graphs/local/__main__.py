@@ -14,7 +14,7 @@ from types import FrameType
 from rich.console import Console
 
 from deployments.logs import configure_logs
-from graphs.local.client import RecordingRefused, as_table, transcribe, voices_line
+from graphs.local.client import RecordingRefused, as_table, languages_line, languages_of, transcribe, voices_line
 from graphs.local.environment import Environment, StartError, read_environment
 from graphs.local.system import RunningSystem, running
 from graphs.serve_config import load
@@ -102,6 +102,8 @@ def _introduce(system: RunningSystem, environment: Environment, seconds: float, 
         ("Ready", f"in {seconds:.0f} s; data in {environment.data}"),
         ("URL", f"{system.url}   (API reference: {system.url}/docs)"),
         *([("gRPC", f"{system.grpc_address}   (audioanalyzer.AudioAnalysis)")] if system.grpc_address else []),
+        ("WebSocket", f"ws{system.url.removeprefix('http')}/api/v1/ws   (docs/live.md)"),
+        ("Speech", languages_line(languages_of(system.url, system.api_key))),
         ("Ray dashboard", f"{system.dashboard.url}   (token: {system.dashboard.token})"),
         ("API key", system.api_key),
     ]

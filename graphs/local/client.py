@@ -110,3 +110,24 @@ def voices_line(transcript: dict[str, Any]) -> str:
 
 def _clock(seconds: float) -> str:
     return f"{int(seconds // 60):d}:{seconds % 60:04.1f}"
+
+
+def languages_of(url: str, key: str) -> dict[str, Any]:
+    """Ask what is translated and spoken."""
+    with httpx.Client(base_url=url, headers={"X-API-Key": key}, timeout=REQUEST_TIMEOUT_S) as client:
+        languages: dict[str, Any] = client.get("/v1/languages").raise_for_status().json()
+    return languages
+
+
+def languages_line(languages: dict[str, Any]) -> str:
+    """Say what is spoken and translated, and how to get translation where there is none."""
+    spoken = len({code.partition("-")[0] for code in languages["speech"]["languages"]})
+    translation = languages["translation"]
+    pairs = translation["pairs"]
+    if not translation["languages"]:
+        said = "translates nothing: apt-get install apertium apertium-eng-spa, or configure a model"
+    elif pairs is None:
+        said = f"translates {len(translation['languages'])} languages into each other"
+    else:
+        said = "translates " + ", ".join(f"{source}-{target}" for source in pairs for target in pairs[source])
+    return f"speaks {spoken} languages; {said}"

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from graphs.local.client import as_table, voices_line
+from graphs.local.client import as_table, languages_line, voices_line
 
 pytestmark = pytest.mark.unit
 
@@ -52,3 +52,17 @@ def test_the_line_below_says_what_the_numbers_mean() -> None:
     said = voices_line(transcript(("Anna", "spoof", 0.9), bands={"bona_fide_below": 0.25, "spoof_from": 0.7}))
     assert said == "voice: P(spoof) by the engine compact; real below 0.25, synthetic from 0.7"
     assert "no voice was heard alone" in voices_line(transcript())
+
+
+@pytest.mark.parametrize(
+    ("pairs", "languages", "line"),
+    [
+        ({}, [], "speaks 2 languages; translates nothing: apt-get install apertium apertium-eng-spa, or"),
+        ({"en": ["es"], "es": ["ca", "en"]}, ["ca", "en", "es"], "speaks 2 languages; translates en-es, es-ca, es-en"),
+        (None, ["en", "kk", "ru"], "speaks 2 languages; translates 3 languages into each other"),
+    ],
+)
+def test_what_is_spoken_and_translated_is_said_in_a_line(pairs: Any, languages: list[str], line: str) -> None:
+    speech = {"languages": ["en", "en-gb", "ru"], "cloning": []}
+    told = languages_line({"translation": {"languages": languages, "pairs": pairs}, "speech": speech})
+    assert told.startswith(line)
