@@ -1,16 +1,14 @@
 """The voice-spoof detector as a Ray Serve deployment."""
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import NonNegativeFloat, TypeAdapter
 
-from deployments.batching import Batcher
-from deployments.metrics import BatchMetrics
-from deployments.replica import EngineReplica, deployment_of
+from deployments.batched_replica import BatchedReplica
+from deployments.replica import deployment_of
 from deployments.sample import warm_up_speech
 from models.audio import SAMPLE_RATE
 from models.spoof import CHUNK_SAMPLES, Bands, SpoofDetector, SpoofScores, SpoofSettings, build
@@ -18,7 +16,6 @@ from models.spoof.inputs import check_shapes
 
 MAX_CHUNKS_PER_CALL = 64
 MAX_QUEUED_CHUNKS = 2048
-_MILLISECONDS = TypeAdapter(NonNegativeFloat)
 
 _Item = tuple[NDArray[np.float32], int]
 
@@ -31,7 +28,7 @@ def _warm(chunks: int) -> Callable[[SpoofDetector], None]:
     return warm
 
 
-class SpoofReplica(EngineReplica[SpoofDetector]):
+class SpoofReplica(BatchedReplica[SpoofDetector, _Item, np.float32]):
     """Serves one spoof detector; scores the chunks of all callers in shared batches.
 
     Args:
@@ -52,18 +49,21 @@ class SpoofReplica(EngineReplica[SpoofDetector]):
         concurrency: int = 2,
         log_level: str = "INFO",
     ) -> None:
-        super().__init__("spoof", settings, build, _warm(max_batch_chunks), concurrency, log_level, probe=_warm(1))
-        self._declared_wait_ms = batch_wait_ms
+        super().__init__(
+            "spoof",
+            settings,
+            build,
+            _warm(max_batch_chunks),
+            self._score,
+            max_batch_cost=max_batch_chunks,
+            max_queued_cost=MAX_QUEUED_CHUNKS,
+            batch_wait_ms=batch_wait_ms,
+            concurrency=concurrency,
+            log_level=log_level,
+            probe=_warm(1),
+        )
         self._max_batch_chunks = max_batch_chunks
         self._buffers = threading.local()
-        self._batcher: Batcher[_Item, np.float32] = Batcher(
-            self._run,
-            max_cost=max_batch_chunks,
-            max_wait=batch_wait_ms / 1000,
-            concurrency=concurrency,
-            max_queued=MAX_QUEUED_CHUNKS,
-            metrics=BatchMetrics("spoof", settings.engine),
-        )
 
     async def score(
         self, chunks: NDArray[np.float32], lengths: NDArray[np.int64], *, correlation_id: str = ""
@@ -91,37 +91,21 @@ class SpoofReplica(EngineReplica[SpoofDetector]):
             np.array(scores, np.float32), Bands(settings.bona_fide_below, settings.spoof_from), settings.engine
         )
 
-    async def reconfigure(self, user_config: Mapping[str, Any]) -> None:
-        """Take new settings: those of the engine, and ``batch_wait_ms``.
-
-        Raises:
-            ValidationError: A field is unknown or out of range; the replica keeps its settings.
-        """
-        fields = dict(user_config)
-        wait_ms = _MILLISECONDS.validate_python(fields.pop("batch_wait_ms", self._declared_wait_ms))
-        await super().reconfigure(fields)
-        self._batcher.max_wait = wait_ms / 1000
-
     async def describe(self) -> dict[str, Any]:
         """Return the settings in force, and how many chunks were scored in how many batches."""
         return {
             **await super().describe(),
             "max_batch_chunks": self._max_batch_chunks,
-            "batch_wait_ms": 1000 * self._batcher.max_wait,
-            "batches": self._batcher.batches,
             "chunks": self._batcher.items,
         }
 
-    async def _run(self, items: Sequence[_Item]) -> Sequence[np.float32]:
-        return list(await self.call(self._score, items))
-
-    def _score(self, items: Sequence[_Item]) -> NDArray[np.float32]:
+    def _score(self, items: Sequence[_Item]) -> list[np.float32]:
         buffer = self._buffers.__dict__.get("chunks")
         if buffer is None:
             # One for each of the engine's threads: a fresh array of this size costs a page fault every 4 kB.
             buffer = self._buffers.chunks = np.empty((self._max_batch_chunks, CHUNK_SAMPLES), np.float32)
         batch = np.stack([chunk for chunk, _length in items], out=buffer[: len(items)])
-        return self.engine.score(batch, np.array([length for _chunk, length in items], np.int64))
+        return list(self.engine.score(batch, np.array([length for _chunk, length in items], np.int64)))
 
 
 def _check(chunks: NDArray[np.float32], lengths: NDArray[np.int64]) -> None:

@@ -4,17 +4,13 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pydantic import NonNegativeFloat, TypeAdapter
-
-from deployments.batching import Batcher
-from deployments.metrics import BatchMetrics
-from deployments.replica import EngineReplica, deployment_of
+from deployments.batched_replica import BatchedReplica
+from deployments.replica import deployment_of
 from models.translation import Sentence, Translation, TranslationSettings, Translator, build
 
 MAX_SENTENCES_PER_CALL = 512
 # A minute's work or so for one replica: whoever comes later may try another.
 MAX_QUEUED_TOKENS = 100_000
-_MILLISECONDS = TypeAdapter(NonNegativeFloat)
 _WARM_UP = "Good morning."
 
 
@@ -26,7 +22,7 @@ def _warm(engine: Translator) -> None:
         engine.translate([Sentence(_WARM_UP, source, min(pairs[source]))])
 
 
-class TranslationReplica(EngineReplica[Translator]):
+class TranslationReplica(BatchedReplica[Translator, Sentence, Translation]):
     """Serves one translation engine; translates the sentences of all callers in shared batches.
 
     Args:
@@ -45,17 +41,19 @@ class TranslationReplica(EngineReplica[Translator]):
         concurrency: int = 2,
         log_level: str = "INFO",
     ) -> None:
-        super().__init__("translation", settings, build, _warm, concurrency, log_level)
-        self._declared_wait_ms = batch_wait_ms
-        self._max_batch_tokens = max_batch_tokens
-        self._batcher: Batcher[Sentence, Translation] = Batcher(
-            self._run,
-            max_cost=max_batch_tokens,
-            max_wait=batch_wait_ms / 1000,
+        super().__init__(
+            "translation",
+            settings,
+            build,
+            _warm,
+            self._translate,
+            max_batch_cost=max_batch_tokens,
+            max_queued_cost=MAX_QUEUED_TOKENS,
+            batch_wait_ms=batch_wait_ms,
             concurrency=concurrency,
-            max_queued=MAX_QUEUED_TOKENS,
-            metrics=BatchMetrics("translation", settings.engine),
+            log_level=log_level,
         )
+        self._max_batch_tokens = max_batch_tokens
 
     async def translate(self, sentences: Sequence[Sentence], *, correlation_id: str = "") -> list[Translation]:
         """Translate sentences, each on its own; they may be of different pairs.
@@ -84,17 +82,6 @@ class TranslationReplica(EngineReplica[Translator]):
         """Return the targets by source language."""
         return dict(self.engine.pairs)
 
-    async def reconfigure(self, user_config: Mapping[str, Any]) -> None:
-        """Take new settings: those of the engine, and ``batch_wait_ms``.
-
-        Raises:
-            ValidationError: A field is unknown or out of range; the replica keeps its settings.
-        """
-        fields = dict(user_config)
-        wait_ms = _MILLISECONDS.validate_python(fields.pop("batch_wait_ms", self._declared_wait_ms))
-        await super().reconfigure(fields)
-        self._batcher.max_wait = wait_ms / 1000
-
     async def describe(self) -> dict[str, Any]:
         """Return the settings in force, what translates, and how many sentences went in how many batches."""
         return {
@@ -102,13 +89,11 @@ class TranslationReplica(EngineReplica[Translator]):
             "name": self.engine.name,
             "pairs": sum(map(len, self.engine.pairs.values())),
             "max_batch_tokens": self._max_batch_tokens,
-            "batch_wait_ms": 1000 * self._batcher.max_wait,
-            "batches": self._batcher.batches,
             "sentences": self._batcher.items,
         }
 
-    async def _run(self, sentences: Sequence[Sentence]) -> Sequence[Translation]:
-        return await self.call(self.engine.translate, sentences)
+    def _translate(self, sentences: Sequence[Sentence]) -> Sequence[Translation]:
+        return self.engine.translate(sentences)
 
 
 def _check(engine: Translator, sentences: Sequence[Sentence]) -> None:

@@ -31,6 +31,8 @@ _DO_NOT_EXIT = 0x8000
 _UTF8 = 1
 _CHARACTERS = 1
 _RATE = 1
+_PITCH = 3
+_RANGE = 4
 _IPA = 0x02
 # The library takes ^A for the beginning of a command.
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f]+")
@@ -113,7 +115,17 @@ class EspeakLibrary:
         """Return a new stretch of time; any number may be in use at once."""
         return Stretch(self._library, self.sample_rate)
 
-    def speak(self, text: str, voice: str, words_per_minute: int, receive: Callable[[Samples], bool]) -> None:
+    def speak(
+        self,
+        text: str,
+        voice: str,
+        words_per_minute: int,
+        receive: Callable[[Samples], bool],
+        *,
+        pitch: int = 50,
+        pitch_range: int = 50,
+        seed: int | None = None,
+    ) -> None:
         """Speak a text.
 
         Args:
@@ -121,6 +133,9 @@ class EspeakLibrary:
             voice: A voice's identifier.
             words_per_minute: ``MIN_WORDS_PER_MINUTE`` to ``MAX_WORDS_PER_MINUTE``.
             receive: Takes int16[n] at ``sample_rate``, piece by piece; where it returns False, speech ends.
+            pitch: 0 to 100.
+            pitch_range: 0 to 100; 0 is monotonous.
+            seed: Of breath and friction, which are random; None goes on from where the last text ended.
 
         Raises:
             InputError: The text is too long (field ``text``).
@@ -129,7 +144,10 @@ class EspeakLibrary:
         encoded = _encoded(text)
         with self._lock:
             self._set_voice(voice)
-            self._library.espeak_SetParameter(_RATE, words_per_minute, 0)
+            for parameter, value in ((_RATE, words_per_minute), (_PITCH, pitch), (_RANGE, pitch_range)):
+                self._library.espeak_SetParameter(parameter, value, 0)
+            if seed is not None:
+                self._library.espeak_ng_SetRandSeed(ctypes.c_long(seed))
             self._receiver = receive
             try:
                 self._library.espeak_Synth(

@@ -19,6 +19,10 @@ from models.audio.encoding import encode
 pytestmark = pytest.mark.cluster
 
 TEXT = "Good morning. The weather is fine today. We are going to the station by train."
+SPOKEN = (
+    "Are you going to the city? Yes, I am going to a meeting with my company. How often do you travel by train? "
+    "Two or three times a month. The weather is fine today. We are going to the station by train."
+)
 APERTIUM = pytest.mark.skipif(shutil.which("apertium") is None, reason="Apertium is not installed")
 _NORMAL = jiwer.Compose([jiwer.ToLowerCase(), jiwer.RemovePunctuation(), jiwer.RemoveMultipleSpaces(), jiwer.Strip()])
 
@@ -39,12 +43,12 @@ def normal(text: str) -> str:
 
 
 def test_a_text_comes_back_from_speech_with_its_words(client: httpx.Client) -> None:
-    heard = client.post(
-        "/api/v1/stt", files={"audio": ("speech.wav", said(client, TEXT, language="en"), "audio/wav")}
-    ).raise_for_status()
-    errors = jiwer.wer(normal(TEXT), normal(heard.json()["text"]))
+    # The embedded recogniser was trained on people: of the embedded voices it follows this one best.
+    speech = said(client, SPOKEN, voice="en-us-f5", speed=0.85)
+    heard = client.post("/api/v1/stt", files={"audio": ("speech.wav", speech, "audio/wav")}).raise_for_status()
+    errors = jiwer.wer(normal(SPOKEN), normal(heard.json()["text"]))
     print(f"text -> speech -> text: WER {errors:.2f}: {heard.json()['text']!r}")
-    assert errors < 0.5
+    assert errors < 0.4
 
 
 @pytest.mark.parametrize(

@@ -16,10 +16,10 @@ from pathlib import Path
 from typing import Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from models.audio import AudioLimits, decode
-from models.samples.make_dialogue import ESpeak
-from models.samples.make_dialogue import Voice as EspeakVoice
+from models.speech.espeak_library import espeak_library
 from models.spoof.recipe.codecs import Pcm, resampled
 from models.spoof.recipe.degrade import speed
 from models.spoof.recipe.splits import Split
@@ -29,6 +29,7 @@ _LIMITS = AudioLimits(min_seconds=0.05)
 _TIMEOUT_S = 120
 _PAUSE_S = 0.25
 _SAMPLE_RATE = 16_000
+_ESPEAK_SEED = 1
 
 
 @dataclass(frozen=True)
@@ -96,11 +97,19 @@ class EspeakNg:
 
     def speak(self, voice: Voice, rng: np.random.Generator) -> Pcm:
         """See ``Synthesiser``; speed, pitch and its range are random."""
-        espeak = _espeak()
-        chosen = EspeakVoice(
-            voice.name, int(rng.integers(120, 210)), int(rng.integers(20, 80)), int(rng.integers(20, 90)), ()
+        library = espeak_library()
+        pieces: list[NDArray[np.int16]] = []
+
+        def receive(samples: NDArray[np.int16]) -> bool:
+            pieces.append(samples)
+            return True
+
+        rate, pitch, pitch_range = (int(rng.integers(*bounds)) for bounds in ((120, 210), (20, 80), (20, 90)))
+        library.speak(
+            _text(voice, rng), voice.name, rate, receive, pitch=pitch, pitch_range=pitch_range, seed=_ESPEAK_SEED
         )
-        return resampled(espeak.speak(_text(voice, rng), chosen), espeak.sample_rate, _SAMPLE_RATE)
+        pcm = np.concatenate(pieces).astype(np.float32) / np.float32(32768)
+        return resampled(pcm, library.sample_rate, _SAMPLE_RATE)
 
 
 class Flite:
@@ -264,8 +273,3 @@ def _run(command: list[str]) -> bytes:
 def _festival_voices() -> frozenset[str]:
     listed = _run(["festival", "-b", "(print (voice.list))"]).decode()
     return frozenset(listed.strip().strip("()").split())
-
-
-@cache
-def _espeak() -> ESpeak:
-    return ESpeak()

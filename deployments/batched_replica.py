@@ -1,0 +1,82 @@
+"""What the adapters of roles that work in batches share: a batcher over the engine, and its settings."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Generic, TypeVar
+
+from pydantic import NonNegativeFloat, TypeAdapter
+
+from deployments.batching import Batcher
+from deployments.metrics import BatchMetrics
+from deployments.replica import EngineReplica, EngineT
+
+ItemT = TypeVar("ItemT")
+ResultT = TypeVar("ResultT")
+
+_MILLISECONDS = TypeAdapter(NonNegativeFloat)
+
+
+class BatchedReplica(EngineReplica[EngineT], Generic[EngineT, ItemT, ResultT]):
+    """One engine in one replica, given the items of all callers in shared batches.
+
+    Args:
+        role: The role's name, for logs and metrics.
+        settings: The engine's settings.
+        build: Makes an engine from settings.
+        warm: Runs the engine once on real input and raises if it can't.
+        work: Runs the engine on a batch, in one of its threads.
+        max_batch_cost: Most that the items of a batch cost together.
+        max_queued_cost: Most that the waiting items cost together.
+        batch_wait_ms: How long a batch that is not full may be held back; see ``deployments.batching.Batcher``.
+        concurrency: Batches that the engine works on at once.
+        log_level: Least level that is logged.
+        probe: See ``EngineReplica``.
+    """
+
+    def __init__(
+        self,
+        role: str,
+        settings: Any,
+        build: Callable[[Any], EngineT],
+        warm: Callable[[EngineT], None],
+        work: Callable[[Sequence[ItemT]], Sequence[ResultT]],
+        *,
+        max_batch_cost: float,
+        max_queued_cost: float,
+        batch_wait_ms: float,
+        concurrency: int,
+        log_level: str,
+        probe: Callable[[EngineT], None] | None = None,
+    ) -> None:
+        super().__init__(role, settings, build, warm, concurrency, log_level, probe=probe)
+        self._work = work
+        self._declared_wait_ms = batch_wait_ms
+        self._batcher: Batcher[ItemT, ResultT] = Batcher(
+            self._run,
+            max_cost=max_batch_cost,
+            max_wait=batch_wait_ms / 1000,
+            concurrency=concurrency,
+            max_queued=max_queued_cost,
+            metrics=BatchMetrics(role, settings.engine),
+        )
+
+    async def reconfigure(self, user_config: Mapping[str, Any]) -> None:
+        """Take new settings: those of the engine, and ``batch_wait_ms``.
+
+        Raises:
+            ValidationError: A field is unknown or out of range; the replica keeps its settings.
+        """
+        fields = dict(user_config)
+        wait_ms = _MILLISECONDS.validate_python(fields.pop("batch_wait_ms", self._declared_wait_ms))
+        await super().reconfigure(fields)
+        self._batcher.max_wait = wait_ms / 1000
+
+    async def describe(self) -> dict[str, Any]:
+        """Return the settings in force, and how many batches there were so far."""
+        return {
+            **await super().describe(),
+            "batch_wait_ms": 1000 * self._batcher.max_wait,
+            "batches": self._batcher.batches,
+        }
+
+    async def _run(self, items: Sequence[ItemT]) -> Sequence[ResultT]:
+        return await self.call(self._work, items)
