@@ -180,33 +180,43 @@ class AssistantGraph:
         """Let go of the chat engine's connections."""
         await self.chat.aclose()
 
-    async def hear(self, pcm: NDArray[np.float32], *, language: str | None, correlation_id: str) -> Heard:
+    async def hear(
+        self, pcm: NDArray[np.float32], *, language: str | None, correlation_id: str, is_speech: bool = False
+    ) -> Heard:
         """Make out what was said; silence reaches neither the recogniser nor, through it, the chat engine.
 
         Args:
             pcm: Mono float32 at 16 kHz, shape [samples]; not written to.
             language: ISO 639-1 code; None for the settings' own.
             correlation_id: For the log lines of the roles.
+            is_speech: Whether a speech detector has cut the sound out already.
 
         Raises:
             InputError: The recogniser does not know the language (field ``language``).
         """
         began = time.monotonic()
         language = language or self.settings.language
-        find_speech = await self._speech_finder()
-        spans = await asyncio.to_thread(find_speech, pcm)
-        if not spans:
+        if not is_speech:
+            pcm = await self._speech_of(pcm)
+        if not len(pcm):
             return Heard("", language, speech=False, seconds=round(time.monotonic() - began, 3))
-        first = max(0, round((spans[0].start - _MARGIN_S) * SAMPLE_RATE))
-        last = round((spans[-1].end + _MARGIN_S) * SAMPLE_RATE)
         texts: list[str] = []
-        async for item in self.asr.transcribe(pcm[first:last], language=language, correlation_id=correlation_id):
+        async for item in self.asr.transcribe(pcm, language=language, correlation_id=correlation_id):
             if isinstance(item, Segment):
                 texts.append(item.text)
             else:
                 language = item
         text = understood(texts)
         return Heard(text, language, speech=True, seconds=round(time.monotonic() - began, 3))
+
+    async def _speech_of(self, pcm: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return what is between the first and the last word, with a margin; empty where nobody speaks."""
+        find_speech = await self._speech_finder()
+        spans = await asyncio.to_thread(find_speech, pcm)
+        if not spans:
+            return pcm[:0]
+        first = max(0, round((spans[0].start - _MARGIN_S) * SAMPLE_RATE))
+        return pcm[first : round((spans[-1].end + _MARGIN_S) * SAMPLE_RATE)]
 
     async def _speech_finder(self) -> FindSpeech:
         async with self._loading:

@@ -1,6 +1,8 @@
 """The roles as a graph sees them, whether behind a Serve handle or in the same process."""
 
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping, Sequence
+import math
+import time
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import aclosing, contextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -21,6 +23,9 @@ from models.translation import Sentence, Translation
 
 # A recording as passed between stages: float32[samples] at 16 kHz, or a reference to one in Ray's object store.
 Recording = Any
+
+
+VOICES_KNOWN_S = 10.0
 
 
 class RoleUnavailable(Exception):
@@ -233,17 +238,27 @@ class ServedTranslation:
             return pairs
 
 
-@dataclass(frozen=True)
 class ServedSpeech:
-    """The speech deployment behind its handle."""
+    """The speech deployment behind its handle.
 
-    handle: DeploymentHandle[Any]
+    Args:
+        handle: The deployment's.
+        clock: Tells the time in seconds.
+    """
+
+    def __init__(self, handle: DeploymentHandle[Any], clock: Callable[[], float] = time.monotonic) -> None:
+        self.handle = handle
+        self._clock = clock
+        self._voices: tuple[Voice, ...] = ()
+        self._asked_at = -math.inf
 
     async def voices(self) -> tuple[Voice, ...]:
-        """Return all voices."""
-        with _errors_of_the_role():
-            voices: tuple[Voice, ...] = await self.handle.voices.remote()
-            return voices
+        """Return all voices, as they were at most ``VOICES_KNOWN_S`` ago: every reply asks for them."""
+        if self._clock() - self._asked_at > VOICES_KNOWN_S:
+            with _errors_of_the_role():
+                self._voices = await self.handle.voices.remote()
+            self._asked_at = self._clock()
+        return self._voices
 
     async def synthesize(
         self,

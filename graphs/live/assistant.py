@@ -272,7 +272,9 @@ class AssistantSession(LiveSession[AssistantStart]):
                         )
 
     async def _hear(self, utterance: Samples, turn: int) -> Heard:
-        return await self._graph.hear(utterance, language=self.asked.language, correlation_id=self.turn_id(turn))
+        return await self._graph.hear(
+            utterance, language=self.asked.language, correlation_id=self.turn_id(turn), is_speech=True
+        )
 
     def _partial(self, turn: int, heard: Heard) -> None:
         if turn == self.turn and heard.text and heard.text != self._partial_text:

@@ -13,7 +13,7 @@ from structlog.testing import capture_logs
 from deployments.batching import QueueFull
 from graphs.failures import classify
 from graphs.http.errors import as_api_error
-from graphs.roles import RoleUnavailable, ServedSpeaker, ServedSpeech
+from graphs.roles import VOICES_KNOWN_S, RoleUnavailable, ServedSpeaker, ServedSpeech
 from models.errors import InputError
 
 pytestmark = [pytest.mark.unit, pytest.mark.anyio]
@@ -101,3 +101,28 @@ async def test_a_stream_fails_likewise_and_ends_with_its_caller() -> None:
             break
     assert endless.cancelled
     assert endless.model == ENGLISH.model
+
+
+class Voices:
+    """A handle that counts how often its voices are asked for."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+        self.voices = self
+
+    def remote(self) -> Any:
+        async def answer() -> tuple[Any, ...]:
+            self.asked += 1
+            return (ENGLISH,)
+
+        return answer()
+
+
+async def test_voices_are_asked_for_again_after_a_while() -> None:
+    handle: Any = Voices()
+    now = 0.0
+    speech = ServedSpeech(handle, clock=lambda: now)
+    for later, times in ((0.0, 1), (VOICES_KNOWN_S - 0.1, 1), (VOICES_KNOWN_S + 0.1, 2)):
+        now = later
+        assert await speech.voices() == (ENGLISH,)
+        assert handle.asked == times
