@@ -23,6 +23,8 @@ ResultT = TypeVar("ResultT")
 HEALTHY_AFTER_SUCCESS_S = 30.0
 # Far longer than any one call: a whole diarization of the longest recording takes about a minute.
 STUCK_AFTER_S = 900.0
+# Calls that wait in one caller's process for a free replica; more are refused, and their callers told to come back.
+MAX_QUEUED_CALLS = 256
 _END = object()
 
 
@@ -184,6 +186,7 @@ def deployment_of(replica: type[EngineReplica[Any]], name: str, *, max_ongoing_r
     deployment: Deployment = serve.deployment(
         name=name,
         max_ongoing_requests=max_ongoing_requests,
+        max_queued_requests=MAX_QUEUED_CALLS,
         health_check_period_s=10,
         health_check_timeout_s=60,
         graceful_shutdown_timeout_s=30,

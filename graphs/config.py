@@ -104,7 +104,7 @@ class TranslationRoleSettings(_Settings):
         default=2048, description="Tokens of source text, by estimate, that the engine is given at once."
     )
     batch_wait_ms: NonNegativeFloat = Field(
-        default=5.0,
+        default=25.0,
         description="A batch that is not full is held back by so much at most, and only while others are under way.",
     )
     concurrency: PositiveInt = Field(default=2, description="Batches that one replica's engine works on at once.")

@@ -135,9 +135,12 @@ async def register_voice(request: Request, services: ServicesDependency, owner: 
         pcm = await asyncio.to_thread(_decoded, services, key)
     finally:
         await asyncio.to_thread(services.objects.delete, key)
-    voice = await keep_voice(
-        services, owner, fields.name, pcm, language=fields.language, correlation_id=correlation_id_of(request)
-    )
+    try:
+        voice = await keep_voice(
+            services, owner, fields.name, pcm, language=fields.language, correlation_id=correlation_id_of(request)
+        )
+    except ValueError as error:
+        raise ApiError(422, "invalid_request", f"name: {error}", field="name") from error
     return _registered_voice(voice)
 
 

@@ -16,6 +16,7 @@ from graphs.live.connection import START_SECONDS, Connection
 from graphs.live.ear import Load
 from graphs.live.hangup import Gone, Hangup
 from graphs.live.listening import Listener, NewScorer, endpoint_settings
+from graphs.live.metrics import GONE, LiveMetrics
 from graphs.live.protocol import MAX_KEY_LENGTH, AssistantStart, CloseCode, Ready, Start, TranslationStart
 from graphs.live.session import LiveSession
 from graphs.live.translation import TranslationSession
@@ -49,6 +50,7 @@ class Lobby:
         find_speaker: Finds who is meant by the name of a voice.
         load: Recognitions under way.
         start_seconds: Time that a client has for its first message.
+        metrics: Told of every connection.
     """
 
     settings: LiveSettings
@@ -59,6 +61,7 @@ class Lobby:
     find_speaker: FindSpeaker
     load: Load = field(default_factory=Load)
     start_seconds: float = START_SECONDS
+    metrics: LiveMetrics = field(default_factory=LiveMetrics)
     _owners: Counter[int] = field(default_factory=Counter)
     _connections: set[Connection[Any]] = field(default_factory=set)
     _closing: bool = False
@@ -147,14 +150,17 @@ class Lobby:
             connection.end(_RESTART)
         hangup: Hangup | None = None
         try:
-            await self._run(connection, key, opened)
+            with self.metrics.connection():
+                await self._run(connection, key, opened)
         except BaseExceptionGroup as failures:
             hangup = _hangup(root_cause(failures))
         except Exception as error:
             hangup = _hangup(error)
         finally:
             self._connections.discard(connection)
-            _log.info("live connection ended", reason=hangup.reason if hangup else "gone")
+            reason = hangup.reason if hangup else GONE
+            self.metrics.ended(reason)
+            _log.info("live connection ended", reason=reason)
             await connection.close(hangup)
 
     async def _run(self, connection: Connection[StartT], key: str, opened: OpenSession[StartT]) -> None:

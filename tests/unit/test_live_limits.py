@@ -8,9 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 from live_system import LiveSystem, calling, no_logs, pcm, types, voiced
+from ray.serve.metrics import Gauge
 
 from graphs.live.connection import MAX_FAULTS
 from graphs.live.hangup import Hangup
+from graphs.live.metrics import LiveMetrics
 from graphs.live.outbox import Outbox
 from graphs.live.protocol import (
     MAX_AUDIO_FRAME_BYTES,
@@ -319,3 +321,20 @@ def test_a_slow_client_is_disconnected() -> None:
     with system.running() as client, calling(client, reply_sample_rate=48_000) as caller:
         caller.send("text", text="talk")
         assert caller.closed() == (1008, "slow_client")
+
+
+def test_connections_are_counted_by_how_they_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    ended: list[str] = []
+    open_now: list[int] = []
+    monkeypatch.setattr(LiveMetrics, "ended", lambda _self, reason: ended.append(reason))
+    monkeypatch.setattr(Gauge, "set", lambda _self, value: open_now.append(value))
+    with LiveSystem().running() as client:
+        for key, last in (("first-key", '{"type": "stop"}'), ("nobody's", "")):
+            with client.websocket_connect("/", headers={"X-API-Key": key}) as socket:
+                socket.send_text('{"type": "start"}')
+                if last:
+                    socket.send_text(last)
+                while socket.receive()["type"] != "websocket.close":
+                    pass
+    assert ended == ["stopped", "invalid_key"]
+    assert open_now == [1, 0, 1, 0]

@@ -172,7 +172,9 @@ def test_what_can_not_be_registered_leaves_nothing_behind(serve: Serve, tmp_path
     with serve(speaking(), texts={"max_reference_seconds": 3, "max_voices_per_owner": 1}) as client:
         assert register(client, length=0.5).json()["code"] == "too_short"
         assert register(client, length=3.5).json()["code"] == "too_long"
-        assert register(client, name="").status_code == 422
+        for name in ("", "x" * 101, " ", "a\nb", "a\0b"):
+            refused = register(client, name=name)
+            assert (refused.status_code, refused.json()["field"]) == (422, "name"), name
         assert client.post("/v1/voices", data={"name": "a"}, files={}).status_code == 415
         broken = client.post("/v1/voices", files={"file": ("me.wav", b"no sound")}, data={"name": "a"})
         assert broken.status_code == 415
