@@ -1,6 +1,6 @@
 """Translation on one machine: CTranslate2 int8 against Transformers, and the deployment against its bare engine.
 
-python -m benchmarks.translation [--callers 16] [--rounds 3] [--sentences 32] [--new-tokens 32] [--small]
+python -m benchmarks.translation [--callers 16] [--rounds 3] [--sentences 32] [--new-tokens 32] [--part P] [--small]
 
 A model of M2M100-418M's shape with random weights, the same for all. Random weights never end a sentence, so every way
 writes the same number of tokens: tokens a second can be compared. Beam search with the seed's settings (contracts
@@ -266,6 +266,7 @@ def main() -> None:
     parser.add_argument("--new-tokens", type=int, default=32)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--batch-tokens", type=int, default=160, help="source tokens of a full batch, by estimate")
+    parser.add_argument("--part", choices=("libraries", "deployment"), help="only one of the two comparisons")
     parser.add_argument("--small", action="store_true", help="a tiny model, to try the script")
     asked = parser.parse_args()
     if THREADS_VARIABLE not in os.environ:
@@ -279,17 +280,19 @@ def main() -> None:
         convert(str(folder), converted, quantization="int8")
         engine = CTranslate2Settings(models=(converted,), device="cpu", max_new_tokens=asked.new_tokens)
         role = TranslationRoleSettings(engine=engine, max_batch_tokens=asked.batch_tokens, concurrency=1)
-        report = {
+        report: dict[str, Any] = {
             "shape": SMALL if asked.small else SHAPE,
             "cores": os.cpu_count(),
             "threads": os.environ[THREADS_VARIABLE],
             "callers": asked.callers,
             "sentences": asked.sentences,
             "new_tokens": asked.new_tokens,
-            "libraries": against_transformers(folder, engine, asked.sentences, asked.rounds),
-            "deployment": against_bare(role, 3 * asked.sentences, asked.callers, asked.rounds),
-            "load_average": os.getloadavg()[0],
         }
+        if asked.part != "deployment":
+            report["libraries"] = against_transformers(folder, engine, asked.sentences, asked.rounds)
+        if asked.part != "libraries":
+            report["deployment"] = against_bare(role, 3 * asked.sentences, asked.callers, asked.rounds)
+        report["load_average"] = os.getloadavg()[0]
     print(json.dumps(report, indent=2))
 
 

@@ -189,7 +189,13 @@ def _speak_sample(engine: SpeechEngine, model: SpeechModel, voice: Voice) -> Non
         reference=reference,
         spell_numbers=not engine.reads_digits,
     )
-    loudest = max((float(abs(chunk.samples).max()) for chunk in chunks if len(chunk.samples)), default=0.0)
+    try:
+        loudest = max((float(abs(chunk.samples).max()) for chunk in chunks if len(chunk.samples)), default=0.0)
+    except InputError:
+        # Digits may be nothing to a voice of a language that has no sample here.
+        if text:
+            raise
+        return
     if text and not loudest:
         raise RuntimeError(f"the voice {voice.id} says nothing")
 
