@@ -125,7 +125,6 @@ def test_linguas_dialect_is_spoken_on_its_own_path(system: Any) -> None:
     [
         ("garbage", "malformed_json"),
         ('{"type": "dance"}', "invalid_message"),
-        ('{"type": "commit"}', "start_expected"),
         ('{"type": "start", "sample_rate": 7}', "invalid_message"),
         ('{"type": "start", "voice": "nobody"}', "unknown_voice"),
         (b"\0\0", "start_expected"),
