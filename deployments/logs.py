@@ -32,7 +32,13 @@ def configure_logs(level: str = "INFO", *, readable: bool = False) -> None:
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
                 *(
-                    [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
+                    [
+                        structlog.dev.ConsoleRenderer(
+                            # The default shows every local variable, and takes seconds for it.
+                            colors=sys.stderr.isatty(),
+                            exception_formatter=structlog.dev.plain_traceback,
+                        )
+                    ]
                     if readable
                     else [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
                 ),
