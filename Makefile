@@ -35,7 +35,7 @@ $(BIN)/python:
 	@$(PYTHON) -m venv $(VENV)
 
 $(VENV)/core.installed: pyproject.toml constraints.txt | $(BIN)/python
-	@echo "Installing VoiceGraph into $(VENV) (about a minute)"
+	@echo "Installing VoiceGraph into $(VENV) (a minute or two)"
 	@$(PIP) install --constraint constraints.txt --editable .
 	@touch $@
 
