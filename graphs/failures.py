@@ -1,7 +1,6 @@
 """What a job's failure means: whether another attempt may help, and what its owner is told."""
 
 import structlog
-from ray.exceptions import RayTaskError
 
 from graphs.roles import RoleUnavailable
 from models.errors import InputError
@@ -16,15 +15,14 @@ def classify(error: BaseException) -> JobFailure:
 
     A fault's details go to the log with the job's correlation id; its owner sees a sentence without them.
     """
-    cause = error.cause if isinstance(error, RayTaskError) else error
-    if isinstance(cause, InputError):
-        return JobFailure(cause.code, cause.message, retryable=False, field=cause.field)
-    if isinstance(cause, ObjectNotFound):
+    if isinstance(error, InputError):
+        return JobFailure(error.code, error.message, retryable=False, field=error.field)
+    if isinstance(error, ObjectNotFound):
         return JobFailure(
             "recording_gone", "The recording is no longer in the object store.", retryable=False, field="file"
         )
-    if isinstance(cause, RoleUnavailable):
-        _log.warning("attempt put off", reason=str(cause))
+    if isinstance(error, RoleUnavailable):
+        _log.warning("attempt put off", reason=str(error))
         return JobFailure(
             "role_unavailable", "A model had too much to do or was restarting.", retryable=True, field=None
         )

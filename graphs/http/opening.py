@@ -13,7 +13,7 @@ from graphs.stores import Stores, open_stores
 from graphs.voices import Speakers
 from models.chat import build as build_chat
 from storage.rate_limits import RateLimits
-from storage.sessions import Sessions
+from storage.sessions import MAX_MESSAGES, Sessions
 from storage.users import Users
 from storage.voices import Voices
 
@@ -36,7 +36,8 @@ async def open_services(config: ApiConfig, roles: Roles | None = None) -> AsyncI
 
 def _services(config: ApiConfig, stores: Stores, roles: Roles) -> Services:
     settings = config.assistant
-    sessions = Sessions(stores.database, ttl_seconds=settings.session_ttl_seconds)
+    kept = max(MAX_MESSAGES, settings.history_messages)
+    sessions = Sessions(stores.database, ttl_seconds=settings.session_ttl_seconds, max_messages=kept)
     voices = Voices(stores.database)
     speakers = Speakers(roles.speech, voices, stores.objects)
     admin_key = os.environ.get(ADMIN_KEY_VARIABLE, "")
