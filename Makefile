@@ -11,8 +11,9 @@ PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 run: install
 	@$(BIN)/python -m graphs.local $(if $(FILE),--file "$(FILE)") $(if $(ONCE),--once)
 
+# Two processes: one has the tests of a running system, which mostly wait, the other all the rest.
 test: lint types
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadgroup
 
 lint: install-dev
 	$(BIN)/ruff check .
@@ -42,6 +43,8 @@ $(VENV)/core.installed: pyproject.toml constraints.txt | $(BIN)/python
 $(VENV)/dev.installed: pyproject.toml constraints.txt | $(BIN)/python
 	@echo "Installing VoiceGraph and what its tests need into $(VENV) (a few minutes)"
 	@$(PIP) install --constraint constraints.txt --editable '.[dev]'
+	@# face-alignment brings the build of OpenCV that wants a desktop's libraries, into the same folder.
+	@$(PIP) install --constraint constraints.txt --force-reinstall --no-deps opencv-python-headless
 	@touch $@ $(VENV)/core.installed
 
 clean:

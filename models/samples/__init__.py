@@ -1,5 +1,6 @@
-"""The bundled recording: a dialogue of two speakers, made by ``make_dialogue.py``."""
+"""A recording and a portrait that come along, made by ``make_dialogue.py`` and ``make_portrait.py``."""
 
 from importlib.resources import files
 
 DIALOGUE = files(__name__).joinpath("dialogue.flac")
+PORTRAIT = files(__name__).joinpath("portrait.png")

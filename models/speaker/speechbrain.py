@@ -15,7 +15,7 @@ from models.speaker.settings import EcapaSettings, XvectorSettings
 from models.speaker.speechbrain_features import MelSpectrum
 from models.speaker.types import check_lengths
 from models.speaker.xvector_network import XvectorNetwork
-from models.spoof.torch_device import device_of
+from models.torch_device import device_of
 
 CHECKPOINT = "embedding_model.ckpt"
 

@@ -23,7 +23,7 @@ from models.speech.seeded import Seeded
 from models.speech.settings import SpeechT5Settings
 from models.speech.speecht5_speaker import Speakers, read_embedding
 from models.speech.types import Reference, Voice
-from models.spoof.torch_device import device_of, dtype_of
+from models.torch_device import device_of, dtype_of
 
 MODEL = "speecht5"
 

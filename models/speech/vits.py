@@ -17,7 +17,7 @@ from models.speech.seeded import Seeded
 from models.speech.settings import VitsSettings
 from models.speech.types import Reference, Voice
 from models.speech.vits_text import VitsText, check_tokenizer
-from models.spoof.torch_device import device_of, dtype_of
+from models.torch_device import device_of, dtype_of
 
 MMS = {
     "ar": "ara", "bg": "bul", "bn": "ben", "ca": "cat", "de": "deu", "el": "ell", "en": "eng", "es": "spa",

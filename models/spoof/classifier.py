@@ -16,8 +16,8 @@ from models.audio import SAMPLE_RATE
 from models.errors import MissingWeights
 from models.spoof.inputs import check_chunks
 from models.spoof.settings import ClassifierSettings
-from models.spoof.torch_device import device_of, dtype_of
 from models.spoof.types import CHUNK_SAMPLES
+from models.torch_device import device_of, dtype_of
 
 _FILES = ("config.json", "preprocessor_config.json")
 _WEIGHTS = ("*.safetensors", "pytorch_model*.bin")

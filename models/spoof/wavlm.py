@@ -6,9 +6,9 @@ from numpy.typing import NDArray
 
 from models.spoof.inputs import check_chunks
 from models.spoof.settings import WavLmSettings
-from models.spoof.torch_device import device_of, dtype_of
 from models.spoof.wavlm_checkpoint import load_checkpoint
 from models.spoof.wavlm_network import backbone_config
+from models.torch_device import device_of, dtype_of
 
 
 class WavLmDetector:

@@ -16,9 +16,9 @@ from models.spoof.chunk_bank import ChunkBank
 from models.spoof.chunks import padded
 from models.spoof.learner import balanced
 from models.spoof.settings import WavLmSettings
-from models.spoof.torch_device import DeviceName, device_of
 from models.spoof.wavlm_checkpoint import load_checkpoint, save_checkpoint
 from models.spoof.wavlm_network import WavLmNetwork, backbone_config
+from models.torch_device import DeviceName, device_of
 
 _NO_START = (
     "fine-tuning WavLM needs its weights: fetch them with hf download microsoft/wavlm-base --local-dir DIR and give "

@@ -1,0 +1,35 @@
+"""Where faces are."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from models.lipsync.types import Image
+
+
+@dataclass(frozen=True, slots=True)
+class FaceBox:
+    """Where a face is, in pixels."""
+
+    left: float
+    top: float
+    right: float
+    bottom: float
+
+    @property
+    def width(self) -> float:
+        """In pixels."""
+        return self.right - self.left
+
+    @property
+    def height(self) -> float:
+        """In pixels."""
+        return self.bottom - self.top
+
+
+class FaceDetector(Protocol):
+    """Finds faces in images."""
+
+    def find(self, images: Sequence[Image]) -> list[list[FaceBox]]:
+        """Return the faces in each of some images, which are all of one size."""
+        ...

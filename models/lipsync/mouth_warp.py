@@ -1,0 +1,126 @@
+"""Mouth warp: any portrait speaks by moving its own lips and jaw. OpenCV alone, no weights."""
+
+import itertools
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from models.errors import InputError
+from models.lipsync.blinks import CLOSINGS, eyes_closed
+from models.lipsync.drawn_states import DrawnStates
+from models.lipsync.eye_lids import find_eyes
+from models.lipsync.eye_painter import LidPatch, draw_lid
+from models.lipsync.haar_faces import HaarFaceFinder, frame_of
+from models.lipsync.mouth_line import find_mouth
+from models.lipsync.mouth_painter import MouthPainter
+from models.lipsync.mouth_warp_boxes import face_box, soft_mask
+from models.lipsync.mouth_warp_clip import prepare_clip
+from models.lipsync.mouth_warp_face import FacePlace, WarpFace, still_arrays
+from models.lipsync.settings import MouthWarpSettings
+from models.lipsync.types import Image, Patches, PreparedFace, Shot, footage_index
+from models.lipsync.voice_drive import mouth_track
+
+_VERSION = 1
+_OPENINGS, _WIDTHS = 24, 4
+_DRAWN_BYTES = 192 * 1024 * 1024
+MIN_EYE_DISTANCE = 24.0
+"""Pixels from eye to eye that a face must have."""
+
+_State = tuple[int, int]
+_Look = tuple[int, int, int, int]
+
+
+class MouthWarpEngine:
+    """Opens the mouth of a portrait with the speech, and blinks its eyes. Safe to call from several threads at once.
+
+    Args:
+        settings: See ``MouthWarpSettings``.
+    """
+
+    def __init__(self, settings: MouthWarpSettings) -> None:
+        self._settings = settings
+        self._finder = HaarFaceFinder()
+        self._mouths: DrawnStates[Image] = DrawnStates(_DRAWN_BYTES, lambda image: image.nbytes)
+        self._lids: DrawnStates[tuple[LidPatch, ...]] = DrawnStates(
+            _DRAWN_BYTES // 8, lambda lids: sum(lid.pixels.nbytes + lid.drawn.nbytes for lid in lids)
+        )
+
+    @property
+    def fingerprint(self) -> str:
+        """The engine and the version of what it keeps; no setting changes a prepared face."""
+        return f"mouth-warp-{_VERSION}"
+
+    @property
+    def device(self) -> str:
+        """Always the CPU."""
+        return "cpu"
+
+    def prepare(self, frames: Iterable[Image]) -> PreparedFace:
+        """Find the face, its mouth and its eyes; see ``LipsyncEngine.prepare``."""
+        several = iter(frames)
+        first, second = next(several, None), next(several, None)
+        if first is None:
+            raise ValueError("an avatar has at least one frame")
+        if second is None:
+            return self._still(first)
+        return prepare_clip(itertools.chain((first, second), several), self._finder, MIN_EYE_DISTANCE)
+
+    def animate(self, shots: Sequence[tuple[PreparedFace, Shot]]) -> list[Patches]:
+        """Draw shots; see ``LipsyncEngine.animate``."""
+        return [self._animate(face, shot) for face, shot in shots]
+
+    def _still(self, image: Image) -> PreparedFace:
+        faces = self._finder.find(image)
+        frame = frame_of(faces[0], MIN_EYE_DISTANCE) if faces else None
+        if frame is None:
+            raise InputError(
+                "no_face", "no face was found; the picture must show one from the front, eyes and mouth free"
+            )
+        place = FacePlace(frame, find_mouth(image, frame))
+        height, width = image.shape[:2]
+        box = face_box(place, width, height, eyes=True)
+        left, top, right, bottom = box
+        inside = FacePlace(replace(frame, x=frame.x - left, y=frame.y - top), place.mouth)
+        arrays = still_arrays(image[top:bottom, left:right], inside, find_eyes(image, frame))
+        mask = soft_mask(box, width, height)
+        return PreparedFace(np.array([box], np.int32), mask, len(faces), arrays)
+
+    def _animate(self, face: PreparedFace, shot: Shot) -> Patches:
+        warp = WarpFace.from_arrays(face.arrays)
+        track = mouth_track(shot)
+        openings = np.round(track.opening * _OPENINGS).astype(int)
+        widths = np.round(track.width * _WIDTHS).astype(int)
+        looks: list[_Look] = []
+        for number, opening, width in zip(itertools.count(shot.first), openings, widths):
+            closed = eyes_closed(number, warp.key, self._settings.blinks_per_minute) if warp.eyes else 0
+            looks.append((footage_index(number, len(warp.places)), int(opening), int(width), closed))
+        unique = {look: index for index, look in enumerate(dict.fromkeys(looks))}
+        images = np.stack([self._draw(warp, look) for look in unique])
+        return Patches(images, np.array([unique[look] for look in looks], np.int32))
+
+    def _draw(self, face: WarpFace, look: _Look) -> Image:
+        index, opening, width, closed = look
+        if len(face.places) > 1:
+            return self._mouth(face, index, (opening, width))
+        mouth = self._mouths.get(
+            (face.key, opening, width, self._settings.opening), lambda: self._mouth(face, 0, (opening, width))
+        )
+        if not closed:
+            return mouth
+        drawn = mouth.copy()
+        for lid in self._lids.get((face.key, closed), lambda: self._closed_lids(face, CLOSINGS[closed])):
+            lid.paste(drawn)
+        return drawn
+
+    def _mouth(self, face: WarpFace, index: int, state: _State) -> Image:
+        """Return a picture of the face with its mouth in a state."""
+        picture, place = face.picture(index), face.places[index]
+        if state == (0, 0):
+            return picture
+        opening = state[0] / _OPENINGS * self._settings.opening
+        return MouthPainter(picture, place.frame, place.mouth).draw(opening, state[1] / _WIDTHS)
+
+    def _closed_lids(self, face: WarpFace, closed: float) -> tuple[LidPatch, ...]:
+        picture, place = face.picture(0), face.places[0]
+        return tuple(draw_lid(picture, place.frame, eye, closed) for eye in face.eyes)

@@ -1,0 +1,39 @@
+"""Settings of the lip-sync engines."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from models.settings import Settings
+
+
+class MouthWarpSettings(Settings):
+    """Moves the jaw and the lips of any portrait: OpenCV, no weights."""
+
+    engine: Literal["mouth-warp"] = "mouth-warp"
+    opening: float = Field(default=1.0, gt=0.0, le=2.0, description="How wide the mouth opens; 1 is natural.")
+    blinks_per_minute: float = Field(default=14.0, ge=0.0, le=60.0, description="How often the eyes blink.")
+
+
+class Wav2LipSettings(Settings):
+    """Wav2Lip, from a published checkpoint."""
+
+    engine: Literal["wav2lip"] = "wav2lip"
+    checkpoint: Path = Field(description="File of the generator: a state dict (.pth) or TorchScript (.pt).")
+    detector: Path = Field(description="File of the S3FD face detector, as face-alignment publishes it.")
+    device: Literal["auto", "cpu", "cuda"] = Field(default="auto", description="auto: a GPU where there is one.")
+    precision: Literal["auto", "float32", "float16", "bfloat16"] = Field(
+        default="auto", description="auto: float16 on a GPU, float32 on a CPU."
+    )
+    threads: int = Field(default=1, ge=1, le=64, description="CPU threads that one batch is computed in.")
+    pads: tuple[int, int, int, int] = Field(
+        default=(0, 50, 0, 0),
+        description="Pixels added to the detected face: top, bottom, left, right; of a face 256 pixels high, and as "
+        "many more as a face is larger.",
+    )
+    smoothing: int = Field(default=5, ge=1, le=25, description="Frames that a moving face's box is averaged over.")
+
+
+LipsyncSettings = Annotated[MouthWarpSettings | Wav2LipSettings, Field(discriminator="engine")]
+"""Settings of any engine of this role, told apart by ``engine``."""

@@ -1,0 +1,1 @@
+"""Moving pictures: avatars read from files, and films of them written as MP4."""
