@@ -9,6 +9,7 @@ from datetime import datetime
 
 import psycopg
 
+from storage.avatars import avatars_prefix
 from storage.clock import utc_now
 from storage.database import Connection, Database
 from storage.jobs.cancellation import erase_jobs
@@ -103,11 +104,10 @@ class Users:
             return [User(**row) for row in await cursor.fetchall()]
 
     async def delete(self, user_id: int) -> _Keys | None:
-        """Removes a user with all keys, jobs and voices; running jobs are cancelled.
+        """Removes a user with all keys, jobs, voices and avatars; running jobs are cancelled.
 
         Returns:
-            Keys of the objects that belonged to jobs and voices, for the caller to delete; one that ends in ``/`` is a
-            prefix.
+            Keys of the objects that belonged to them, for the caller to delete; one that ends in ``/`` is a prefix.
             None when there is no such user.
         """
         async with self._database.connection() as connection:
@@ -120,7 +120,7 @@ class Users:
             objects = await erase_jobs(connection, self._queue, ids, self._clock())
             await connection.execute("DELETE FROM users WHERE id = %s", [user_id])
         self._accepted = {key: entry for key, entry in self._accepted.items() if entry[0].id != user_id}
-        return [*objects, voices_prefix(user_id)]
+        return [*objects, voices_prefix(user_id), avatars_prefix(user_id)]
 
     async def authenticate(self, key: str) -> User | None:
         """The user whose key this is; None when it is nobody's.

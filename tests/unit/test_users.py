@@ -1,6 +1,7 @@
 import psycopg
 import pytest
 
+from storage.avatars import avatars_prefix
 from storage.database import Database
 from storage.jobs import JobNotFound, JobStore, OwnerNotFound, object_prefix
 from storage.users import Users
@@ -59,7 +60,7 @@ async def test_deleting_a_user_removes_keys_and_jobs_and_names_their_objects(dat
     kept, _ = await jobs.submit(owner_id=eve.id, kind="demo", params={}, input_key="uploads/2", correlation_id="c")
 
     assert sorted(await users.delete(ada.id) or []) == sorted(
-        ["uploads/1", object_prefix(job.id), voices_prefix(ada.id)]
+        ["uploads/1", object_prefix(job.id), voices_prefix(ada.id), avatars_prefix(ada.id)]
     )
 
     assert await users.authenticate(ada.api_key) is None
