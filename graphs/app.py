@@ -4,6 +4,7 @@ from ray.serve import Application
 
 from deployments.asr import asr_deployment
 from deployments.diarization import diarization_deployment
+from deployments.lipsync import lipsync_deployment
 from deployments.speaker import speaker_deployment
 from deployments.speech import speech_deployment
 from deployments.spoof import spoof_deployment
@@ -37,6 +38,14 @@ def graphs(config: GraphsConfig) -> Application:
         ),
         "speech": speech_deployment.bind(
             config.speech.engine, config.speech.concurrency, config.speech.max_models, level
+        ),
+        "lipsync": lipsync_deployment.bind(
+            config.lipsync.engine,
+            config.lipsync.max_batch_frames,
+            config.lipsync.batch_wait_ms,
+            config.lipsync.concurrency,
+            config.lipsync.max_faces,
+            level,
         ),
     }
     application: Application = worker_deployment.bind(config, roles)

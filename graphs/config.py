@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, NonNegativeFloat, PositiveFlo
 from models.asr import AsrSettings, PocketSphinxSettings
 from models.chat import ChatSettings, OfflineSettings
 from models.diarization import ClusteringSettings, DiarizationSettings
+from models.lipsync import LipsyncSettings, MouthWarpSettings
 from models.speaker import CompactSettings as CompactSpeakerSettings
 from models.speaker import SpeakerSettings
 from models.speech import EspeakSettings, SpeechSettings
@@ -120,6 +121,52 @@ class SpeechRoleSettings(_Settings):
     )
 
 
+class LipsyncRoleSettings(_Settings):
+    """The lip-sync engine."""
+
+    engine: LipsyncSettings = Field(default=MouthWarpSettings(), description="Which engine, and its settings.")
+    max_batch_frames: PositiveInt = Field(default=128, description="Frames that the engine is given at once.")
+    batch_wait_ms: NonNegativeFloat = Field(
+        default=5.0,
+        description="A batch that is not full is held back by so much at most, and only while others are under way.",
+    )
+    concurrency: PositiveInt = Field(default=2, description="Batches that one replica's engine works on at once.")
+    max_faces: PositiveInt = Field(
+        default=32, description="Prepared faces that one replica keeps in memory; the least recently used goes first."
+    )
+
+
+class VideoSettings(_Settings):
+    """Films of speaking avatars."""
+
+    encoder: Literal["libx264", "h264_nvenc"] = Field(
+        default="libx264", description="Who writes H.264: the CPU, or NVIDIA's encoder on a GPU."
+    )
+    quality: int = Field(default=23, ge=10, le=40, description="Constant rate factor of H.264; lower is better.")
+    threads: PositiveInt = Field(default=2, description="CPU threads of one film's encoder.")
+    label: bool = Field(default=False, description="Draw into every film that it is synthetic.")
+    label_text: str = Field(
+        default="AI-generated", min_length=1, max_length=40, pattern=r"^[ -~]+$", description="What the label says."
+    )
+    max_seconds: PositiveFloat = Field(default=600.0, description="Longest film, in seconds.")
+    max_films: PositiveInt = Field(
+        default=16, description="Films that one ingress replica streams at once; more get 503 with Retry-After."
+    )
+
+
+class AvatarSettings(_Settings):
+    """Avatars that owners upload."""
+
+    max_bytes: PositiveInt = Field(default=50 * MEBIBYTE, description="Largest file, in bytes.")
+    max_pixels: PositiveInt = Field(default=50_000_000, description="Most pixels of a picture.")
+    min_side: int = Field(default=96, ge=64, description="Least width and height, in pixels.")
+    max_side: int = Field(
+        default=1280, ge=128, le=4096, description="An avatar with a longer side is made smaller until it has this."
+    )
+    max_clip_seconds: PositiveFloat = Field(default=15.0, description="Longest clip, in seconds.")
+    max_per_owner: PositiveInt = Field(default=50, description="Avatars that one owner may have.")
+
+
 class WorkerSettings(_Settings):
     """The process that takes jobs from the queue and runs their graphs."""
 
@@ -144,6 +191,9 @@ class GraphsConfig(_Settings):
     speaker: SpeakerRoleSettings = SpeakerRoleSettings()
     translation: TranslationRoleSettings = TranslationRoleSettings()
     speech: SpeechRoleSettings = SpeechRoleSettings()
+    lipsync: LipsyncRoleSettings = LipsyncRoleSettings()
+    avatars: AvatarSettings = AvatarSettings()
+    video: VideoSettings = VideoSettings()
     worker: WorkerSettings = WorkerSettings()
     logs: LogSettings = LogSettings()
 
@@ -280,6 +330,8 @@ class ApiConfig(_Settings):
     texts: TextLimits = TextLimits()
     assistant: AssistantSettings = AssistantSettings()
     live: LiveSettings = LiveSettings()
+    avatars: AvatarSettings = AvatarSettings()
+    video: VideoSettings = VideoSettings()
     grpc: RpcSettings = RpcSettings()
     logs: LogSettings = LogSettings()
     roles_application: str = Field(default="graphs", description="Serve application whose roles are called.")

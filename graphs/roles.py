@@ -15,17 +15,34 @@ from ray.serve.exceptions import BackPressureError, DeploymentUnavailableError
 from ray.serve.handle import DeploymentHandle
 
 from deployments.batching import QueueFull
+from deployments.lipsync import FaceOfAnotherEngine
 from models.asr import Segment
 from models.diarization import SpeakerTurn
+from models.lipsync import Patches, Shot
 from models.speech import Reference, SpeechChunk, Voice
 from models.spoof import SpoofScores
 from models.translation import Sentence, Translation
+from models.video.types import AvatarKind
 
 # A recording as passed between stages: float32[samples] at 16 kHz, or a reference to one in Ray's object store.
 Recording = Any
 
 
 VOICES_KNOWN_S = 10.0
+FINGERPRINT_KNOWN_S = 10.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SharedFace:
+    """A prepared face on its way to whichever replica draws it.
+
+    Attributes:
+        key: Names it: equal keys, equal faces.
+        reference: Its file, or a reference to that in Ray's object store, which a replica fetches that lacks the face.
+    """
+
+    key: str
+    reference: Any
 
 
 class RoleUnavailable(Exception):
@@ -48,6 +65,9 @@ def _errors_of_the_role() -> Iterator[None]:
     except RayTaskError as error:
         if isinstance(error.cause, QueueFull):
             raise RoleUnavailable(str(error.cause)) from error
+        if isinstance(error.cause, FaceOfAnotherEngine):
+            # The engine is being replaced; who asks again prepares the face for the new one.
+            raise RoleUnavailable(str(error.cause), retry_after=10.0) from error
         raise error.cause from error
     except BackPressureError as error:
         raise RoleUnavailable("too many calls are waiting") from error
@@ -147,6 +167,26 @@ class SpeakerRole(Protocol):
         ...
 
 
+class LipsyncRole(Protocol):
+    """Makes a face speak; the frames of all callers travel together."""
+
+    async def fingerprint(self) -> str:
+        """Return what a prepared face depends on besides the avatar."""
+        ...
+
+    async def device(self) -> str:
+        """Return what the engine computes on: cpu or cuda."""
+        ...
+
+    async def prepare(self, avatar: bytes, kind: AvatarKind, *, correlation_id: str) -> bytes:
+        """Return the prepared face of an avatar's file, as a file; see ``deployments.lipsync.LipsyncReplica``."""
+        ...
+
+    async def animate(self, face: SharedFace, shot: Shot, *, correlation_id: str) -> Patches:
+        """Draw a shot; see ``deployments.lipsync.LipsyncReplica``."""
+        ...
+
+
 @dataclass(frozen=True)
 class Roles:
     """All roles that answer at once, as the ingress uses them."""
@@ -155,6 +195,7 @@ class Roles:
     translation: TranslationRole
     speech: SpeechRole
     speaker: SpeakerRole
+    lipsync: LipsyncRole
 
 
 @dataclass(frozen=True)
@@ -296,6 +337,58 @@ class ServedSpeaker:
             return embedded
 
 
+class ServedLipsync:
+    """The lip-sync deployment behind its handle.
+
+    Args:
+        handle: The deployment's.
+        clock: Tells the time in seconds.
+    """
+
+    def __init__(self, handle: DeploymentHandle[Any], clock: Callable[[], float] = time.monotonic) -> None:
+        self.handle = handle
+        self._clock = clock
+        self._fingerprint = ""
+        self._asked_at = -math.inf
+
+    async def fingerprint(self) -> str:
+        """Return the engine's fingerprint, as it was at most ``FINGERPRINT_KNOWN_S`` ago."""
+        if self._clock() - self._asked_at > FINGERPRINT_KNOWN_S:
+            with _errors_of_the_role():
+                self._fingerprint = await self.handle.fingerprint.remote()
+            self._asked_at = self._clock()
+        return self._fingerprint
+
+    async def device(self) -> str:
+        """Return what the engine computes on."""
+        with _errors_of_the_role():
+            device: str = await self.handle.device.remote()
+            return device
+
+    async def prepare(self, avatar: bytes, kind: AvatarKind, *, correlation_id: str) -> bytes:
+        """Return the prepared face.
+
+        Raises:
+            RoleUnavailable: Another engine made it than the one whose fingerprint was told: one is being replaced.
+        """
+        told = await self.fingerprint()
+        with _errors_of_the_role():
+            face: bytes
+            face, made_by = await self.handle.prepare.remote(avatar, kind, correlation_id=correlation_id)
+        if made_by != told:
+            raise RoleUnavailable("the lip-sync engine is being replaced", retry_after=FINGERPRINT_KNOWN_S)
+        return face
+
+    async def animate(self, face: SharedFace, shot: Shot, *, correlation_id: str) -> Patches:
+        """Draw a shot; it goes to a replica that knows the face, where there is one."""
+        with _errors_of_the_role():
+            # In a list: Serve would fetch a bare reference before every call, for replicas that have long known it.
+            patches: Patches = await self.handle.options(multiplexed_model_id=face.key).animate.remote(
+                face.key, [face.reference], shot, correlation_id=correlation_id
+            )
+            return patches
+
+
 def served_roles(application: str) -> Roles:
     """Return the roles of a Serve application, for callers in another one."""
 
@@ -308,4 +401,5 @@ def served_roles(application: str) -> Roles:
         translation=ServedTranslation(handle("translation")),
         speech=ServedSpeech(handle("speech")),
         speaker=ServedSpeaker(handle("speaker")),
+        lipsync=ServedLipsync(handle("lipsync")),
     )

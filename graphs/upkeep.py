@@ -6,8 +6,10 @@ from datetime import datetime, timedelta
 
 import structlog
 
+from graphs.avatar_upkeep import ORPHANED_AFTER, erase_orphans
 from graphs.recordings import JOBS, UPLOADS, erase_objects
 from graphs.stores import Stores
+from storage.avatars import Avatars
 from storage.sessions import Sessions
 
 PERIOD_S = 600.0
@@ -28,6 +30,7 @@ async def upkeep(stores: Stores, now: Callable[[], datetime], retention_days: fl
             orphaned = now() - timedelta(days=2 * retention_days)
             for prefix in (UPLOADS, JOBS):
                 await asyncio.to_thread(stores.objects.expire, f"{prefix}/", older_than=orphaned)
+            await erase_orphans(Avatars(stores.database), stores.objects, older_than=now() - ORPHANED_AFTER)
             if keys:
                 _log.info("cleanup complete", objects=erased)
         except Exception:

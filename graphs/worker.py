@@ -15,11 +15,14 @@ from ray.serve import Deployment
 from ray.serve.handle import DeploymentHandle
 
 from deployments.logs import configure_logs
-from graphs import speech_translation_job, spoof_job, transcription_job
+from graphs import avatar_job, speech_translation_job, spoof_job, transcription_job
+from graphs.avatar import AvatarGraph
+from graphs.avatar_job import AvatarJob
+from graphs.avatars import AvatarLibrary
 from graphs.config import GraphsConfig, database_url, expanded
 from graphs.failures import classify
 from graphs.recordings import SharedRecording
-from graphs.roles import ServedAsr, ServedDiarization, ServedSpeech, ServedSpoof, ServedTranslation
+from graphs.roles import ServedAsr, ServedDiarization, ServedLipsync, ServedSpeech, ServedSpoof, ServedTranslation
 from graphs.speech_translation import SpeechTranslationGraph
 from graphs.speech_translation_job import SpeechTranslationJob
 from graphs.spoof import SpoofGraph
@@ -32,6 +35,7 @@ from graphs.upkeep import upkeep
 from graphs.utterances import UTTERANCE_VAD
 from graphs.voices import Speakers
 from models.vad import SileroVad
+from storage.avatars import Avatars
 from storage.database import migrate
 from storage.jobs import Handler, JobWorker
 from storage.objects import build as build_objects
@@ -63,6 +67,7 @@ class WorkerReplica:
             self._speech,
             SileroVad(UTTERANCE_VAD).speech,
         )
+        self._lipsync = ServedLipsync(roles["lipsync"])
         migrate(database_url())
         # Here, so that a store that can't be used stops the deployment with its reason.
         build_objects(expanded(config.storage.objects)).ensure()
@@ -98,10 +103,13 @@ class WorkerReplica:
     def _handlers(self, stores: Stores) -> dict[str, Handler]:
         objects, limits = stores.objects, self._config.recordings
         speakers = Speakers(self._speech, Voices(stores.database), objects)
+        library = AvatarLibrary(Avatars(stores.database), objects, self._lipsync, self._config.avatars, ray.put)
+        films = AvatarGraph(self._lipsync, self._config.video)
         return {
             transcription_job.KIND: TranscriptionJob(self._transcription, objects, limits, _share),
             spoof_job.KIND: SpoofJob(self._spoof, objects, limits, _share),
             speech_translation_job.KIND: SpeechTranslationJob(self._translation, objects, limits, _share, speakers),
+            avatar_job.KIND: AvatarJob(films, objects, limits, speakers, library),
         }
 
     async def check_health(self) -> None:

@@ -29,6 +29,7 @@ def conversing(
         translation=ABSENT.translation,
         speech=speech or FakeSpeech(),
         speaker=FakeSpeaker(),
+        lipsync=ABSENT.lipsync,
     )
     with serve(roles, **settings) as client:
         app: Any = client.app

@@ -20,6 +20,14 @@ structlog.configure(
 )
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Keep the tests that start a system in one process, one after another, where several run tests (pytest-xdist)."""
+    if config.pluginmanager.hasplugin("xdist"):
+        for item in items:
+            if item.get_closest_marker("cluster"):
+                item.add_marker(pytest.mark.xdist_group("cluster"))
+
+
 @pytest.fixture
 def anyio_backend() -> str:
     return "asyncio"

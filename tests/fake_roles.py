@@ -25,7 +25,8 @@ class Absent:
         raise AssertionError(f"a role was called: {name}")
 
 
-ABSENT: Any = Roles(asr=Absent(), translation=Absent(), speech=Absent(), speaker=Absent())  # type: ignore[arg-type]
+_absent: Any = Absent()
+ABSENT: Any = Roles(asr=_absent, translation=_absent, speech=_absent, speaker=_absent, lipsync=_absent)
 
 
 def voice(p_spoof: float, seconds: float) -> NDArray[np.float32]:

@@ -65,4 +65,4 @@ class FakeSpeaker:
 
 def speaking(speech: FakeSpeech | None = None) -> Roles:
     absent: Any = Absent()
-    return Roles(asr=absent, translation=absent, speech=speech or FakeSpeech(), speaker=FakeSpeaker())
+    return Roles(asr=absent, translation=absent, speech=speech or FakeSpeech(), speaker=FakeSpeaker(), lipsync=absent)

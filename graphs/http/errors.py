@@ -9,10 +9,12 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
+from graphs.films import TooManyFilms
 from graphs.http.correlation import CORRELATION_HEADER, correlation_id_of
 from graphs.roles import RoleUnavailable
 from models.chat import ChatUnavailable
 from models.errors import InputError
+from storage.avatars import AvatarNameTaken, AvatarNotFound, TooManyAvatars
 from storage.database import DatabaseUnavailable
 from storage.jobs import IdempotencyConflict, JobNotFound, QueueFull
 from storage.objects import InvalidKey, ObjectNotFound, ObjectTooLarge, StorageUnavailable
@@ -38,8 +40,8 @@ DETAIL_PATHS = (
     "/voices",
 )
 
-# Paths of contracts section A: theirs are {"error": ...}.
-ERROR_PATHS = ("/api/v1/",)
+# Paths of contracts sections A, C and E: theirs are {"error": ...}.
+ERROR_PATHS = ("/api/", "/r/api/")
 
 # Paths of contracts section D: theirs are {"error": ..., "type": ...}.
 LINGUA_PATHS = ("/s2s", "/synthesize", "/register_speaker", "/extract", "/config/speaker-mode")
@@ -97,6 +99,9 @@ def install(app: FastAPI) -> None:
         TooManyVoices,
         VoiceNameTaken,
         VoiceNotFound,
+        TooManyAvatars,
+        AvatarNameTaken,
+        AvatarNotFound,
     ):
         app.add_exception_handler(known, _on_known_error)
     app.add_exception_handler(Exception, _on_fault)
@@ -144,6 +149,19 @@ def as_api_error(error: Exception) -> ApiError:
             return ApiError(409, "name_taken", f"You have a voice named {error.name} already.", field="name")
         case TooManyVoices():
             return ApiError(409, "too_many_voices", f"An owner may have {error.limit} voices.", field="name")
+        case AvatarNotFound():
+            return ApiError(404, "avatar_not_found", "There is no such avatar.", field="avatar")
+        case AvatarNameTaken():
+            return ApiError(409, "name_taken", f"You have an avatar named {error.name} already.", field="name")
+        case TooManyAvatars():
+            return ApiError(409, "too_many_avatars", f"An owner may have {error.limit} avatars.", field="name")
+        case TooManyFilms():
+            return ApiError(
+                503,
+                "too_many_films",
+                "As many films are being made as there is room for; try again.",
+                retry_after=error.retry_after,
+            )
         case RoleUnavailable():
             _log.warning("role unavailable", reason=str(error))
             return ApiError(

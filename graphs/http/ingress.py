@@ -20,15 +20,19 @@ from graphs.config import ApiConfig, database_url
 from graphs.http import (
     admin,
     assistant,
+    avatar_films,
+    avatars,
     errors,
     golos,
     jobs,
     lingua,
     live_lingua,
     ops,
+    page,
     proxyai,
     realtone,
     speech,
+    talking_avatar,
     translation,
     uploads,
     voices,
@@ -75,7 +79,8 @@ def create_app(config: ApiConfig, roles: Roles | None = None) -> FastAPI:
     app.state.audio_analysis = AudioAnalysis(config)
     errors.install(app)
     for module in (
-        jobs, uploads, speech, voices, translation, assistant, proxyai, realtone, golos, lingua, live_lingua, admin, ops
+        jobs, uploads, speech, voices, translation, assistant, avatars, avatar_films,
+        proxyai, realtone, golos, lingua, live_lingua, talking_avatar, admin, ops, page,
     ):  # fmt: skip
         app.include_router(module.router)
     # The last one added is the first to see a request.

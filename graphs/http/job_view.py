@@ -2,12 +2,14 @@
 
 import asyncio
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, TypeVar
 from uuid import UUID
 
 from pydantic import BaseModel
 
-from graphs import speech_translation_job, spoof_job, transcription_job
+from graphs import avatar_job, speech_translation_job, spoof_job, transcription_job
+from graphs.film_report import AvatarFilm
 from graphs.formats import to_srt, to_text, to_vtt, write_srt, write_text, write_vtt
 from graphs.http.errors import ApiError
 from graphs.http.schemas import JobBody, ProblemBody
@@ -23,7 +25,7 @@ MAX_RESULT_BYTES = 256 * 1024 * 1024
 
 _JSON = "application/json"
 _SUBTITLES = {"srt": "application/x-subrip", "vtt": "text/vtt", "txt": "text/plain; charset=utf-8"}
-_INTERNAL = frozenset({"artifact", "audio_object"})
+_INTERNAL = frozenset({"artifact", "audio_object", "film_object"})
 
 ARTIFACTS: Mapping[str, Mapping[str, str]] = {
     transcription_job.KIND: {
@@ -37,6 +39,9 @@ ARTIFACTS: Mapping[str, Mapping[str, str]] = {
     speech_translation_job.KIND: {
         speech_translation_job.ARTIFACT: _JSON,
         **{f"{side}.{ending}": kind for side in ("source", "target") for ending, kind in _SUBTITLES.items()},
+    },
+    avatar_job.KIND: {
+        avatar_job.ARTIFACT: _JSON,
     },
 }
 """Media types of the results that are text, by kind of job and name."""
@@ -73,26 +78,40 @@ async def job_body(services: Services, job: Job) -> JobBody:
 
 def _names(job: Job) -> list[str]:
     names = list(ARTIFACTS[job.kind])
-    audio = _audio_name(job)
-    return [*names, audio] if audio is not None else names
+    media = _media(job)
+    return [*names, media.name] if media is not None else names
 
 
-def _audio_name(job: Job) -> str | None:
-    if job.kind != speech_translation_job.KIND:
-        return None
-    options: dict[str, Any] = job.params["options"]
-    return speech_translation_job.audio_artifact(options)
+@dataclass(frozen=True)
+class _Media:
+    """A result that is sound or a film, and what the job's result calls its key."""
+
+    name: str
+    key_field: str
 
 
-def audio_object(job: Job, name: str) -> str | None:
-    """Return the key of a job's translated audio, None for the name of anything else.
+def _media(job: Job) -> _Media | None:
+    options: dict[str, Any] = job.params.get("options", {})
+    match job.kind:
+        case speech_translation_job.KIND:
+            audio = speech_translation_job.audio_artifact(options)
+            return _Media(audio, "audio_object") if audio is not None else None
+        case avatar_job.KIND:
+            return _Media(avatar_job.FILM, "film_object")
+        case _:
+            return None
+
+
+def media_object(job: Job, name: str) -> str | None:
+    """Return the key of a job's translated audio or film, None for the name of anything else.
 
     Raises:
         ApiError: 409 while there is none.
     """
-    if name != _audio_name(job):
+    media = _media(job)
+    if media is None or name != media.name:
         return None
-    key: str = _result(job)["audio_object"]
+    key: str = _result(job)[media.key_field]
     return key
 
 
@@ -140,6 +159,8 @@ async def artifact(services: Services, job: Job, name: str) -> tuple[str, str]:
     elif job.kind == speech_translation_job.KIND:
         translation = await _load(services, job, SpeechTranslation)
         text = await asyncio.to_thread(_render_translation, name, translation)
+    elif job.kind == avatar_job.KIND:
+        text = (await _load(services, job, AvatarFilm)).model_dump_json()
     else:
         transcript = await load_transcript(services, job)
         text = await asyncio.to_thread(_render, name, transcript, job.id)

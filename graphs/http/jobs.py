@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
@@ -11,14 +12,19 @@ from fastapi.responses import JSONResponse, PlainTextResponse, RedirectResponse
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 from pydantic import BaseModel
 
-from graphs import speech_translation_job, spoof_job, transcription_job
+from graphs import avatar_job, speech_translation_job, spoof_job, transcription_job
+from graphs.avatars import DEFAULT_AVATAR
+from graphs.film_report import AvatarFilm
+from graphs.film_speech import check_text, expected_seconds
 from graphs.http.auth import Owner
 from graphs.http.bodies import form_with_file, read_json, validated
 from graphs.http.correlation import correlation_id_of
 from graphs.http.errors import ApiError
-from graphs.http.job_view import artifact, audio_object, job_body
+from graphs.http.job_view import artifact, job_body, media_object
 from graphs.http.multipart import ReceivedFile
 from graphs.http.schemas import (
+    AvatarFilmOfObjectOrText,
+    AvatarFilmRequest,
     JobBody,
     JobPageBody,
     LabelsBody,
@@ -30,7 +36,15 @@ from graphs.http.schemas import (
     TranscriptionRequest,
 )
 from graphs.http.services import Services, ServicesDependency
-from graphs.http.submission import Check, idempotency_key_of, receive_recording, stored_recording, submit_job
+from graphs.http.submission import (
+    Check,
+    Submission,
+    idempotency_key_of,
+    receive_recording,
+    stored_recording,
+    submit_job,
+    without_recording,
+)
 from graphs.http.uploads import PRESIGNED_FOR
 from graphs.recordings import erase_objects
 from graphs.roles import RoleUnavailable
@@ -38,6 +52,7 @@ from graphs.speech_translation_pairs import check_pair
 from graphs.speech_translation_report import SpeechTranslation
 from graphs.spoof_report import SpoofReport
 from graphs.transcript import Transcript
+from graphs.voices import DEFAULT_VOICE
 from storage.jobs import Job
 from storage.users import User
 
@@ -131,6 +146,59 @@ async def create_translation(request: Request, services: ServicesDependency, own
     )
 
 
+@router.post(
+    "/avatar",
+    status_code=202,
+    response_model=JobBody,
+    responses=_ACCEPTED,
+    openapi_extra=form_with_file(
+        AvatarFilmRequest.model_json_schema()["properties"],
+        json_schema=AvatarFilmOfObjectOrText.model_json_schema(),
+    ),
+    summary="Film an avatar that says a text or a recording",
+)
+async def create_avatar_film(request: Request, services: ServicesDependency, owner: Owner) -> JSONResponse:
+    """Accept a text as JSON, or a recording as for a transcription; the results are ``avatar.mp4`` and a report.
+
+    Avatars, languages and voices that there aren't are refused at once. A film that is watched while it is made comes
+    from ``POST /v1/avatars/{id}/speak``.
+    """
+    once = idempotency_key_of(request)
+    if request.headers.get("content-type", "").startswith("application/json"):
+        asked = validated(AvatarFilmOfObjectOrText, await read_json(request))
+        submission = _film_submission(services, owner, asked)
+    else:
+
+        def options_of(_file: ReceivedFile, fields: dict[str, str]) -> dict[str, Any]:
+            return validated(AvatarFilmRequest, fields).model_dump(exclude_defaults=True)
+
+        submission = await receive_recording(request, services, owner, avatar_job.KIND, options_of)
+    submission = replace(submission, max_seconds=services.config.video.max_seconds)
+
+    async def check(options: dict[str, Any]) -> None:
+        try:
+            async with asyncio.timeout(_CHECK_S):
+                await services.avatars.find(owner.id, options.get("avatar", DEFAULT_AVATAR))
+                if "text" in options:
+                    await services.speakers.find(owner.id, options.get("voice"), options.get("language"))
+        except (RoleUnavailable, TimeoutError) as error:
+            _log.warning("a film is not checked yet", reason=repr(error))
+
+    return await _submit(request, services, owner, submission, once, check)
+
+
+def _film_submission(services: Services, owner: User, asked: AvatarFilmOfObjectOrText) -> Submission:
+    options = asked.model_dump(exclude={"object_key"}, exclude_defaults=True)
+    if asked.text is None:
+        assert asked.object_key is not None, "one of both is there"
+        return stored_recording(owner, avatar_job.KIND, asked.object_key, options)
+    config = services.config
+    check_text(asked.text, asked.speed, max_chars=config.texts.max_speech_chars, settings=config.video)
+    if asked.voice in (None, DEFAULT_VOICE) and asked.language is None:
+        options["language"] = config.assistant.language
+    return without_recording(avatar_job.KIND, options, expected_seconds=expected_seconds(asked.text, asked.speed))
+
+
 async def _create(
     request: Request,
     services: Services,
@@ -151,6 +219,17 @@ async def _create(
             return validated(form, fields).model_dump(exclude_defaults=True)
 
         submission = await receive_recording(request, services, owner, kind, options_of)
+    return await _submit(request, services, owner, submission, once, check)
+
+
+async def _submit(
+    request: Request,
+    services: Services,
+    owner: User,
+    submission: Submission,
+    once: str | None,
+    check: Check | None,
+) -> JSONResponse:
     job, created = await submit_job(
         services, owner, submission, correlation_id=correlation_id_of(request), idempotency_key=once, check=check
     )
@@ -213,14 +292,17 @@ async def delete_job(services: ServicesDependency, owner: Owner, job: OwnedJob) 
 @router.get(
     "/{job_id}/artifacts/{name}",
     responses={
-        200: {"model": Transcript | SpoofReport | SpeechTranslation, "description": "The result in its JSON form."},
-        307: {"description": "Translated audio, by a URL that works for a while."},
+        200: {
+            "model": Transcript | SpoofReport | SpeechTranslation | AvatarFilm,
+            "description": "The result in its JSON form.",
+        },
+        307: {"description": "Translated audio or a film, by a URL that works for a while."},
     },
-    summary="A result: a transcript or a translation as JSON, subtitles or text, a spoof report, translated audio",
+    summary="A result: a transcript or a translation as JSON, subtitles or text, a report, translated audio, a film",
 )
 async def get_artifact(services: ServicesDependency, job: OwnedJob, name: str) -> Response:
     """Return a result by one of the names that the job lists; 409 while the job has none."""
-    key = audio_object(job, name)
+    key = media_object(job, name)
     if key is not None:
         url = services.objects.presign_get(key, expires=PRESIGNED_FOR, filename=name)
         return RedirectResponse(url, 307)
@@ -231,7 +313,8 @@ async def get_artifact(services: ServicesDependency, job: OwnedJob, name: str) -
 @router.get("/{job_id}/recording", status_code=307, summary="The recording, by a URL that works for a while")
 async def get_recording(services: ServicesDependency, job: OwnedJob) -> RedirectResponse:
     """Redirect to a presigned URL of the recording."""
-    assert job.input_key is not None
+    if job.input_key is None:
+        raise ApiError(404, "no_recording", "The job has no recording: it was given a text.", field="job_id")
     await asyncio.to_thread(services.objects.head, job.input_key)
     url = services.objects.presign_get(job.input_key, expires=PRESIGNED_FOR, filename=job.params.get("filename"))
     return RedirectResponse(url, 307)

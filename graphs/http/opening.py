@@ -2,16 +2,23 @@
 
 import hashlib
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from typing import Any
+
+import ray
 
 from graphs.assistant import AssistantGraph
+from graphs.avatar import AvatarGraph
+from graphs.avatars import AvatarLibrary
 from graphs.config import ADMIN_KEY_VARIABLE, ApiConfig
+from graphs.films import Films
 from graphs.http.services import Services
 from graphs.roles import Roles, served_roles
 from graphs.stores import Stores, open_stores
 from graphs.voices import Speakers
 from models.chat import build as build_chat
+from storage.avatars import Avatars
 from storage.rate_limits import RateLimits
 from storage.sessions import MAX_MESSAGES, Sessions
 from storage.users import Users
@@ -27,14 +34,16 @@ async def open_services(config: ApiConfig, roles: Roles | None = None) -> AsyncI
         roles: The roles that answer at once; left out, those of the Serve application that the settings name.
     """
     async with open_stores(config.storage) as stores:
-        services = _services(config, stores, roles or served_roles(config.roles_application))
+        # Roles within this process read what they are given; those in others fetch it from Ray's object store.
+        share: Callable[[bytes], Any] = ray.put if roles is None else bytes
+        services = _services(config, stores, roles or served_roles(config.roles_application), share)
         try:
             yield services
         finally:
             await services.assistant.aclose()
 
 
-def _services(config: ApiConfig, stores: Stores, roles: Roles) -> Services:
+def _services(config: ApiConfig, stores: Stores, roles: Roles, share: Callable[[bytes], Any]) -> Services:
     settings = config.assistant
     kept = max(MAX_MESSAGES, settings.history_messages)
     sessions = Sessions(stores.database, ttl_seconds=settings.session_ttl_seconds, max_messages=kept)
@@ -55,5 +64,7 @@ def _services(config: ApiConfig, stores: Stores, roles: Roles) -> Services:
         assistant=AssistantGraph(
             roles.asr, roles.speech, build_chat(settings.chat), sessions, settings, find_speaker=speakers.find
         ),
+        avatars=AvatarLibrary(Avatars(stores.database), stores.objects, roles.lipsync, config.avatars, share),
+        films=Films(AvatarGraph(roles.lipsync, config.video)),
         admin_key_hash=hashlib.sha256(admin_key.encode()).digest() if admin_key else None,
     )

@@ -7,7 +7,9 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from graphs.assistant import AssistantGraph
+from graphs.avatars import AvatarLibrary
 from graphs.config import ApiConfig
+from graphs.films import Films
 from graphs.roles import Roles
 from graphs.voices import Speakers
 from storage.database import Database
@@ -29,6 +31,8 @@ class Services:
         speakers: Finds who is meant by the name of a voice.
         sessions: Conversations with the assistant.
         assistant: Answers in them.
+        avatars: Faces that can be seen speaking.
+        films: Films of them that are being made.
         admin_key_hash: SHA-256 of the admin key, or None where no admin key is set and the admin routes are closed.
         event_streams: Open event streams by owner.
     """
@@ -44,6 +48,8 @@ class Services:
     speakers: Speakers
     sessions: Sessions
     assistant: AssistantGraph
+    avatars: AvatarLibrary
+    films: Films
     admin_key_hash: bytes | None
     event_streams: Counter[int] = field(default_factory=Counter)
 

@@ -101,6 +101,7 @@ def _introduce(system: RunningSystem, environment: Environment, seconds: float, 
     lines = [
         ("Ready", f"in {seconds:.0f} s; data in {environment.data}"),
         ("URL", f"{system.url}   (API reference: {system.url}/docs)"),
+        ("Page", f"{system.url}/#key={system.api_key}"),
         *([("gRPC", f"{system.grpc_address}   (audioanalyzer.AudioAnalysis)")] if system.grpc_address else []),
         ("WebSocket", f"ws{system.url.removeprefix('http')}/api/v1/ws   (docs/live.md)"),
         ("Speech", languages_line(languages_of(system.url, system.api_key))),

@@ -4,33 +4,18 @@ VOICEGRAPH_CHAOS_ROUNDS sets how many kills there are in all (default 3, one of 
 """
 
 import os
-import time
 from collections.abc import Callable
 
 import httpx
 import psutil
 import psycopg
 import pytest
+from processes import WAIT_S, replica
 from waiting import events, submit
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(1800)]
 
 ROUNDS = int(os.environ.get("VOICEGRAPH_CHAOS_ROUNDS", "3"))
-WAIT_S = 120.0
-
-
-def replica(deployment: str) -> psutil.Process:
-    """Find the process of a deployment's replica by the title that Ray gives it."""
-    deadline = time.monotonic() + WAIT_S
-    while time.monotonic() < deadline:
-        for process in psutil.Process().children(recursive=True):
-            try:
-                if f"ServeReplica:graphs:{deployment}" in " ".join(process.cmdline()):
-                    return process
-            except psutil.Error:
-                continue
-        time.sleep(0.2)
-    raise AssertionError(f"no replica of {deployment} is running")
 
 
 def kill_postgres(system) -> None:

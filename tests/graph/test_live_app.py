@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from fake_roles import ABSENT
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from live_system import Caller, FakeAsr, FakeSpeech, FakeTranslation, calling, pcm, types
@@ -32,7 +33,7 @@ def app(database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> F
     monkeypatch.setenv(DATABASE_URL_VARIABLE, database_url)
     config = validate(ApiConfig, {"storage": {"objects": {"kind": "directory", "path": str(tmp_path)}}})
     speakers: SpeakerRole = NoSpeakers()  # type: ignore[assignment]
-    return create_live_app(config, Roles(FakeAsr(), FakeTranslation(), FakeSpeech(), speakers))
+    return create_live_app(config, Roles(FakeAsr(), FakeTranslation(), FakeSpeech(), speakers, ABSENT.lipsync))
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ FORBIDDEN = {
     "storage": {"ray", "fastapi", "starlette", "httpx", "uvicorn", "deployments", "graphs", "models"},
     "deployments": {"fastapi", "starlette", "graphs", "storage"},
 }
-HEAVY = ("torch", "transformers", "faster_whisper", "ctranslate2", "pocketsphinx", "onnxruntime", "pyannote")
+HEAVY = ("torch", "transformers", "faster_whisper", "ctranslate2", "pocketsphinx", "onnxruntime", "pyannote", "cv2")
 
 
 def imported(file: Path) -> Iterator[str]:

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from fake_roles import find_speech, silence
+from fake_roles import ABSENT, find_speech, silence
 from fastapi.testclient import TestClient
 from ingress import ADMIN, Serve
 from numpy.typing import NDArray
@@ -47,7 +47,7 @@ def speech() -> FakeSpeech:
 def client(serve: Serve, speech: FakeSpeech, monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.setattr(lingua, "utterance_finder", lambda: find_speech)
     asr = FakeAsr("good day", "my friend", "[music]")
-    roles = Roles(asr, FakeTranslation(), speech, FakeSpeaker())
+    roles = Roles(asr, FakeTranslation(), speech, FakeSpeaker(), ABSENT.lipsync)
     with serve(roles, texts={"max_speech_chars": 800}) as client:
         yield client
 

@@ -11,6 +11,7 @@ from speech_roles import ENGLISH
 from structlog.testing import capture_logs
 
 from deployments.batching import QueueFull
+from deployments.lipsync import FaceOfAnotherEngine
 from graphs.failures import classify
 from graphs.http.errors import as_api_error
 from graphs.roles import VOICES_KNOWN_S, RoleUnavailable, ServedSpeaker, ServedSpeech
@@ -72,7 +73,14 @@ async def test_a_role_raises_what_its_engine_raised() -> None:
 
 
 @pytest.mark.parametrize(
-    "cause", [raised_by(QueueFull("9 are waiting")), BackPressureError(9, 9), RayActorError()], ids=lambda e: type(e)
+    "cause",
+    [
+        raised_by(QueueFull("9 are waiting")),
+        raised_by(FaceOfAnotherEngine("the face is of another engine")),
+        BackPressureError(9, 9),
+        RayActorError(),
+    ],
+    ids=lambda error: type(error).__name__,
 )
 async def test_a_role_that_has_no_room_or_no_replica_is_to_be_asked_again(cause: Exception) -> None:
     error = await raised(cause)

@@ -41,7 +41,9 @@ RECORDING = as_wav(silence(1), said(1, 2), silence(1), said(2, 2), silence(1))
 
 
 def roles(speech: FakeSpeech | None = None, translation: Any = None) -> Roles:
-    return Roles(FakeAsr("good day", "my friend"), translation or FakeTranslation(), speech or FakeSpeech(), ABSENT)
+    return Roles(
+        FakeAsr("good day", "my friend"), translation or FakeTranslation(), speech or FakeSpeech(), ABSENT, ABSENT
+    )
 
 
 def submit(client: TestClient, recording: bytes = RECORDING, **fields: str) -> str:

@@ -1,0 +1,51 @@
+"""What takes long to make, in memory, bounded in bytes; each is made once however many ask for it at once."""
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable
+from typing import Generic, TypeVar
+
+MadeT = TypeVar("MadeT")
+
+
+class Memory(Generic[MadeT]):
+    """Keeps what was last used.
+
+    Args:
+        max_bytes: How much it may take together; what takes more by itself is not kept.
+    """
+
+    def __init__(self, max_bytes: int) -> None:
+        self._max_bytes = max_bytes
+        self._bytes = 0
+        self._kept: OrderedDict[str, tuple[MadeT, int]] = OrderedDict()
+        self._making: dict[str, asyncio.Task[MadeT]] = {}
+
+    async def get(self, key: str, maker: str, make: Callable[[], Awaitable[tuple[MadeT, int]]]) -> MadeT:
+        """Return what is kept under a key, else what ``make`` returns, which is kept from then on.
+
+        A caller who leaves does not end what others may wait for, and the next one finds it done.
+
+        Args:
+            key: What is wanted.
+            maker: Callers who name the same one share a making; its failure is no other's.
+            make: Returns it and how many bytes it takes.
+        """
+        if key in self._kept:
+            self._kept.move_to_end(key)
+            return self._kept[key][0]
+        making = self._making.get(maker)
+        if making is None:
+            making = self._making[maker] = asyncio.create_task(self._make(key, make))
+            making.add_done_callback(lambda _task: self._making.pop(maker))
+        return await asyncio.shield(making)
+
+    async def _make(self, key: str, make: Callable[[], Awaitable[tuple[MadeT, int]]]) -> MadeT:
+        made, size = await make()
+        _replaced, before = self._kept.pop(key, (made, 0))
+        self._kept[key] = made, size
+        self._bytes += size - before
+        while self._bytes > self._max_bytes:
+            _key, (_oldest, freed) = self._kept.popitem(last=False)
+            self._bytes -= freed
+        return made
