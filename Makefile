@@ -13,7 +13,7 @@ run: install
 
 # Two processes: one has the tests of a running system, which mostly wait, the other all the rest.
 test: lint types
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadgroup
+	$(BIN)/python -m pytest --numprocesses 2 --no-loadscope-reorder
 
 lint: install-dev
 	$(BIN)/ruff check .

@@ -1,6 +1,7 @@
 """Fixtures that every kind of test may use."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import structlog
@@ -20,12 +21,20 @@ structlog.configure(
 )
 
 
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Keep the tests that start a system in one process, one after another, where several run tests (pytest-xdist)."""
-    if config.pluginmanager.hasplugin("xdist"):
-        for item in items:
-            if item.get_closest_marker("cluster"):
-                item.add_marker(pytest.mark.xdist_group("cluster"))
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Where several processes run the tests (pytest-xdist), give one of them all that need the running system.
+
+    The others are handed out file by file.
+    """
+    from xdist.scheduler import LoadScopeScheduling
+
+    class OneSystem(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            file = nodeid.split("::")[0]
+            return "tests/cluster" if file.startswith("tests/cluster/") else file
+
+    return OneSystem(config, log)
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 """One running system for all cluster tests: Ray, Serve, real PostgreSQL, an S3 API over HTTP, embedded engines."""
 
+import os
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -22,6 +23,9 @@ from models.samples import DIALOGUE
 from storage.embedded_postgres import EmbeddedPostgres
 
 __all__ = ["s3_endpoint"]
+
+# Ray's workers would otherwise wait for whatever else runs here, other tests foremost.
+os.environ.setdefault("RAY_worker_niceness", "0")
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 ADMIN_KEY = "the-operators-key-of-the-tests"

@@ -162,7 +162,7 @@ def test_an_upload_of_another_owner_cannot_be_used(system, client) -> None:
 def test_every_route_but_health_wants_a_key(system) -> None:
     with httpx.Client(base_url=system.url) as nobody:
         paths = nobody.get("/openapi.json").json()["paths"]
-        open_routes = {"/health", "/ready", "/ping", "/api/v1/health"}
+        open_routes = {"/health", "/ready", "/ping", "/api/v1/health", "/api/health"}
         for path, methods in paths.items():
             for method in methods:
                 filled = (

@@ -153,7 +153,6 @@ async def test_an_engine_without_pairs_starts(monkeypatch: pytest.MonkeyPatch) -
 def served() -> Iterator[ServedTranslation]:
     handle = serve.run(translation_deployment.bind(ApertiumSettings()), _local_testing_mode=True)
     yield ServedTranslation(handle)
-    serve.shutdown()  # type: ignore[no-untyped-call]
 
 
 async def test_the_graph_translates_through_a_handle(served: ServedTranslation) -> None:
