@@ -79,7 +79,7 @@ class FaceCropper:
                 if previous.height < MIN_FACE:
                     raise InputError(
                         "face_too_small",
-                        f"the face is {previous.height:.0f} pixels high; it must have at least {MIN_FACE}",
+                        f"The face is {previous.height:.0f} pixels high; it must have at least {MIN_FACE}.",
                     )
                 yield frame, self._padded(previous), len(found)
                 number += 1
@@ -120,8 +120,8 @@ def _batches(frames: Iterable[Image], size: int) -> Iterator[list[Image]]:
 
 def _missing(number: int) -> str:
     if number == 0:
-        return "no face was found"
-    return f"no face was found at {number / FRAMES_PER_SECOND:.2f} s; it must be seen all the time"
+        return "No face was found."
+    return f"No face was found at {number / FRAMES_PER_SECOND:.2f} s; it must be seen all the time."
 
 
 def _same_or_largest(faces: Sequence[FaceBox], previous: FaceBox | None) -> FaceBox:

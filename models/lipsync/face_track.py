@@ -152,6 +152,6 @@ def _carried(face: HaarFace, step: Affine) -> HaarFace:
 def _lost(number: int) -> InputError:
     return InputError(
         "no_face",
-        f"no face is found from second {number / FRAMES_PER_SECOND:.1f} of the clip on; one must be there all the "
-        "time, from the front, eyes and mouth free",
+        f"No face is found from second {number / FRAMES_PER_SECOND:.1f} of the clip on; one must be there all the "
+        "time, from the front, eyes and mouth free.",
     )

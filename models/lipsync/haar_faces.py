@@ -150,7 +150,7 @@ def frame_of(face: HaarFace, least: float, when: str = "") -> FaceFrame | None:
     if distance < least:
         raise InputError(
             "face_too_small",
-            f"the face is too small{when}: its eyes are {distance:.0f} pixels apart, at least {least:.0f} are needed",
+            f"The face is too small{when}: its eyes are {distance:.0f} pixels apart, at least {least:.0f} are needed.",
         )
     return frame
 

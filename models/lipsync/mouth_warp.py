@@ -75,7 +75,7 @@ class MouthWarpEngine:
         frame = frame_of(faces[0], MIN_EYE_DISTANCE) if faces else None
         if frame is None:
             raise InputError(
-                "no_face", "no face was found; the picture must show one from the front, eyes and mouth free"
+                "no_face", "No face was found; the picture must show one from the front, eyes and mouth free."
             )
         place = FacePlace(frame, find_mouth(image, frame))
         height, width = image.shape[:2]

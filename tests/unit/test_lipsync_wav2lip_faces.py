@@ -120,7 +120,7 @@ def test_frames_are_searched_in_batches_of_16() -> None:
 
 
 def test_a_picture_without_a_face_is_refused() -> None:
-    with pytest.raises(InputError, match="no face") as caught:
+    with pytest.raises(InputError, match="No face") as caught:
         FaceCropper(Script([]), NO_PADS, 5).crop(frames(1))
     assert (caught.value.code, caught.value.field) == ("no_face", "file")
 
