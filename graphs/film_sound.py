@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 import av
 import numpy as np
-from av.audio.frame import AudioFrame
 from numpy.typing import NDArray
 
 from models.audio import SAMPLE_RATE
+from models.audio.frames import audio_frame, clean
 from models.errors import InputError
 from models.lipsync import CONTEXT_AFTER_S, CONTEXT_BEFORE_S, FRAMES_PER_SECOND, Shot
 
@@ -76,7 +76,7 @@ class FilmSound:
         """
         if not len(samples):
             return
-        samples = np.clip(np.nan_to_num(samples, nan=0.0), -1.0, 1.0).astype(np.float32, copy=False)
+        samples = clean(samples)
         self._sound.append(samples)
         if self._sound.end > self._max_seconds * self._rate:
             raise too_long(self._max_seconds, self._field)
@@ -87,7 +87,7 @@ class FilmSound:
         if self._resampler is None:
             heard = [samples] if samples is not None else []
         else:
-            frame = _frame(samples, self._rate) if samples is not None else None
+            frame = audio_frame(samples, self._rate) if samples is not None else None
             heard = [resampled.to_ndarray()[0] for resampled in self._resampler.resample(frame)]
         for piece in heard:
             self._heard.append(piece)
@@ -217,9 +217,3 @@ class _Window:
         forgotten = max(0, place - self._start)
         self._samples = self._samples[forgotten:].copy()
         self._start += forgotten
-
-
-def _frame(samples: Samples, sample_rate: int) -> AudioFrame:
-    frame = AudioFrame.from_ndarray(np.ascontiguousarray(samples)[np.newaxis], format="fltp", layout="mono")
-    frame.sample_rate = sample_rate
-    return frame

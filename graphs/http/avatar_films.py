@@ -20,7 +20,7 @@ from graphs.http.correlation import correlation_id_of
 from graphs.http.errors import ApiError
 from graphs.http.multipart import receive_form
 from graphs.http.services import Services, ServicesDependency
-from graphs.http.speech import LanguageCode, Speed, VoiceName
+from graphs.http.speech import LanguageCode, Speed, VoiceName, speech_headers
 from graphs.recordings import new_upload_key
 from graphs.voices import DEFAULT_VOICE, Speaker
 from models.speech import SpeechChunk
@@ -219,8 +219,7 @@ async def _begin(
     )
     headers = {"X-Synthetic-Video": f"engine={engine}"}
     if speaker is not None:
-        name = speaker.name.encode("ascii", "replace").decode()
-        headers["X-Synthetic-Speech"] = f"engine={speaker.voice.model}; voice={name}"
+        headers |= speech_headers(speaker.voice.model, speaker.name)
     if avatar.faces > 1:
         headers["X-Faces"] = f"{avatar.faces}; the largest speaks"
     return BegunFilm(film, headers)

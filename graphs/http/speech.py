@@ -131,7 +131,7 @@ class _Speech:
         self.media_type = self._encoder.media_type
         self.headers = {
             "X-Sample-Rate": str(self._encoder.sample_rate),
-            "X-Synthetic-Speech": f"engine={mark.engine}; voice={mark.voice.encode('ascii', 'replace').decode()}",
+            **speech_headers(mark.engine, mark.voice),
             "Content-Disposition": f'inline; filename="speech.{extension_of(format)}"',
         }
 
@@ -157,6 +157,11 @@ class _Speech:
         except Exception as error:
             told = as_api_error(error)
             yield _event({"type": "error", "error": {"code": told.code, "message": told.detail}})
+
+
+def speech_headers(engine: str, voice: str) -> dict[str, str]:
+    """Return the headers of a response that has synthetic speech in it."""
+    return {"X-Synthetic-Speech": f"engine={engine}; voice={voice.encode('ascii', 'replace').decode()}"}
 
 
 def _event(data: dict[str, object]) -> str:

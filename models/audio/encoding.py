@@ -12,6 +12,7 @@ from av.audio.frame import AudioFrame
 from av.audio.stream import AudioStream
 from numpy.typing import NDArray
 
+from models.audio.frames import audio_frame, clean
 from models.errors import InputError
 
 AudioFormat = Literal["wav", "pcm", "mp3", "opus", "flac", "aac"]
@@ -28,6 +29,20 @@ _MPEG_RATES = (8_000, 11_025, 12_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48
 Floats = NDArray[np.float32]
 
 
+def synthetic_tags(sentence: str) -> dict[str, str]:
+    """Return the tags of a file that a machine has made, by FFmpeg's names for them.
+
+    Args:
+        sentence: What was made, and by what.
+    """
+    return {
+        "comment": f"{sentence} Digital source type: {TRAINED_ALGORITHMIC_MEDIA}",
+        "digital_source_type": TRAINED_ALGORITHMIC_MEDIA,
+        "encoded_by": _SOFTWARE,
+        "software": _SOFTWARE,
+    }
+
+
 @dataclass(frozen=True, slots=True)
 class SyntheticMark:
     """What is written into a file of synthetic speech to say that it is.
@@ -42,13 +57,7 @@ class SyntheticMark:
 
     def tags(self) -> dict[str, str]:
         """Return the tags by FFmpeg's names for them."""
-        return {
-            "comment": f"Synthetic speech, made by a machine ({self.engine}, voice {self.voice}). "
-            f"Digital source type: {TRAINED_ALGORITHMIC_MEDIA}",
-            "digital_source_type": TRAINED_ALGORITHMIC_MEDIA,
-            "encoded_by": _SOFTWARE,
-            "software": _SOFTWARE,
-        }
+        return synthetic_tags(f"Synthetic speech, made by a machine ({self.engine}, voice {self.voice}).")
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +179,7 @@ def encode(
 def _clean(samples: Floats) -> Floats:
     if samples.ndim != 1:
         raise ValueError(f"samples must be float32[n], not {samples.dtype}{list(samples.shape)}")
-    return np.clip(np.nan_to_num(samples, nan=0.0), -1.0, 1.0).astype(np.float32, copy=False)
+    return clean(samples)
 
 
 class _Sink(Protocol):
@@ -233,7 +242,7 @@ class _SampleWriter:
         if self._resampler is None:
             self._put(samples)
         elif len(samples):
-            self._put_frames(self._resampler.resample(_frame(samples, self._input_rate)))
+            self._put_frames(self._resampler.resample(audio_frame(samples, self._input_rate)))
 
     def finish(self) -> None:
         if self._resampler is not None:
@@ -276,7 +285,7 @@ class _CodecWriter:
     def write(self, samples: Floats) -> None:
         if not len(samples):
             return
-        frame = _frame(samples, self._input_rate)
+        frame = audio_frame(samples, self._input_rate)
         frame.pts = self._position
         self._position += len(samples)
         self._container.mux(self._stream.encode(frame))
@@ -304,12 +313,6 @@ def _codec(format: AudioFormat, sample_rate: int) -> tuple[str, str, int, dict[s
             return "aac", "adts", min(64_000, 6 * sample_rate), {}, {"write_id3v2": "1"}
         case _:
             raise ValueError(f"{format} has no codec")
-
-
-def _frame(samples: Floats, sample_rate: int) -> AudioFrame:
-    frame = AudioFrame.from_ndarray(np.ascontiguousarray(samples)[np.newaxis], format="fltp", layout="mono")
-    frame.sample_rate = sample_rate
-    return frame
 
 
 def _wav_header(sample_rate: int, tags: dict[str, str]) -> bytes:

@@ -2,9 +2,7 @@
 
 from dataclasses import dataclass
 
-from models.audio.encoding import TRAINED_ALGORITHMIC_MEDIA
-
-_SOFTWARE = "VoiceGraph"
+from models.audio.encoding import synthetic_tags
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,11 +22,5 @@ class FilmMark:
     def tags(self) -> dict[str, str]:
         """Return the tags by FFmpeg's names for them."""
         speech = f"speech by {self.engine}, voice {self.voice}" if self.engine else "speech as it was sent"
-        return {
-            "title": "Synthetic video",
-            "comment": f"Synthetic video, made by a machine (face moved by {self.lipsync}; {speech}). "
-            f"Digital source type: {TRAINED_ALGORITHMIC_MEDIA}",
-            "digital_source_type": TRAINED_ALGORITHMIC_MEDIA,
-            "encoded_by": _SOFTWARE,
-            "software": _SOFTWARE,
-        }
+        made = f"Synthetic video, made by a machine (face moved by {self.lipsync}; {speech})."
+        return {"title": "Synthetic video", **synthetic_tags(made)}

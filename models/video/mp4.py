@@ -11,6 +11,7 @@ from av.container import OutputContainer
 from av.video.frame import PictureType, VideoFrame
 from numpy.typing import NDArray
 
+from models.audio.frames import audio_frame, clean
 from models.lipsync.types import FRAMES_PER_SECOND
 from models.video.encoders import AUDIO_RATE, add_audio, add_video, h264_options
 from models.video.sinks import Pipe, SharedFile
@@ -98,9 +99,7 @@ class Mp4Writer:
         """Add sound, float32[n], mono; what is beyond [-1, 1] is clipped, what is not a number is silence."""
         if not len(samples):
             return
-        clean = np.clip(np.nan_to_num(samples, nan=0.0), -1.0, 1.0).astype(np.float32, copy=False)
-        frame = AudioFrame.from_ndarray(np.ascontiguousarray(clean)[np.newaxis], format="fltp", layout="mono")
-        frame.sample_rate = self._audio_rate
+        frame = audio_frame(clean(samples), self._audio_rate)
         frame.time_base = Fraction(1, self._audio_rate)
         frame.pts = self._samples
         self._samples += len(samples)
