@@ -13,6 +13,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Self
@@ -151,7 +152,7 @@ class EmbeddedPostgres:
                     break
                 with suppress(psutil.NoSuchProcess):
                     process.send_signal(sent)
-                if self._wait_until(lambda: self._postmaster() is None, _STOP_SECONDS):
+                if self._wait_until(partial(self._has_ended, process), _STOP_SECONDS):
                     process = None
             if process is not None:
                 raise EmbeddedPostgresError(f"PostgreSQL (process {process.pid}) does not stop; see {self._log_file}")
@@ -185,6 +186,16 @@ class EmbeddedPostgres:
         except (psutil.Error, ValueError):
             return None
         return process if ours else None
+
+    def _has_ended(self, process: psutil.Process) -> bool:
+        """Whether the process itself is gone: the server removes its pid file a moment before it leaves."""
+        try:
+            ended = process.status() == psutil.STATUS_ZOMBIE
+        except psutil.NoSuchProcess:
+            ended = True
+        if ended:
+            self._reap()
+        return ended
 
     def _pid_file_lines(self) -> list[str]:
         try:
