@@ -29,8 +29,8 @@ from numpy.typing import NDArray
 from websockets.asyncio.client import ClientConnection, connect
 
 from benchmarks.running import REPOSITORY, benchmarked, dialogue
+from deployments.serve_config import load
 from graphs.config import ApiConfig, GraphsConfig
-from graphs.serve_config import load
 from graphs.voices import choose_voice
 from models import asr, chat, speech
 from models.asr import Asr

@@ -14,10 +14,10 @@ import psutil
 from numpy.typing import NDArray
 
 from deployments.logs import configure_logs
+from deployments.serve_config import load
 from graphs.local.cluster import free_port
 from graphs.local.environment import Environment
 from graphs.local.system import RunningSystem, running
-from graphs.serve_config import load
 from models.audio import SAMPLE_RATE, decode
 from models.samples import DIALOGUE
 

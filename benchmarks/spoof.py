@@ -33,11 +33,11 @@ from ray import serve
 
 from benchmarks.running import MEBIBYTE, REPOSITORY, benchmarked, dialogue
 from deployments.logs import configure_logs
+from deployments.serve_config import load
 from deployments.spoof import spoof_deployment
 from graphs.config import ApiConfig, GraphsConfig, SpoofRoleSettings
 from graphs.local.cluster import ray_with_dashboard
 from graphs.roles import ServedSpoof
-from graphs.serve_config import load
 from models import spoof
 from models.audio import SAMPLE_RATE
 from models.spoof import CHUNK_SAMPLES, SpoofDetector, SpoofSettings, WavLmSettings

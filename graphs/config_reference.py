@@ -8,8 +8,8 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
+from deployments.strict import models_in
 from graphs.config import ApiConfig, GraphsConfig
-from graphs.strict import models_in
 
 _HEAD = """\
 # Configuration

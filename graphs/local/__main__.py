@@ -14,11 +14,11 @@ from types import FrameType
 from rich.console import Console
 
 from deployments.logs import configure_logs
+from deployments.serve_config import load
+from deployments.strict import ConfigError
 from graphs.local.client import RecordingRefused, as_table, languages_line, languages_of, transcribe, voices_line
 from graphs.local.environment import Environment, StartError, read_environment
 from graphs.local.system import RunningSystem, running
-from graphs.serve_config import load
-from graphs.strict import ConfigError
 from models.samples import DIALOGUE
 
 INTERRUPTED = 130

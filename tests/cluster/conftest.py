@@ -15,10 +15,10 @@ from chat_servers import ChatServer
 from chat_servers import running as running_chat
 from s3 import s3_endpoint
 
+from deployments.serve_config import check
 from graphs.local.cluster import free_port
 from graphs.local.environment import Environment
 from graphs.local.system import running
-from graphs.serve_config import check
 from models.samples import DIALOGUE
 from storage.embedded_postgres import EmbeddedPostgres
 

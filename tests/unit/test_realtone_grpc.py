@@ -20,6 +20,8 @@ from ray.serve.grpc_util import RayServegRPCContext
 from realtone_jobs import Handler, answering, report, working
 from structlog.testing import capture_logs
 
+from deployments.serve_config import check
+from deployments.strict import ConfigError, validate
 from graphs.config import DATABASE_URL_VARIABLE, ApiConfig
 from graphs.http.opening import open_services
 from graphs.http.services import Services
@@ -31,8 +33,6 @@ from graphs.rpc.analysis import AudioAnalysis, from_this_machine
 from graphs.rpc.audio_analyzer_pb2_grpc import AudioAnalysisStub
 from graphs.rpc.metrics import RpcMetrics
 from graphs.rpc.routing import APPLICATION, add_audio_analysis
-from graphs.serve_config import check
-from graphs.strict import ConfigError, validate
 from models.errors import InputError
 from models.samples import DIALOGUE
 from storage.database import DatabaseUnavailable

@@ -5,10 +5,10 @@ from typing import Any
 import pytest
 import yaml
 
+from deployments.serve_config import check, load
+from deployments.strict import ConfigError, validate
 from graphs.config import ApiConfig, GraphsConfig
 from graphs.config_reference import reference
-from graphs.serve_config import check, load
-from graphs.strict import ConfigError, validate
 
 pytestmark = pytest.mark.unit
 

@@ -15,7 +15,7 @@ from pydantic import BaseModel
 from ray.serve.config import AutoscalingConfig, RequestRouterConfig
 from ray.serve.schema import DeploymentSchema, RayActorOptionsSchema, ServeApplicationSchema, ServeDeploySchema
 
-from graphs.strict import ConfigError, unknown_key, validate
+from deployments.strict import ConfigError, unknown_key, validate
 
 # Serve types these as Dict as well as by a model, so that their keys go unchecked there.
 _TYPED: dict[str, type[BaseModel]] = {
