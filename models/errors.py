@@ -26,3 +26,11 @@ def _rebuild_input_error(kind: type[InputError], code: str, message: str, field:
 
 class MissingWeights(Exception):
     """An engine's weights are not on this machine; the message says how to get them."""
+
+
+class OutOfGpuMemory(Exception):
+    """Work does not fit into what its engine may hold of the GPU, not even in the smallest pieces."""
+
+
+class GpuFault(Exception):
+    """The GPU failed the process, which can't use it any more; another process can."""

@@ -1,6 +1,13 @@
 """The base of every engine's settings."""
 
+from typing import Any, Protocol, runtime_checkable
+
 from pydantic import BaseModel, ConfigDict
+from pydantic.config import JsonDict
+from pydantic.fields import FieldInfo
+
+LIVE: JsonDict = {"live": True}
+"""Marks a field, as its ``json_schema_extra``: an engine takes a new value of it while it works."""
 
 
 class Settings(BaseModel):
@@ -10,3 +17,31 @@ class Settings(BaseModel):
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+    def fixed(self) -> dict[str, Any]:
+        """Return what an engine is made from and keeps for its life: the fields that are not marked ``LIVE``."""
+        return {
+            name: value.fixed() if isinstance(value, Settings) else value
+            for name, value in self
+            if not is_live(type(self).model_fields[name])
+        }
+
+
+def is_live(field: FieldInfo) -> bool:
+    """Whether an engine takes a new value of this field while it works."""
+    return isinstance(field.json_schema_extra, dict) and field.json_schema_extra.get("live") is True
+
+
+@runtime_checkable
+class Adjustable(Protocol):
+    """An engine that reads fields marked ``LIVE``."""
+
+    def adjust(self, settings: Any) -> None:
+        """Take settings that differ from the engine's own in fields marked ``LIVE`` only.
+
+        Work under way may still go by the old ones.
+
+        Raises:
+            Exception: A value can't be used; the engine keeps all old ones.
+        """
+        ...

@@ -14,8 +14,8 @@ from face_alignment.detection.sfd import FaceDetector as Sfd
 from numpy.typing import NDArray
 
 from models.errors import MissingWeights
+from models.gpu_share import in_batches
 from models.lipsync.face_box import FaceBox
-from models.lipsync.halving import in_batches
 from models.lipsync.types import Image
 
 _BATCH = 16

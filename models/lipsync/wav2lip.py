@@ -17,8 +17,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from models.gpu_share import in_batches
 from models.lipsync.face_crops import FaceCropper
-from models.lipsync.halving import in_batches
 from models.lipsync.patch_mask import FIRST_ROW, patch_boxes, patch_mask
 from models.lipsync.s3fd import S3fdDetector
 from models.lipsync.settings import Wav2LipSettings

@@ -11,7 +11,6 @@ from checkpoints.s3fd import build_s3fd, picture_of_faces
 from models.errors import InputError, MissingWeights
 from models.lipsync.face_box import FaceBox
 from models.lipsync.face_crops import FaceCropper
-from models.lipsync.halving import in_batches
 from models.lipsync.patch_mask import FIRST_ROW, patch_boxes, patch_mask
 from models.lipsync.s3fd import S3fdDetector
 from models.lipsync.types import Image
@@ -136,29 +135,6 @@ def test_a_face_that_is_too_small_is_refused_with_the_limit() -> None:
     with pytest.raises(InputError, match="20 pixels high; it must have at least 32") as caught:
         FaceCropper(Script([square(0, 0, 20)]), NO_PADS, 5).crop(frames(1))
     assert caught.value.code == "face_too_small"
-
-
-def test_a_batch_that_does_not_fit_is_halved_and_done_again() -> None:
-    tried = []
-
-    def run(start: int, stop: int) -> list[int]:
-        tried.append(stop - start)
-        if stop - start > 3:
-            raise torch.OutOfMemoryError
-        return list(range(start, stop))
-
-    done = in_batches(10, 8, run)
-
-    assert tried == [8, 4, 2, 2, 2, 2, 2]
-    assert [item for batch in done for item in batch] == list(range(10))
-
-
-def test_one_item_that_does_not_fit_is_an_error() -> None:
-    def run(start: int, stop: int) -> None:
-        raise torch.OutOfMemoryError
-
-    with pytest.raises(torch.OutOfMemoryError):
-        in_batches(4, 4, run)
 
 
 def test_a_patch_is_the_lower_part_of_the_face_and_fades_out_at_its_edges() -> None:

@@ -1,0 +1,35 @@
+"""A process's share of one GPU's memory: set, kept, measured, and what happens when it runs out."""
+
+from models.gpu_share.errors import forget_locals, is_gpu_fault, is_out_of_memory
+from models.gpu_share.recovery import free_memory, in_batches, once_more
+from models.gpu_share.share import (
+    CONTEXT_BYTES,
+    GpuShare,
+    ShareExceeded,
+    cap_torch,
+    check_fit,
+    exceeds,
+    measure,
+    onnx_limit,
+    set_share,
+    share,
+)
+
+__all__ = [
+    "CONTEXT_BYTES",
+    "GpuShare",
+    "ShareExceeded",
+    "cap_torch",
+    "check_fit",
+    "exceeds",
+    "forget_locals",
+    "free_memory",
+    "in_batches",
+    "is_gpu_fault",
+    "is_out_of_memory",
+    "measure",
+    "once_more",
+    "onnx_limit",
+    "set_share",
+    "share",
+]

@@ -1,0 +1,74 @@
+"""Work that runs out of GPU memory, done again in smaller pieces or after tidying up."""
+
+import sys
+from collections.abc import Callable
+from typing import ParamSpec, TypeVar
+
+from models.gpu_share.errors import forget_locals, is_out_of_memory
+
+Result = TypeVar("Result")
+Arguments = ParamSpec("Arguments")
+
+
+def free_memory() -> None:
+    """Give memory that PyTorch keeps for later back to the GPU; the other runtimes can't be told to."""
+    torch = sys.modules.get("torch")
+    if torch is not None and torch.cuda.is_initialized():
+        torch.cuda.empty_cache()
+
+
+def once_more(work: Callable[Arguments, Result], *args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
+    """Do some work, and once more with free memory where there was too little.
+
+    Args:
+        work: May be done twice.
+        args: Of the work.
+        kwargs: Of the work.
+    """
+    try:
+        return work(*args, **kwargs)
+    except Exception as error:
+        if not is_out_of_memory(error):
+            raise
+        forget_locals(error)
+    free_memory()
+    return work(*args, **kwargs)
+
+
+def in_batches(count: int, size: int, run: Callable[[int, int], Result]) -> list[Result]:
+    """Do some work batch by batch; a batch that is too large for the GPU's memory is halved and done again.
+
+    Args:
+        count: How many items there are.
+        size: Of the first batch.
+        run: Does the items from one number to before another; may be done twice.
+
+    Returns:
+        Of each batch, in order.
+
+    Raises:
+        Exception: Not even one item fits; see ``is_out_of_memory``.
+    """
+    results: list[Result] = []
+    start = 0
+    while start < count:
+        stop = min(count, start + size)
+        done = _tried(run, start, stop)
+        results += done
+        if done:
+            start = stop
+        else:
+            size = (stop - start) // 2
+    return results
+
+
+def _tried(run: Callable[[int, int], Result], start: int, stop: int) -> list[Result]:
+    """Return nothing where there is not enough memory."""
+    try:
+        return [run(start, stop)]
+    except Exception as error:
+        if not is_out_of_memory(error) or stop - start == 1:
+            raise
+        forget_locals(error)
+    free_memory()
+    return []
