@@ -5,10 +5,20 @@ credentials and the admin key come from the environment.
 """
 
 import os
+import re
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, NonNegativeFloat, PositiveFloat, PositiveInt, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    NonNegativeFloat,
+    PositiveFloat,
+    PositiveInt,
+    ValidationError,
+    field_validator,
+)
 
 from models.asr import AsrSettings, PocketSphinxSettings
 from models.chat import ChatSettings, OfflineSettings
@@ -24,6 +34,7 @@ from storage.objects import DirectorySettings, ObjectsSettings
 DATABASE_URL_VARIABLE = "VOICEGRAPH_DATABASE_URL"
 ADMIN_KEY_VARIABLE = "VOICEGRAPH_ADMIN_KEY"
 MEBIBYTE = 1024 * 1024
+_VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
 
 class _Settings(BaseModel):
@@ -43,7 +54,8 @@ class StorageSettings(_Settings):
 
     objects: ObjectsSettings = Field(
         default=DirectorySettings(kind="directory", path=Path("${VOICEGRAPH_DATA}/objects")),
-        description="Audio and results. ${NAME} in a directory's path is taken from the environment.",
+        description="Audio and results. ${NAME} in a path, a bucket, a URL or a region is taken from the environment "
+        "of the process; where the variable is empty, the default holds.",
     )
     database_connections: PositiveInt = Field(
         default=8, description="Most connections to PostgreSQL that one process keeps."
@@ -366,14 +378,29 @@ def database_url() -> str:
 
 
 def expanded(objects: ObjectsSettings) -> ObjectsSettings:
-    """Fill ${NAME} in a directory's path from the environment.
+    """Fill ${NAME} from the environment; a variable that is set but empty stands for the setting's default.
 
     Raises:
-        RuntimeError: A name is not set.
+        RuntimeError: A variable is not set, or what it holds can't be used.
     """
-    if not isinstance(objects, DirectorySettings):
-        return objects
-    path = os.path.expandvars(str(objects.path))
-    if "$" in path:
-        raise RuntimeError(f"storage.objects.path: {objects.path} names a variable that is not set")
-    return objects.model_copy(update={"path": Path(path)})
+    values = objects.model_dump()
+    for field, value in list(values.items()):
+        if "${" in str(value):
+            values[field] = _filled(str(value), f"storage.objects.{field}")
+            if values[field] == "":
+                del values[field]
+    try:
+        return type(objects).model_validate(values)
+    except ValidationError as error:
+        faults = "; ".join(f"storage.objects.{fault['loc'][-1]}: {fault['msg']}" for fault in error.errors())
+        raise RuntimeError(f"the environment fills in what can't be used: {faults}") from error
+
+
+def _filled(text: str, path: str) -> str:
+    def value(name: re.Match[str]) -> str:
+        try:
+            return os.environ[name[1]]
+        except KeyError:
+            raise RuntimeError(f"{path}: {text} names a variable that is not set") from None
+
+    return _VARIABLE.sub(value, text)

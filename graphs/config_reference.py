@@ -14,10 +14,11 @@ from graphs.config import ApiConfig, GraphsConfig
 _HEAD = """\
 # Configuration
 
-The system is two Ray Serve applications in one YAML file: `graphs` (the roles and the job workers) and `api` (the HTTP
-ingress). `serve_config.local.yaml` is what `make run` deploys. Serve's own keys (replicas, resources, autoscaling,
-`http_options`, `grpc_options`) are documented by Ray; the `args` of each application are below. Every key of the file
-is checked before it is deployed, Serve's too: an unknown one is refused with its path and the nearest valid name.
+The system is Ray Serve applications in one YAML file: `graphs` (the roles and the job workers), `api` (the HTTP ingress)
+and `live` (WebSockets). `serve_config.local.yaml` is what `make run` deploys, `serve_config.yaml` is for a cluster with
+GPUs. Serve's own keys (replicas, resources, autoscaling, `http_options`, `grpc_options`) are documented by Ray; the
+`args` of each application are below, those of `live` being those of `api`. Every key of the file is checked before it is
+deployed, Serve's too: an unknown one is refused with its path and the nearest valid name.
 
 Engine settings may be changed while the system runs: put them into a deployment's `user_config` and deploy again; the
 replica builds and warms the new engine before it lets go of the old one.
@@ -34,6 +35,10 @@ Secrets come from the environment only.
 | `VOICEGRAPH_ADMIN_KEY` | the operator's `X-Admin-Key`; `make run` makes one, elsewhere no key means no admin routes |
 | `VOICEGRAPH_DATABASE_URL` | PostgreSQL, `postgresql://user:password@host/name`; `make run` sets it |
 | `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`, ... | credentials of the S3 store, by boto3's usual chain |
+| `VOICEGRAPH_S3_BUCKET` | bucket of `serve_config.yaml` |
+| `VOICEGRAPH_S3_ENDPOINT` | its server's URL, such as `http://minio:9000`; empty for Amazon S3 |
+| `VOICEGRAPH_S3_PUBLIC_ENDPOINT` | the same as clients see it, for presigned URLs; empty where it is the same |
+| `VOICEGRAPH_S3_REGION` | its region; empty for `us-east-1` |
 | `HF_TOKEN` | token of the Hugging Face hub, for engines that are allowed to download |
 """
 

@@ -1,5 +1,6 @@
 """Where the objects live: an S3 bucket or a folder."""
 
+import re
 from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
@@ -9,9 +10,14 @@ from pydantic import AfterValidator, Field
 from storage.objects.keys import checked_prefix
 from storage.settings import Settings
 
+_VARIABLE = r"\$\{[A-Za-z_][A-Za-z0-9_]*\}"
+"""Stands for a value that the environment holds; whoever builds the store fills it in first."""
+
 
 def _http_url(url: str) -> str:
     """Return an HTTP origin (with an optional path) without its last slash, or raise ``ValueError``."""
+    if re.fullmatch(_VARIABLE, url):
+        return url
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise ValueError("must be an http:// or https:// URL")
@@ -33,7 +39,9 @@ class S3Settings(Settings):
     """
 
     kind: Literal["s3"] = "s3"
-    bucket: str = Field(pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$", description="The bucket's name.")
+    bucket: str = Field(
+        pattern=rf"^([a-z0-9][a-z0-9.-]{{1,61}}[a-z0-9]|{_VARIABLE})$", description="The bucket's name."
+    )
     endpoint_url: HttpUrl | None = Field(
         default=None, description="The server's URL, such as http://minio:9000; Amazon S3 when unset."
     )
