@@ -14,11 +14,11 @@ from graphs.config import ApiConfig, GraphsConfig
 _HEAD = """\
 # Configuration
 
-The system is Ray Serve applications in one YAML file: `graphs` (the roles and the job workers), `api` (the HTTP ingress)
-and `live` (WebSockets). `serve_config.local.yaml` is what `make run` deploys, `serve_config.yaml` is for a cluster with
-GPUs. Serve's own keys (replicas, resources, autoscaling, `http_options`, `grpc_options`) are documented by Ray; the
-`args` of each application are below, those of `live` being those of `api`. Every key of the file is checked before it is
-deployed, Serve's too: an unknown one is refused with its path and the nearest valid name.
+The system is Ray Serve applications in one YAML file: `graphs` (the roles and the job workers), `api` (the HTTP
+ingress) and `live` (WebSockets). `serve_config.local.yaml` is what `make run` deploys, `serve_config.yaml` is for a
+cluster with GPUs. Serve's own keys (replicas, resources, autoscaling, `http_options`, `grpc_options`) are documented by
+Ray; the `args` of each application are below, those of `live` being those of `api`. Every key of the file is checked
+before it is deployed, Serve's too: an unknown one is refused with its path and the nearest valid name.
 
 Engine settings may be changed while the system runs: put them into a deployment's `user_config` and deploy again; the
 replica builds and warms the new engine before it lets go of the old one.
