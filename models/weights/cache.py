@@ -1,0 +1,122 @@
+"""The weights that lie on this machine.
+
+    ROOT/<entry>/manifest.json     what there is, with sizes and checksums
+    ROOT/<entry>/content/...       the files
+    ROOT/.partial/<entry>/...      what a fetch has brought so far; renamed to ROOT/<entry> when it is whole
+    ROOT/.locks/<entry>.lock       held by the process that fetches
+
+An entry is one reference with the files that its engine needs of it, so that engines which need different files of one
+model don't meet.
+"""
+
+import hashlib
+import json
+import os
+import re
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from models.weights.manifest import Manifest
+from models.weights.sources import HubSource, S3Source
+from models.weights.spec import Weights
+
+VARIABLE = "VOICEGRAPH_WEIGHTS"
+MANIFEST = "manifest.json"
+CONTENT = "content"
+
+_LONGEST_NAME = 120
+
+
+def root() -> Path:
+    """Return the folder of the node's cache."""
+    return Path(os.environ.get(VARIABLE) or "~/.cache/voicegraph/weights").expanduser()
+
+
+@dataclass(frozen=True)
+class Entry:
+    """Where the cache, or the mirror, keeps the weights of one reference.
+
+    Attributes:
+        name: Of its folder.
+        weights: What must be in it.
+    """
+
+    name: str
+    weights: Weights
+
+    @property
+    def folder(self) -> Path:
+        """Where it lies when it is whole."""
+        return root() / self.name
+
+    @property
+    def partial(self) -> Path:
+        """Where it grows."""
+        return root() / ".partial" / self.name
+
+    def manifest(self) -> Manifest | None:
+        """Return what is written of it; None where it is not in the cache."""
+        return Manifest.read(self.folder / MANIFEST)
+
+    def place(self) -> Path | None:
+        """Return the folder or file that the engine takes; None where it is not in the cache, whole."""
+        manifest = self.manifest()
+        content = self.folder / CONTENT
+        if manifest is None or not manifest.has_sizes_of(content):
+            return None
+        if self.weights.kind == "file":
+            return content / manifest.files[0].path if len(manifest.files) == 1 else None
+        return None if self.weights.missing(content) else content
+
+    @contextmanager
+    def locked(self, waits: Callable[[], None]) -> Iterator[None]:
+        """Keep other processes from fetching the same; where one does, call ``waits`` and wait for its end."""
+        from filelock import FileLock, Timeout
+
+        lock = root() / ".locks" / f"{self.name}.lock"
+        lock.parent.mkdir(parents=True, exist_ok=True)
+        held = FileLock(lock)
+        try:
+            held.acquire(blocking=False)
+        except Timeout:
+            waits()
+            held.acquire()
+        try:
+            yield
+        finally:
+            held.release()
+
+    def publish(self) -> None:
+        """Put what has grown into its place, whole, in one step; an older one goes."""
+        old = root() / ".partial" / f"{self.name}.old"
+        shutil.rmtree(old, ignore_errors=True)
+        if self.folder.exists():
+            self.folder.rename(old)
+        self.partial.rename(self.folder)
+        shutil.rmtree(old, ignore_errors=True)
+
+
+def entry_of(source: HubSource | S3Source, weights: Weights) -> Entry:
+    """Return the entry of a reference."""
+    said = json.dumps([str(source), weights.kind, weights.files, weights.more])
+    readable = re.sub(r"[^A-Za-z0-9._@-]+", "--", str(source).replace("://", "--"))[:_LONGEST_NAME]
+    return Entry(f"{readable}-{hashlib.sha256(said.encode()).hexdigest()[:12]}", weights)
+
+
+def in_hub_cache(source: HubSource, weights: Weights) -> Path | None:
+    """Return where this machine's Hugging Face cache has all that is needed of a model; None where it has not."""
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
+
+    try:
+        # No patterns: what must be there is looked for below, with its alternatives.
+        snapshot = snapshot_download(
+            source.repository, revision=source.revision, local_files_only=True, allow_patterns=[]
+        )
+    except (LocalEntryNotFoundError, HFValidationError):
+        return None
+    place = Path(snapshot, source.inside)
+    return None if weights.missing(place) else place

@@ -1,0 +1,66 @@
+"""What is known of published weights before they are fetched: licences, and sizes as published."""
+
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+
+from models.weights.sources import HubSource, Source
+
+_MB = 1_000_000
+_FORBIDDING = ("-nc", "noncommercial", "non-commercial")
+
+
+@dataclass(frozen=True)
+class Known:
+    """Facts of a model.
+
+    Attributes:
+        licence: As its page states it.
+        size: Bytes of what an engine needs of it, rounded; None where it is not known.
+        gated: Its page wants terms to be accepted before it gives the files.
+    """
+
+    licence: str
+    size: int | None = None
+    gated: bool = False
+
+
+# By the repository's name, * standing for any part of it; the first that fits.
+_KNOWN = {
+    "Systran/faster-whisper-large-v3": Known("mit", 3090 * _MB),
+    "Systran/faster-whisper-*": Known("mit"),
+    "mobiuslabsgmbh/faster-whisper-large-v3-turbo": Known("mit", 1620 * _MB),
+    "pyannote/speaker-diarization-community-1": Known("cc-by-4.0", gated=True),
+    "pyannote/speaker-diarization-3.1": Known("mit", gated=True),
+    "pyannote/segmentation-3.0": Known("mit", 6 * _MB, gated=True),
+    "pyannote/wespeaker-voxceleb-resnet34-LM": Known("cc-by-4.0", 27 * _MB),
+    "speechbrain/spkrec-ecapa-voxceleb": Known("apache-2.0", 83 * _MB),
+    "speechbrain/spkrec-xvect-voxceleb": Known("apache-2.0", 17 * _MB),
+    "microsoft/speecht5_tts": Known("mit", 585 * _MB),
+    "microsoft/speecht5_hifigan": Known("mit", 51 * _MB),
+    "facebook/m2m100_418M": Known("mit", 1940 * _MB),
+    "facebook/m2m100_1.2B": Known("mit"),
+    "facebook/nllb-200-distilled-600M": Known("cc-by-nc-4.0", 2460 * _MB),
+    "facebook/nllb-200-*": Known("cc-by-nc-4.0"),
+    "facebook/mms-tts-*": Known("cc-by-nc-4.0", 145 * _MB),
+    "rhasspy/piper-voices": Known("varies by voice: see its MODEL_CARD"),
+}
+
+
+def known(source: Source) -> Known | None:
+    """Return what is known of weights; None where nothing is."""
+    if not isinstance(source, HubSource):
+        return None
+    return next((facts for name, facts in _KNOWN.items() if fnmatchcase(source.repository, name)), None)
+
+
+def terms_of(source: HubSource) -> str:
+    """Return the end of a sentence on what must be done before a model is given; empty where it is nothing."""
+    facts = known(source)
+    if facts is None or not facts.gated:
+        return ""
+    return f"; first accept its licence at https://huggingface.co/{source.repository} and set HF_TOKEN"
+
+
+def forbids_commerce(licence: str) -> bool:
+    """Tell whether a licence forbids commercial use by its name."""
+    return any(word in licence.lower() for word in _FORBIDDING)
