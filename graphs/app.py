@@ -1,4 +1,4 @@
-"""Builders of the two Serve applications, named by ``import_path`` in serve_config.yaml."""
+"""Builders of the Serve applications, named by ``import_path`` in serve_config.yaml."""
 
 from ray.serve import Application
 
@@ -48,7 +48,7 @@ def graphs(config: GraphsConfig) -> Application:
             level,
         ),
     }
-    application: Application = worker_deployment.bind(config, roles)
+    application: Application = worker_deployment(config).bind(config, roles)
     return application
 
 

@@ -190,6 +190,14 @@ class WorkerSettings(_Settings):
     stalled_after_seconds: PositiveFloat = Field(
         default=20.0, description="A worker silent for so long is taken for dead and its jobs go to others."
     )
+    shutdown_grace_seconds: PositiveFloat = Field(
+        default=20.0,
+        description="A worker that is stopped lets its jobs go on for so long; those that are not done by then go back "
+        "to the queue and begin anew elsewhere.",
+    )
+    unknown_audio_seconds: PositiveFloat = Field(
+        default=60.0, description="What a job whose length is not known counts for in the backlog, in seconds of audio."
+    )
 
 
 class GraphsConfig(_Settings):

@@ -14,6 +14,7 @@ from ray import serve
 from ray.serve import Deployment
 from ray.serve.handle import DeploymentHandle
 
+from deployments.backlog import report
 from deployments.logs import configure_logs
 from graphs import avatar_job, speech_translation_job, spoof_job, transcription_job
 from graphs.avatar import AvatarGraph
@@ -41,7 +42,8 @@ from storage.jobs import Handler, JobWorker
 from storage.objects import build as build_objects
 from storage.voices import Voices
 
-SHUTDOWN_GRACE_S = 20.0
+# What a stopping worker needs, besides its jobs' grace, to give back those that are not done.
+_GIVING_BACK_S = 10.0
 
 
 class WorkerReplica:
@@ -71,6 +73,7 @@ class WorkerReplica:
         migrate(database_url())
         # Here, so that a store that can't be used stops the deployment with its reason.
         build_objects(expanded(config.storage.objects)).ensure()
+        self._stores: Stores | None = None
         self._stop = asyncio.Event()
         self._running = asyncio.get_running_loop().create_task(self._run())
 
@@ -78,6 +81,7 @@ class WorkerReplica:
         log = structlog.get_logger()
         async with AsyncExitStack() as stack:
             stores = await stack.enter_async_context(open_stores(self._config.storage))
+            self._stores = stores
             settings = self._config.worker
             worker = JobWorker(
                 stores.database,
@@ -95,7 +99,8 @@ class WorkerReplica:
             log.info("worker ready", pid=os.getpid(), concurrency=settings.concurrency)
             stopping = asyncio.create_task(self._stop.wait())
             await asyncio.wait({working, keeping, stopping}, return_when=asyncio.FIRST_COMPLETED)
-            await worker.stop(SHUTDOWN_GRACE_S)
+            self._stores = None
+            await worker.stop(settings.shutdown_grace_seconds)
             for task in (keeping, working, stopping):
                 task.cancel()
             await asyncio.gather(keeping, working, stopping, return_exceptions=True)
@@ -111,6 +116,13 @@ class WorkerReplica:
             speech_translation_job.KIND: SpeechTranslationJob(self._translation, objects, limits, _share, speakers),
             avatar_job.KIND: AvatarJob(films, objects, limits, speakers, library),
         }
+
+    async def record_autoscaling_stats(self) -> dict[str, float]:
+        """Tell Serve's controller of the queue's backlog: see ``deployments.backlog``."""
+        if self._stores is None:
+            return {}
+        backlog = await self._stores.jobs.backlog(unknown_cost=self._config.worker.unknown_audio_seconds)
+        return report(backlog.cost, backlog.queued, backlog.running)
 
     async def check_health(self) -> None:
         """Healthy while the worker's loop runs; Serve replaces the replica otherwise."""
@@ -129,10 +141,16 @@ def _share(samples: NDArray[np.float32]) -> SharedRecording:
     return SharedRecording(reference, ray.get(reference))
 
 
-worker_deployment: Deployment = serve.deployment(
+_deployment: Deployment = serve.deployment(
     name="worker",
     max_ongoing_requests=16,
     health_check_period_s=10,
     health_check_timeout_s=30,
-    graceful_shutdown_timeout_s=SHUTDOWN_GRACE_S + 10,
 )(WorkerReplica)
+
+
+def worker_deployment(config: GraphsConfig) -> Deployment:
+    """Return the deployment; Serve grants a replica that it stops the time that its jobs are granted."""
+    grace = config.worker.shutdown_grace_seconds + _GIVING_BACK_S
+    deployment: Deployment = _deployment.options(graceful_shutdown_timeout_s=grace)
+    return deployment

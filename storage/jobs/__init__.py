@@ -9,6 +9,7 @@ from storage.jobs.errors import FenceLost, IdempotencyConflict, JobNotFound, Own
 from storage.jobs.store import JobStore
 from storage.jobs.types import (
     ENDED,
+    Backlog,
     Job,
     JobEvent,
     JobFailure,
@@ -23,6 +24,7 @@ from storage.jobs.worker import Backoff, Handler, JobWorker
 __all__ = [
     "ENDED",
     "Attempt",
+    "Backlog",
     "Backoff",
     "FenceLost",
     "Handler",

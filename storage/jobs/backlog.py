@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from storage.database import Connection
-from storage.jobs.types import JobStatistics, Total
+from storage.jobs.types import Backlog, JobStatistics, Total
 
 # Without any history, a guess.
 _UNKNOWN_DURATION_SECONDS = 30.0
@@ -42,6 +42,29 @@ async def seconds_until_place(connection: Connection, owner_id: int, kind: str) 
     duration = _UNKNOWN_DURATION_SECONDS if row["duration"] is None else float(row["duration"])
     wait: float = max(1, row["rank"]) * duration / max(1, row["running"])
     return min(_LONGEST_WAIT_SECONDS, max(1, math.ceil(wait)))
+
+
+async def backlog(connection: Connection, unknown_cost: float) -> Backlog:
+    """Sums up what is not done yet; reads only the index entries and rows of active jobs.
+
+    Args:
+        connection: To the database.
+        unknown_cost: Taken for the cost of a job that has none.
+    """
+    cursor = await connection.execute(
+        """
+        SELECT count(*) FILTER (WHERE state = 'queued') AS queued,
+               count(*) FILTER (WHERE state = 'running') AS running,
+               coalesce(sum(CASE WHEN cost > 0 THEN cost ELSE %(unknown)s END
+                            * CASE WHEN state = 'running' THEN greatest(0.0, 1.0 - progress) ELSE 1.0 END), 0.0) AS cost
+        FROM jobs WHERE state IN ('queued', 'running')
+        """,
+        {"unknown": unknown_cost},
+    )
+    row = await cursor.fetchone()
+    if row is None:
+        raise RuntimeError("an aggregate returned no row")
+    return Backlog(queued=row["queued"], running=row["running"], cost=float(row["cost"]))
 
 
 async def statistics(connection: Connection, now: datetime) -> JobStatistics:

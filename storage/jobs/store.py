@@ -16,13 +16,13 @@ import psycopg
 
 from storage.clock import utc_now
 from storage.database import Connection, Database, DatabaseUnavailable
-from storage.jobs.backlog import seconds_until_place, statistics
+from storage.jobs.backlog import backlog, seconds_until_place, statistics
 from storage.jobs.cancellation import cancel_job, erase_jobs
 from storage.jobs.errors import IdempotencyConflict, JobNotFound, OwnerNotFound, QueueFull
 from storage.jobs.events import EventHub
 from storage.jobs.queue import DeliveryQueue
 from storage.jobs.rows import Row, append_events, event_of, job_of, jsonb, set_token
-from storage.jobs.types import ENDED, Job, JobEvent, JobPage, JobState, JobStatistics, JSONObject
+from storage.jobs.types import ENDED, Backlog, Job, JobEvent, JobPage, JobState, JobStatistics, JSONObject
 
 # PostgreSQL's notification channels hold 63 bytes, and procrastinate puts its own prefix before the kind.
 _KIND = re.compile(r"[a-z][a-z0-9_.-]{0,39}")
@@ -392,6 +392,11 @@ class JobStore:
                 break
         await self._queue.remove_leftovers()
         return keys
+
+    async def backlog(self, *, unknown_cost: float = 0.0) -> Backlog:
+        """The work that is not done yet; a job without a cost counts as ``unknown_cost``."""
+        async with self._database.connection() as connection:
+            return await backlog(connection, unknown_cost)
 
     async def statistics(self) -> JobStatistics:
         """The queue at a glance, and the totals since the beginning."""

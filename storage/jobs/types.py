@@ -152,3 +152,18 @@ class JobStatistics:
     oldest_queued_seconds: dict[str, float]
     ended: dict[tuple[str, JobState], Total]
     stages: dict[tuple[str, str], Total]
+
+
+@dataclass(frozen=True)
+class Backlog:
+    """The work that is not done yet, of all owners and kinds.
+
+    Attributes:
+        queued: Jobs that wait.
+        running: Jobs in the hands of workers.
+        cost: What is left to do of both; the done part of a running job does not count.
+    """
+
+    queued: int
+    running: int
+    cost: float

@@ -8,6 +8,7 @@ import pytest
 
 from storage.database import Database
 from storage.jobs import (
+    Backlog,
     IdempotencyConflict,
     Job,
     JobNotFound,
@@ -440,3 +441,18 @@ async def test_statistics_show_the_queue_and_totals_survive_expiry(
     assert statistics.queued_cost == {"demo": 15.0}
     assert statistics.oldest_queued_seconds == {"demo": 30.0}
     assert statistics.ended[("other", "cancelled")].count == 1
+
+
+async def test_the_backlog_is_what_is_left_to_do_of_all_owners(
+    store: JobStore, database: Database, ada: int, eve: int
+) -> None:
+    assert await store.backlog() == Backlog(queued=0, running=0, cost=0.0)
+    await submit(store, ada, cost=10.0)
+    half_done = await submit(store, eve, kind="other", cost=100.0)
+    await submit(store, ada)
+    ended = await submit(store, ada, cost=7.0)
+    await store.cancel(ended.id, ada)
+    async with database.connection() as connection:
+        await connection.execute("UPDATE jobs SET state = 'running', progress = 0.5 WHERE id = %s", [half_done.id])
+
+    assert await store.backlog(unknown_cost=3.0) == Backlog(queued=2, running=1, cost=63.0)
