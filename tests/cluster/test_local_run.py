@@ -4,16 +4,16 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import httpx
 import psutil
 import pytest
 
+from graphs.local.__main__ import INTERRUPTED
 from graphs.local.cluster import free_port
 
-pytestmark = [pytest.mark.cluster, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(400)]
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -47,17 +47,7 @@ def left_of(data: Path) -> list[str]:
     return found
 
 
-@pytest.mark.parametrize(
-    "stop",
-    [
-        lambda run: os.killpg(run.pid, signal.SIGINT),  # Ctrl-C in a terminal reaches the whole process group
-        lambda run: run.terminate(),  # as service managers do
-    ],
-    ids=["Ctrl-C", "SIGTERM"],
-)
-def test_it_serves_until_it_is_stopped_and_leaves_no_process_behind(
-    tmp_path: Path, stop: Callable[[subprocess.Popen[str]], None]
-) -> None:
+def test_it_serves_until_it_is_interrupted_and_leaves_no_process_behind(tmp_path: Path) -> None:
     port = free_port(8321)
     run = start(tmp_path, port)
     assert run.stdout is not None
@@ -74,9 +64,20 @@ def test_it_serves_until_it_is_stopped_and_leaves_no_process_behind(
     url = f"http://127.0.0.1:{port}"
     assert httpx.get(f"{url}/v1/jobs", headers={"X-API-Key": key}).json()["jobs"][0]["state"] == "succeeded"
     assert left_of(tmp_path)
-    stop(run)
+    os.killpg(run.pid, signal.SIGINT)  # Ctrl-C in a terminal reaches the whole process group
     said, _ = run.communicate(timeout=120)
     assert run.returncode == 0, said
+    assert left_of(tmp_path) == []
+
+
+def test_it_can_be_stopped_while_it_starts_and_leaves_no_process_behind(tmp_path: Path) -> None:
+    run = start(tmp_path, free_port(8321))
+    assert run.stdout is not None
+    assert any(line.rstrip().endswith("deploying") for line in run.stdout)
+    assert left_of(tmp_path)
+    run.terminate()  # as service managers do
+    said, _ = run.communicate(timeout=120)
+    assert run.returncode == INTERRUPTED, said
     assert left_of(tmp_path) == []
 
 
