@@ -6,9 +6,12 @@ from collections.abc import Awaitable, Callable, Hashable, Iterator, Sequence
 from contextvars import Context
 from dataclasses import dataclass, field
 from itertools import count
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
+from deployments.batch_bound import BatchBound
 from deployments.metrics import BatchMetrics
+from models.errors import GpuFault
+from models.gpu_share import is_out_of_memory
 
 ItemT = TypeVar("ItemT")
 ResultT = TypeVar("ResultT")
@@ -51,6 +54,19 @@ class _Share(Generic[ItemT, ResultT]):
     @property
     def items(self) -> Sequence[ItemT]:
         return self.call.items[self.start : self.stop]
+
+    @property
+    def cost(self) -> float:
+        return sum(self.call.costs[self.start : self.stop])
+
+    def __len__(self) -> int:
+        return self.stop - self.start
+
+    def split(self, first: int) -> "list[_Share[ItemT, ResultT]]":
+        """Return its first so many items and the rest, leaving out what is empty."""
+        cut = min(self.stop, self.start + max(0, first))
+        parts = (_Share(self.call, self.start, cut), _Share(self.call, cut, self.stop))
+        return [part for part in parts if part]
 
     def finish(self, results: Sequence[ResultT]) -> bool:
         """Keep the results; return whether they were the call's last."""
@@ -133,8 +149,9 @@ class Batcher(Generic[ItemT, ResultT]):
     for nothing. A call's items may travel in several batches; its results come together and in order.
 
     When a batch fails, each call's share of it is run once more by itself, so a bad item ends its own call alone, with
-    its own error; what that call still had waiting is dropped. A caller that is cancelled takes along what has not
-    started.
+    its own error; what that call still had waiting is dropped. A batch that runs out of GPU memory is run in halves,
+    and these in halves, until it fits: an item that does not fit alone ends its own call, and for a while batches stay
+    smaller (see ``BatchBound``). A caller that is cancelled takes along what has not started.
 
     Args:
         run: Works on the items of one batch and returns as many results, in order.
@@ -163,7 +180,7 @@ class Batcher(Generic[ItemT, ResultT]):
         self.batches = 0
         self.items = 0
         self._run = run
-        self._max_cost = max_cost
+        self._bound = BatchBound(max_cost)
         self._concurrency = concurrency
         self._max_queued = max_queued
         self._metrics = metrics
@@ -172,6 +189,21 @@ class Batcher(Generic[ItemT, ResultT]):
         self._returning = 0
         self._last_end = 0.0
         self._scheduled: asyncio.Handle | None = None
+
+    @property
+    def max_cost(self) -> float:
+        """Most that the items of one batch may cost together."""
+        return self._bound.most
+
+    @max_cost.setter
+    def max_cost(self, cost: float) -> None:
+        if cost != self._bound.most:
+            self._bound = BatchBound(cost)
+
+    @property
+    def fitting_cost(self) -> float:
+        """The same, while memory is short."""
+        return self._bound.now
 
     async def submit(
         self, items: Sequence[ItemT], *, caller: Hashable = None, cost: Callable[[ItemT], float] = lambda item: 1.0
@@ -224,14 +256,14 @@ class Batcher(Generic[ItemT, ResultT]):
     def _dispatch(self) -> None:
         loop = asyncio.get_running_loop()
         while len(self._running) < self._concurrency and (head := self._queue.head()) is not None:
-            if self._queue.cost < self._max_cost:
+            if self._queue.cost < self._bound.now:
                 until = self._held_until(head)
                 if loop.time() < until:
                     self._schedule(until)
                     break
-            batch = list(self._queue.take(self._max_cost))
+            batch = list(self._queue.take(self._bound.now))
             self.batches += 1
-            self.items += sum(share.stop - share.start for share in batch)
+            self.items += sum(map(len, batch))
             self._tell(batch, loop.time())
             task = loop.create_task(self._work(batch))
             self._running.add(task)
@@ -248,17 +280,24 @@ class Batcher(Generic[ItemT, ResultT]):
         for share in batch:
             if share.start == 0:
                 self._metrics.waited(now - share.call.arrived)
-        cost = sum(sum(share.call.costs[share.start : share.stop]) for share in batch)
-        self._metrics.batch(cost, queued=self._queue.cost)
+        self._metrics.batch(_cost(batch), queued=self._queue.cost)
 
     async def _work(self, batch: list[_Share[ItemT, ResultT]]) -> None:
-        answered = 0
-        try:
-            answered = await self._attempt(batch)
-        except Exception as error:
-            answered = await self._recover(batch, error)
-        self._returning = answered
+        self._returning = await self._finish(batch)
         self._last_end = asyncio.get_running_loop().time()
+
+    async def _finish(self, batch: list[_Share[ItemT, ResultT]]) -> int:
+        """Run a batch, and where it fails, what it is made of; return how many calls ended."""
+        batch = [share for share in batch if not share.call.done.done()]
+        if not batch:
+            return 0
+        try:
+            return await self._attempt(batch)
+        except Exception as error:
+            parts = self._parts(batch, error)
+            if not parts:
+                return sum(share.fail(error) for share in batch)
+        return sum([await self._finish(part) for part in parts])
 
     async def _attempt(self, batch: list[_Share[ItemT, ResultT]]) -> int:
         """Run a batch and return how many calls it ended."""
@@ -266,27 +305,41 @@ class Batcher(Generic[ItemT, ResultT]):
         results = await self._run(items)
         if len(results) != len(items):
             raise RuntimeError(f"a batch of {len(items)} gave {len(results)} results")
+        self._bound.fitted(_cost(batch))
         answered, start = 0, 0
         for share in batch:
-            stop = start + share.stop - share.start
+            stop = start + len(share)
             answered += share.finish(results[start:stop])
             start = stop
         return answered
 
-    async def _recover(self, batch: list[_Share[ItemT, ResultT]], error: Exception) -> int:
-        """Run what a failed batch was made of, part by part; return how many calls ended."""
-        if len(batch) == 1:
-            return int(batch[0].fail(error))
-        answered = 0
-        for share in batch:
-            if share.call.done.done():
-                continue
-            try:
-                answered += await self._attempt([share])
-            except Exception as own:
-                answered += share.fail(own)
-        return answered
+    def _parts(self, batch: list[_Share[ItemT, ResultT]], error: Exception) -> list[list[_Share[ItemT, ResultT]]]:
+        """Return the parts of a failed batch that are to be tried by themselves; none where that won't help."""
+        if is_out_of_memory(error):
+            if sum(map(len, batch)) == 1:
+                return []
+            self._bound.ran_out(_cost(batch))
+            return _halves(batch)
+        if isinstance(error, GpuFault) or len(batch) == 1:
+            return []
+        return [[share] for share in batch]
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._running.discard(task)
         self._dispatch()
+
+
+def _cost(batch: list[_Share[Any, Any]]) -> float:
+    return sum(share.cost for share in batch)
+
+
+def _halves(batch: list[_Share[ItemT, ResultT]]) -> list[list[_Share[ItemT, ResultT]]]:
+    """Cut a batch of at least two items in the middle."""
+    first: list[_Share[ItemT, ResultT]] = []
+    second: list[_Share[ItemT, ResultT]] = []
+    room = sum(map(len, batch)) // 2
+    for share in batch:
+        for part in share.split(room):
+            (first if room > 0 else second).append(part)
+            room -= len(part)
+    return [first, second]

@@ -17,6 +17,7 @@ from deployments.replica import deployment_of
 from deployments.sample import warm_up_speech
 from models.audio import SAMPLE_RATE
 from models.errors import InputError
+from models.gpu_share import once_more
 from models.lipsync import (
     CONTEXT_AFTER_S,
     CONTEXT_BEFORE_S,
@@ -77,13 +78,13 @@ class LipsyncReplica(BatchedReplica[LipsyncEngine, _Item, Patches]):
             build,
             self._draw_sample,
             self._draw,
+            size_field="max_batch_frames",
             max_batch_cost=max_batch_frames,
             max_queued_cost=MAX_QUEUED_FRAMES,
             batch_wait_ms=batch_wait_ms,
             concurrency=concurrency,
             log_level=log_level,
         )
-        self._max_batch_frames = max_batch_frames
 
         async def load_face(key: str) -> PreparedFace:
             return await self._load_face(key)
@@ -118,7 +119,7 @@ class LipsyncReplica(BatchedReplica[LipsyncEngine, _Item, Patches]):
         # Another engine may take this one's place while the call goes on.
         engine = self.engine
         with self.serving(0, correlation_id):
-            face = await self.call(_prepared, engine, avatar, kind)
+            face = await self.call(once_more, _prepared, engine, avatar, kind)
             return face.to_bytes(), engine.fingerprint
 
     async def animate(self, key: str, offered: Sequence[Any], shot: Shot, *, correlation_id: str = "") -> Patches:
@@ -151,7 +152,6 @@ class LipsyncReplica(BatchedReplica[LipsyncEngine, _Item, Patches]):
         """Return the settings in force, and the prepared faces that are in memory."""
         return {
             **await super().describe(),
-            "max_batch_frames": self._max_batch_frames,
             "faces": sorted(self._known),
         }
 

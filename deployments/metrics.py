@@ -43,6 +43,30 @@ class RoleMetrics:
             self._errors.inc(1, tags=self._tags)
 
 
+class GpuMetrics:
+    """What a role with a share of a GPU shows of its memory, labelled by role and engine."""
+
+    def __init__(self, role: str, engine: str) -> None:
+        labels: Any = ("role", "engine")
+        self._tags = {"role": role, "engine": engine}
+        self._held = Gauge(PREFIX + "gpu_memory_bytes", "GPU memory that the process holds.", tag_keys=labels)
+        self._share = Gauge(PREFIX + "gpu_share_bytes", "GPU memory that the process may hold.", tag_keys=labels)
+        self._out_of_memory = Counter(
+            PREFIX + "gpu_out_of_memory_total", "Times that work did not fit into the GPU's memory.", tag_keys=labels
+        )
+
+    def memory(self, held: int | None, share: int) -> None:
+        """Show what the process holds, where that can be told, and what it may hold; in bytes."""
+        if held is not None:
+            self._held.set(held, tags=self._tags)
+        self._share.set(share, tags=self._tags)
+
+    def ran_out(self, times: int) -> None:
+        """Count work that did not fit."""
+        if times:
+            self._out_of_memory.inc(times, tags=self._tags)
+
+
 class BatchMetrics:
     """What a role that gathers batches counts, in the unit in which it sizes them, labelled by role and engine."""
 

@@ -6,16 +6,30 @@ from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from contextvars import copy_context
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import structlog
 from pydantic import TypeAdapter
 from ray import serve
 from ray.serve import Deployment
 
+from deployments.gpu_share import assigned_gpus, take_share
 from deployments.logs import configure_logs
-from deployments.metrics import RoleMetrics
+from deployments.metrics import GpuMetrics, RoleMetrics
 from models.audio import SAMPLE_RATE
+from models.errors import GpuFault, OutOfGpuMemory
+from models.gpu_share import (
+    ShareExceeded,
+    check_fit,
+    exceeds,
+    forget_locals,
+    free_memory,
+    is_gpu_fault,
+    is_out_of_memory,
+    measure,
+    recoveries,
+)
+from models.settings import Adjustable
 
 EngineT = TypeVar("EngineT")
 ResultT = TypeVar("ResultT")
@@ -31,9 +45,9 @@ _END = object()
 class EngineReplica(Generic[EngineT]):
     """One engine in one replica.
 
-    The engine is built and warmed on a real sample in the constructor, so a replica that Serve calls running can serve.
-    Blocking calls run in ``concurrency`` threads of its own: the event loop stays free for health checks and for
-    cancellation.
+    The engine is built and warmed on a real sample in the constructor, so a replica that Serve calls running can serve;
+    before that, the process is held to the part of a GPU that Ray assigned to it. Blocking calls run in ``concurrency``
+    threads of its own: the event loop stays free for health checks and for cancellation.
 
     Args:
         role: The role's name, for logs and metrics.
@@ -43,10 +57,11 @@ class EngineReplica(Generic[EngineT]):
         concurrency: Calls that run at once; the rest wait in order.
         log_level: Least level that is logged.
         probe: Likewise, as the health check; left out, ``warm`` is.
-    """
+        models: Models that the engine may have loaded at once.
 
-    # Fields of the settings that the engine is not made from: new values need no new engine.
-    engine_independent: ClassVar[frozenset[str]] = frozenset()
+    Raises:
+        ShareExceeded: The engine does not fit into the replica's share of a GPU.
+    """
 
     def __init__(
         self,
@@ -58,10 +73,17 @@ class EngineReplica(Generic[EngineT]):
         log_level: str = "INFO",
         *,
         probe: Callable[[EngineT], None] | None = None,
+        models: int = 1,
     ) -> None:
         configure_logs(log_level)
         self._log = structlog.get_logger().bind(role=role, engine=settings.engine)
         self._metrics = RoleMetrics(role, settings.engine)
+        self._gpu_metrics = GpuMetrics(role, settings.engine)
+        self._gpus = assigned_gpus()
+        self._share = take_share(self._gpus, models)
+        self._above_share = False
+        self._recoveries = recoveries()
+        self._fault: str | None = None
         self._declared = settings
         self._settings = settings
         self._build = build
@@ -75,38 +97,58 @@ class EngineReplica(Generic[EngineT]):
 
     def _load(self, settings: Any) -> EngineT:
         started = time.monotonic()
-        engine = self._build(settings)
-        self._warm(engine)
-        self._log.info("engine ready", seconds=round(time.monotonic() - started, 3))
+        try:
+            engine = self._build(settings)
+            self._warm(engine)
+        except Exception as error:
+            if not is_out_of_memory(error):
+                raise
+            raise ShareExceeded(f"the engine runs out of GPU memory as it starts: {error}") from None
+        held = check_fit()
+        if self._share is not None:
+            self._gpu_metrics.memory(held, self._share.bytes)
+        self._log.info("engine ready", seconds=round(time.monotonic() - started, 3), gpu_bytes=held)
         return engine
 
     async def reconfigure(self, user_config: Mapping[str, Any]) -> None:
-        """Take new settings without a restart: an engine made anew is warm before it replaces the old one.
+        """Take new settings without a restart.
+
+        Values of fields marked ``LIVE`` go to the engine as it works. The others need a new engine, which is warm
+        before it replaces the old one. On a GPU there is no such replacement: two engines would be in one share.
 
         Args:
             user_config: Fields of the engine's settings; those left out return to what the application declares.
 
         Raises:
-            ValidationError: A field is unknown or out of range; the replica keeps its engine.
+            ValidationError: A field is unknown or out of range; the replica keeps its settings.
+            ValueError: The engine can't use a value, or a GPU's engine would have to be replaced; likewise.
         """
         merged = {**self._declared.model_dump(), **user_config}
         settings = TypeAdapter(type(self._declared)).validate_python(merged)
         if settings == self._settings:
             return
-        if self._made_from(settings) != self._made_from(self._settings):
+        if changed := sorted(_changed(self._settings.fixed(), settings.fixed())):
+            if self._gpus:
+                raise ValueError(
+                    f"{', '.join(changed)}: a new value needs a new engine, and a share of a GPU has no room for two; "
+                    "set it in the application's args and deploy again, which replaces the replicas one by one"
+                )
             self.engine = await asyncio.to_thread(self._load, settings)
+        elif isinstance(self.engine, Adjustable):
+            await asyncio.to_thread(self.engine.adjust, settings)
         self._settings = settings
         self._log.info("engine reconfigured", fields=sorted(user_config))
-
-    def _made_from(self, settings: Any) -> dict[str, Any]:
-        return dict(settings.model_dump(exclude=set(self.engine_independent)))
 
     async def check_health(self) -> None:
         """Healthy after a recent success or while calls end well; else the engine must pass its probe.
 
         Raises:
-            RuntimeError: The engine is at work, and nothing has moved for ``STUCK_AFTER_S``.
+            RuntimeError: The process has lost its GPU; or the engine is at work, and nothing has moved for
+                ``STUCK_AFTER_S``.
         """
+        if self._fault is not None:
+            raise RuntimeError(f"the process has lost its GPU: {self._fault}")
+        await self._watch_memory()
         now = time.monotonic()
         if self._busy and now - self._last_movement > STUCK_AFTER_S:
             raise RuntimeError(f"the engine is stuck: no call has ended for {STUCK_AFTER_S:.0f} s")
@@ -116,8 +158,27 @@ class EngineReplica(Generic[EngineT]):
             return
         await self.call(self._probe, self.engine)
 
+    async def _watch_memory(self) -> None:
+        """Show the GPU memory that the process holds, and warn when that becomes more than its share."""
+        recovered, self._recoveries = self._recoveries, recoveries()
+        self._gpu_metrics.ran_out(self._recoveries - recovered)
+        if self._share is None:
+            return
+        held = await asyncio.to_thread(measure)
+        self._gpu_metrics.memory(held, self._share.bytes)
+        above = self._share.bounded and held is not None and held > self._share.bytes
+        if above and not self._above_share:
+            self._log.warning("more GPU memory than the share", reason=exceeds(held or 0, self._share))
+        self._above_share = above
+
     async def call(self, function: Callable[..., ResultT], *args: Any, **kwargs: Any) -> ResultT:
-        """Run a blocking function in the engine's threads."""
+        """Run a blocking function in the engine's threads.
+
+        Raises:
+            OutOfGpuMemory: It ran out of GPU memory; what the attempt held is free again.
+            GpuFault: The process has lost its GPU; Serve replaces the replica.
+            Exception: What else the function raises.
+        """
         if not self._busy:
             self._last_movement = time.monotonic()
         self._busy += 1
@@ -125,6 +186,9 @@ class EngineReplica(Generic[EngineT]):
             result = await asyncio.get_running_loop().run_in_executor(
                 self._pool, copy_context().run, self._timed, lambda: function(*args, **kwargs)
             )
+        except OutOfGpuMemory:
+            # No sign that the engine is broken: less work may fit.
+            raise
         except Exception:
             self._failing = True
             raise
@@ -139,8 +203,29 @@ class EngineReplica(Generic[EngineT]):
         started = time.monotonic()
         try:
             return function()
+        except Exception as error:
+            failure = self._gpu_failure(error)
+            if failure is None:
+                raise
         finally:
             self._metrics.working(time.monotonic() - started)
+        # Outside of the handler: nothing of the failed attempt is held any more.
+        if isinstance(failure, OutOfGpuMemory):
+            free_memory()
+        raise failure
+
+    def _gpu_failure(self, error: Exception) -> Exception | None:
+        """Return what an error of the GPU becomes; None for any other. Callers need no GPU's library to read it."""
+        if is_out_of_memory(error):
+            self._gpu_metrics.ran_out(1)
+            self._log.warning("out of GPU memory", reason=str(error))
+            forget_locals(error)
+            return OutOfGpuMemory("the engine ran out of its share of the GPU's memory")
+        if is_gpu_fault(error):
+            self._fault = str(error)
+            self._log.error("the process has lost its GPU", reason=self._fault)
+            return GpuFault("the process of the engine has lost its GPU")
+        return None
 
     @contextmanager
     def serving(self, samples: int, correlation_id: str) -> Iterator[None]:
@@ -179,6 +264,10 @@ class EngineReplica(Generic[EngineT]):
         close = getattr(iterator, "close", None)
         if close is not None:
             await self.call(close)
+
+
+def _changed(old: Mapping[str, Any], new: Mapping[str, Any]) -> set[str]:
+    return {name for name in old.keys() | new.keys() if old.get(name) != new.get(name)}
 
 
 def deployment_of(replica: type[EngineReplica[Any]], name: str, *, max_ongoing_requests: int = 8) -> Deployment:

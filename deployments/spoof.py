@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Callable, Sequence
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,8 +39,6 @@ class SpoofReplica(BatchedReplica[SpoofDetector, _Item, np.float32]):
         log_level: Least level that is logged.
     """
 
-    engine_independent: ClassVar[frozenset[str]] = frozenset({"bona_fide_below", "spoof_from"})
-
     def __init__(
         self,
         settings: SpoofSettings,
@@ -55,6 +53,7 @@ class SpoofReplica(BatchedReplica[SpoofDetector, _Item, np.float32]):
             build,
             _warm(max_batch_chunks),
             self._score,
+            size_field="max_batch_chunks",
             max_batch_cost=max_batch_chunks,
             max_queued_cost=MAX_QUEUED_CHUNKS,
             batch_wait_ms=batch_wait_ms,
@@ -62,7 +61,6 @@ class SpoofReplica(BatchedReplica[SpoofDetector, _Item, np.float32]):
             log_level=log_level,
             probe=_warm(1),
         )
-        self._max_batch_chunks = max_batch_chunks
         self._buffers = threading.local()
 
     async def score(
@@ -95,15 +93,15 @@ class SpoofReplica(BatchedReplica[SpoofDetector, _Item, np.float32]):
         """Return the settings in force, and how many chunks were scored in how many batches."""
         return {
             **await super().describe(),
-            "max_batch_chunks": self._max_batch_chunks,
             "chunks": self._batcher.items,
         }
 
     def _score(self, items: Sequence[_Item]) -> list[np.float32]:
         buffer = self._buffers.__dict__.get("chunks")
-        if buffer is None:
+        if buffer is None or len(buffer) < len(items):
             # One for each of the engine's threads: a fresh array of this size costs a page fault every 4 kB.
-            buffer = self._buffers.chunks = np.empty((self._max_batch_chunks, CHUNK_SAMPLES), np.float32)
+            rows = max(len(items), int(self._batcher.max_cost))
+            buffer = self._buffers.chunks = np.empty((rows, CHUNK_SAMPLES), np.float32)
         batch = np.stack([chunk for chunk, _length in items], out=buffer[: len(items)])
         return list(self.engine.score(batch, np.array([length for _chunk, length in items], np.int64)))
 

@@ -47,13 +47,13 @@ class TranslationReplica(BatchedReplica[Translator, Sentence, Translation]):
             build,
             _warm,
             self._translate,
+            size_field="max_batch_tokens",
             max_batch_cost=max_batch_tokens,
             max_queued_cost=MAX_QUEUED_TOKENS,
             batch_wait_ms=batch_wait_ms,
             concurrency=concurrency,
             log_level=log_level,
         )
-        self._max_batch_tokens = max_batch_tokens
 
     async def translate(self, sentences: Sequence[Sentence], *, correlation_id: str = "") -> list[Translation]:
         """Translate sentences, each on its own; they may be of different pairs.
@@ -88,7 +88,6 @@ class TranslationReplica(BatchedReplica[Translator, Sentence, Translation]):
             **await super().describe(),
             "name": self.engine.name,
             "pairs": sum(map(len, self.engine.pairs.values())),
-            "max_batch_tokens": self._max_batch_tokens,
             "sentences": self._batcher.items,
         }
 

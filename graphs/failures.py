@@ -2,7 +2,7 @@
 
 import structlog
 
-from graphs.roles import RoleUnavailable
+from graphs.roles import RoleOutOfMemory, RoleUnavailable
 from models.errors import InputError
 from storage.jobs import JobFailure
 from storage.objects import ObjectNotFound
@@ -21,6 +21,9 @@ def classify(error: BaseException) -> JobFailure:
         return JobFailure(
             "recording_gone", "The recording is no longer in the object store.", retryable=False, field="file"
         )
+    if isinstance(error, RoleOutOfMemory):
+        _log.error("attempt failed for want of GPU memory", reason=str(error))
+        return JobFailure("out_of_memory", "A model had too little GPU memory for this.", retryable=True, field=None)
     if isinstance(error, RoleUnavailable):
         _log.warning("attempt put off", reason=str(error))
         return JobFailure(

@@ -18,6 +18,7 @@ from deployments.batching import QueueFull
 from deployments.lipsync import FaceOfAnotherEngine
 from models.asr import Segment
 from models.diarization import SpeakerTurn
+from models.errors import GpuFault, OutOfGpuMemory
 from models.lipsync import Patches, Shot
 from models.speech import Reference, SpeechChunk, Voice
 from models.spoof import SpoofScores
@@ -57,6 +58,14 @@ class RoleUnavailable(Exception):
         self.retry_after = retry_after
 
 
+class RoleOutOfMemory(RoleUnavailable):
+    """A role's engine has no room for a piece of work on its GPU, though it is as small as it can be made.
+
+    Every request's size is bounded, so the share is too small for what is allowed, or others on the GPU hold more than
+    theirs: the service's fault and not the caller's.
+    """
+
+
 @contextmanager
 def _errors_of_the_role() -> Iterator[None]:
     """Raise what the role raised, without Ray's wrapping."""
@@ -65,6 +74,10 @@ def _errors_of_the_role() -> Iterator[None]:
     except RayTaskError as error:
         if isinstance(error.cause, QueueFull):
             raise RoleUnavailable(str(error.cause)) from error
+        if isinstance(error.cause, OutOfGpuMemory):
+            raise RoleOutOfMemory(str(error.cause), retry_after=10.0) from error
+        if isinstance(error.cause, GpuFault):
+            raise RoleUnavailable(str(error.cause), retry_after=10.0) from error
         if isinstance(error.cause, FaceOfAnotherEngine):
             # The engine is being replaced; who asks again prepares the face for the new one.
             raise RoleUnavailable(str(error.cause), retry_after=10.0) from error

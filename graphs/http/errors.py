@@ -11,7 +11,7 @@ from starlette.exceptions import HTTPException
 
 from graphs.films import TooManyFilms
 from graphs.http.correlation import CORRELATION_HEADER, correlation_id_of
-from graphs.roles import RoleUnavailable
+from graphs.roles import RoleOutOfMemory, RoleUnavailable
 from models.chat import ChatUnavailable
 from models.errors import InputError
 from storage.avatars import AvatarNameTaken, AvatarNotFound, TooManyAvatars
@@ -160,6 +160,14 @@ def as_api_error(error: Exception) -> ApiError:
                 503,
                 "too_many_films",
                 "As many films are being made as there is room for; try again.",
+                retry_after=error.retry_after,
+            )
+        case RoleOutOfMemory():
+            _log.error("role out of memory", reason=str(error))
+            return ApiError(
+                503,
+                "out_of_memory",
+                "The model has too little GPU memory for this now; try again, or with less at once.",
                 retry_after=error.retry_after,
             )
         case RoleUnavailable():

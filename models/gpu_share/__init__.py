@@ -1,8 +1,6 @@
 """A process's share of one GPU's memory: set, kept, measured, and what happens when it runs out."""
 
-from models.gpu_share.errors import forget_locals, is_gpu_fault, is_out_of_memory
-from models.gpu_share.recovery import free_memory, in_batches, once_more
-from models.gpu_share.share import (
+from models.gpu_share.bounds import (
     CONTEXT_BYTES,
     GpuShare,
     ShareExceeded,
@@ -14,6 +12,8 @@ from models.gpu_share.share import (
     set_share,
     share,
 )
+from models.gpu_share.errors import forget_locals, is_gpu_fault, is_out_of_memory
+from models.gpu_share.recovery import free_memory, in_batches, once_more, recoveries
 
 __all__ = [
     "CONTEXT_BYTES",
@@ -30,6 +30,7 @@ __all__ = [
     "measure",
     "once_more",
     "onnx_limit",
+    "recoveries",
     "set_share",
     "share",
 ]

@@ -10,6 +10,15 @@ Result = TypeVar("Result")
 Arguments = ParamSpec("Arguments")
 
 
+_recovered: list[None] = []
+"""One for each time: to append is atomic."""
+
+
+def recoveries() -> int:
+    """Return how often work ran out of memory and was done again here, in all the process's life."""
+    return len(_recovered)
+
+
 def free_memory() -> None:
     """Give memory that PyTorch keeps for later back to the GPU; the other runtimes can't be told to."""
     torch = sys.modules.get("torch")
@@ -31,6 +40,7 @@ def once_more(work: Callable[Arguments, Result], *args: Arguments.args, **kwargs
         if not is_out_of_memory(error):
             raise
         forget_locals(error)
+    _recovered.append(None)
     free_memory()
     return work(*args, **kwargs)
 
@@ -70,5 +80,6 @@ def _tried(run: Callable[[int, int], Result], start: int, stop: int) -> list[Res
         if not is_out_of_memory(error) or stop - start == 1:
             raise
         forget_locals(error)
+    _recovered.append(None)
     free_memory()
     return []

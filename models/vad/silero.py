@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.errors import MissingWeights
+from models.onnx_session import open_session
 from models.spans import Span
 from models.vad.settings import VadSettings
 
@@ -36,17 +37,10 @@ class SileroVad:
     """
 
     def __init__(self, settings: VadSettings | None = None) -> None:
-        import onnxruntime
-
         self.settings = settings if settings is not None else VadSettings()
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = self.settings.threads
-        options.inter_op_num_threads = 1
-        # Recordings differ in length: the arena would keep the largest block for ever.
-        options.enable_cpu_mem_arena = False
-        self._session = onnxruntime.InferenceSession(
-            str(_weights()), sess_options=options, providers=["CPUExecutionProvider"]
-        )
+        # Frame after frame, a network this small gains nothing on a GPU. Recordings differ in length: the arena would
+        # keep the largest block for ever.
+        self._session = open_session(_weights(), device="cpu", threads=self.settings.threads, cpu_arena=False)
 
     def probabilities(self, pcm: NDArray[np.float32]) -> NDArray[np.float32]:
         """The probability of speech in each 32 ms frame.

@@ -7,13 +7,14 @@ from typing import ClassVar
 
 import numpy as np
 import pytest
+import torch
 from numpy.typing import NDArray
 from pydantic import ValidationError
 from ray import serve
 
 from deployments.spoof import MAX_CHUNKS_PER_CALL, SpoofReplica, spoof_deployment
 from graphs.roles import ServedSpoof
-from models.errors import InputError
+from models.errors import InputError, OutOfGpuMemory
 from models.spoof import CHUNK_SAMPLES, Bands, CompactSettings
 
 pytestmark = [pytest.mark.graph, pytest.mark.anyio]
@@ -29,6 +30,7 @@ class FakeDetector:
 
     def __init__(self, settings: CompactSettings) -> None:
         self.batches: list[tuple[int, list[int]]] = []
+        self.room = 64
         self.inside = threading.Semaphore(0)
         self.open = threading.Event()
         self.open.set()
@@ -39,6 +41,8 @@ class FakeDetector:
         self.batches.append((len(chunks), lengths.tolist()))
         self.inside.release()
         assert self.open.wait(10)
+        if len(chunks) > self.room:
+            raise torch.OutOfMemoryError("CUDA out of memory.")
         if chunks[:, 0].min() < -1:
             raise InputError("bad_chunk", "A chunk can't be scored.")
         return chunks[:, 0].copy()
@@ -146,13 +150,43 @@ async def test_new_bands_and_waits_need_no_new_engine() -> None:
     assert (await made.describe())["batch_wait_ms"] == 0
 
 
+async def test_batches_may_become_larger_and_smaller_without_a_new_engine() -> None:
+    made, detector = replica(max_batch_chunks=4)
+    for asked, sizes in ((8, [8, 2]), (3, [3, 3, 3, 1])):
+        await made.reconfigure({"max_batch_chunks": asked})
+        detector.batches.clear()
+        await made.score(chunks(*[0.5] * 10), whole(10))
+        assert [size for size, _lengths in detector.batches] == sizes
+        assert (await made.describe())["max_batch_chunks"] == asked
+    assert FakeDetector.made == [detector]
+
+
+async def test_a_batch_without_room_on_the_gpu_is_scored_in_halves_and_the_replica_lives() -> None:
+    made, detector = replica(max_batch_chunks=8)
+    detector.room = 3
+    expected = np.linspace(0, 1, 8, dtype=np.float32)
+    scores = await made.score(chunks(*expected), whole(8))
+    np.testing.assert_array_equal(scores.p_spoof, expected)
+    assert [size for size, _lengths in detector.batches] == [8, 4, 2, 2, 4, 2, 2]
+    assert (await made.describe())["fitting_batch"] == 2
+    detector.room = 0
+    with pytest.raises(OutOfGpuMemory):
+        await made.score(chunks(0.5), whole(1))
+    assert [size for size, _lengths in detector.batches][-2:] == [1, 1]
+    detector.room = 64
+    await made.check_health()
+    np.testing.assert_allclose((await made.score(chunks(0.25), whole(1))).p_spoof, [0.25])
+
+
 async def test_what_the_engine_is_made_from_makes_a_new_one() -> None:
     made, detector = replica()
     await made.reconfigure({"threads": 3})
     assert made.engine is FakeDetector.made[-1] is not detector
 
 
-@pytest.mark.parametrize("wrong", [{"batch_wait_ms": -1}, {"spoof_from": 0.1}, {"spoof_form": 0.9}])
+@pytest.mark.parametrize(
+    "wrong", [{"batch_wait_ms": -1}, {"spoof_from": 0.1}, {"spoof_form": 0.9}, {"max_batch_chunks": 0}]
+)
 async def test_wrong_settings_change_nothing(wrong: dict[str, float]) -> None:
     made, detector = replica()
     with pytest.raises(ValidationError):

@@ -13,7 +13,7 @@ from deployments.translation import MAX_SENTENCES_PER_CALL, TranslationReplica, 
 from graphs.roles import ServedTranslation
 from graphs.translation import TranslationGraph
 from models.errors import InputError
-from models.translation import ApertiumSettings, Sentence, Translation
+from models.translation import ApertiumSettings, CTranslate2Settings, Sentence, Translation
 from models.translation.pairs import require_pair
 
 pytestmark = [pytest.mark.graph, pytest.mark.anyio]
@@ -24,6 +24,7 @@ class FakeTranslator:
 
     made: ClassVar[list["FakeTranslator"]] = []
     name = "fake"
+    beam_size = 4
 
     def __init__(self, settings: ApertiumSettings) -> None:
         self.pairs = {"en": frozenset({"es"})}
@@ -127,13 +128,32 @@ async def test_a_call_of_too_many_sentences_is_refused() -> None:
         await made.translate(english(*["x"] * (MAX_SENTENCES_PER_CALL + 1)))
 
 
-async def test_the_wait_changes_without_a_new_engine_and_typos_are_refused() -> None:
+async def test_wait_and_largest_batch_change_without_a_new_engine_and_typos_are_refused() -> None:
     made, translator = replica()
-    await made.reconfigure({"batch_wait_ms": 25.0})
+    await made.reconfigure({"batch_wait_ms": 25.0, "max_batch_tokens": 6})
     assert (await made.describe())["batch_wait_ms"] == 25.0
+    await made.translate(english("one", "two", "six"))
+    assert translator.batches == [["one", "two"], ["six"]]
     assert made.engine is translator
+    for wrong in ({"wokers": 3}, {"max_batch_tokens": 0}, {"batch_wait_ms": "soon"}):
+        with pytest.raises(ValidationError):
+            await made.reconfigure({"max_batch_tokens": 9, **wrong})
+    assert (await made.describe())["max_batch_tokens"] == 6
+
+
+async def test_the_search_changes_without_a_new_engine(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Searching(FakeTranslator):
+        def adjust(self, settings: CTranslate2Settings) -> None:
+            self.beam_size = settings.beam_size
+
+    monkeypatch.setattr("deployments.translation.build", Searching)
+    made = TranslationReplica(CTranslate2Settings(models=("m2m100",)))
+    await made.reconfigure({"beam_size": 1})
+    assert made.engine is FakeTranslator.made[-1]
+    assert FakeTranslator.made[-1].beam_size == (await made.describe())["beam_size"] == 1
     with pytest.raises(ValidationError):
-        await made.reconfigure({"wokers": 3})
+        await made.reconfigure({"beam_size": 0})
+    assert (await made.describe())["beam_size"] == 1
 
 
 async def test_an_engine_without_pairs_starts(monkeypatch: pytest.MonkeyPatch) -> None:

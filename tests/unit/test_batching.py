@@ -7,8 +7,11 @@ from contextvars import ContextVar
 from typing import Any
 
 import pytest
+import torch
 
+from deployments.batch_bound import GROW_AFTER
 from deployments.batching import Batcher, QueueFull
+from models.errors import GpuFault
 
 pytestmark = [pytest.mark.unit, pytest.mark.anyio]
 
@@ -264,8 +267,8 @@ async def test_the_wait_beside_a_running_batch_ends() -> None:
     engine = Engine()
     batches = batcher(engine, concurrency=2, max_wait=0.001)
     await started(batches.submit([0] * 4))
-    (task,) = await started(batches.submit([1]))
     engine.held = False
+    (task,) = await started(batches.submit([1]))
     async with asyncio.timeout(10):
         assert await task == [2]
     engine.open()
@@ -360,3 +363,72 @@ async def test_random_work_is_all_done_and_joined_right() -> None:
     async with asyncio.timeout(30):
         assert all(await asyncio.gather(*(call(number) for number in range(300))))
     assert max(map(len, engine.batches)) <= 5
+
+
+class Small(Engine):
+    """Has room for so many items at once; one of a thousand or more never fits."""
+
+    def __init__(self, room: int) -> None:
+        super().__init__(held=False)
+        self.room = room
+
+    async def __call__(self, items: Sequence[int]) -> list[int]:
+        done = await super().__call__(items)
+        if len(items) > self.room or max(items) >= 1000:
+            raise torch.OutOfMemoryError("CUDA out of memory.")
+        return done
+
+
+async def test_a_batch_without_room_is_run_in_halves_until_it_fits() -> None:
+    engine = Small(room=3)
+    batches = batcher(engine, max_cost=16)
+    one, two = await asyncio.gather(batches.submit([1, 2, 3, 4, 5]), batches.submit([6, 7, 8]))
+    assert (one, two) == (doubled([1, 2, 3, 4, 5]), doubled([6, 7, 8]))
+    assert [len(batch) for batch in engine.batches] == [8, 4, 2, 2, 4, 2, 2]
+
+
+async def test_an_item_without_room_ends_its_own_call_alone() -> None:
+    engine = Small(room=8)
+    batches = batcher(engine, max_cost=16)
+    good, bad, other = await asyncio.gather(
+        batches.submit([1, 2]), batches.submit([3, 1000, 4]), batches.submit([5]), return_exceptions=True
+    )
+    assert (good, other) == (doubled([1, 2]), doubled([5]))
+    assert isinstance(bad, torch.OutOfMemoryError)
+
+
+async def test_after_a_want_of_memory_batches_stay_small_until_enough_of_them_fitted() -> None:
+    engine = Small(room=4)
+    batches = batcher(engine, max_cost=16)
+    await batches.submit(list(range(16)))
+    assert batches.fitting_cost == 4
+    engine.batches.clear()
+    await batches.submit(list(range(4 * (GROW_AFTER - 2))))
+    assert {len(batch) for batch in engine.batches} == {4}
+    assert (batches.fitting_cost, batches.max_cost) == (6, 16)
+    engine.room = 16
+    for _round in range(6):
+        await batches.submit(list(range(16 * GROW_AFTER)))
+    assert batches.fitting_cost == 16
+
+
+async def test_a_new_largest_batch_is_taken_at_once() -> None:
+    engine = Engine(held=False)
+    batches = batcher(engine, max_cost=4)
+    batches.max_cost = 2
+    await batches.submit([1, 2, 3, 4])
+    assert engine.batches == [[1, 2], [3, 4]]
+
+
+async def test_nothing_is_tried_again_on_a_gpu_that_is_lost() -> None:
+    calls = 0
+
+    async def lost(items: Sequence[int]) -> list[int]:
+        nonlocal calls
+        calls += 1
+        raise GpuFault("lost")
+
+    batches: Batcher[int, int] = Batcher(lost, max_cost=8, max_wait=0, concurrency=1, max_queued=10)
+    failed = await asyncio.gather(batches.submit([1, 2]), batches.submit([3]), return_exceptions=True)
+    assert [type(error) for error in failed] == [GpuFault, GpuFault]
+    assert calls == 1

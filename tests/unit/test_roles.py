@@ -14,8 +14,8 @@ from deployments.batching import QueueFull
 from deployments.lipsync import FaceOfAnotherEngine
 from graphs.failures import classify
 from graphs.http.errors import as_api_error
-from graphs.roles import VOICES_KNOWN_S, RoleUnavailable, ServedSpeaker, ServedSpeech
-from models.errors import InputError
+from graphs.roles import VOICES_KNOWN_S, RoleOutOfMemory, RoleUnavailable, ServedSpeaker, ServedSpeech
+from models.errors import GpuFault, InputError, OutOfGpuMemory
 
 pytestmark = [pytest.mark.unit, pytest.mark.anyio]
 
@@ -76,6 +76,7 @@ async def test_a_role_raises_what_its_engine_raised() -> None:
     "cause",
     [
         raised_by(QueueFull("9 are waiting")),
+        raised_by(GpuFault("the GPU is lost")),
         raised_by(FaceOfAnotherEngine("the face is of another engine")),
         BackPressureError(9, 9),
         RayActorError(),
@@ -134,3 +135,11 @@ async def test_voices_are_asked_for_again_after_a_while() -> None:
         now = later
         assert await speech.voices() == (ENGLISH,)
         assert handle.asked == times
+
+
+async def test_a_want_of_gpu_memory_is_the_services_fault_and_may_pass() -> None:
+    error = await raised(raised_by(OutOfGpuMemory("no room")))
+    assert isinstance(error, RoleOutOfMemory)
+    answer, failure = as_api_error(error), classify(error)
+    assert (answer.status, answer.code, answer.retry_after) == (503, "out_of_memory", 10.0)
+    assert (failure.code, failure.retryable) == ("out_of_memory", True)
