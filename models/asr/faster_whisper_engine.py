@@ -9,10 +9,11 @@ from numpy.typing import NDArray
 
 from models.asr.settings import FasterWhisperSettings
 from models.asr.types import Segment, Transcription, Word
-from models.asr.whisper_weights import whisper_folder
+from models.asr.whisper_weights import WHISPER
 from models.errors import InputError, MissingWeights
 from models.spans import Span
 from models.vad import SileroVad
+from models.weights import resolve
 
 if TYPE_CHECKING:
     from faster_whisper.transcribe import Segment as WhisperSegment
@@ -36,7 +37,7 @@ class FasterWhisperAsr:
         from faster_whisper import WhisperModel
 
         self._settings = settings
-        folder = whisper_folder(settings)
+        folder = resolve(settings.model, WHISPER, allow_download=settings.allow_download)
         device = _device(settings)
         self._model = WhisperModel(
             str(folder),

@@ -4,8 +4,10 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from models.asr.whisper_weights import WHISPER
 from models.settings import Settings
 from models.vad import VadSettings
+from models.weights import DownloadSettings
 
 ComputeType = Literal[
     "auto",
@@ -60,24 +62,13 @@ class PocketSphinxSettings(Settings):
     )
 
 
-class FasterWhisperSettings(Settings):
+class FasterWhisperSettings(DownloadSettings):
     """Whisper through CTranslate2 (faster-whisper), many windows at a time."""
 
     engine: Literal["faster-whisper"] = "faster-whisper"
-    model: str = Field(
+    model: Annotated[str, WHISPER] = Field(
         "large-v3",
-        min_length=1,
-        description="A folder with a CTranslate2 Whisper model, a size such as `large-v3`, "
-        "or the id of a converted model on the Hugging Face Hub.",
-    )
-    revision: str | None = Field(
-        None, description="Commit, tag or branch of the model on the Hub; None takes its main branch."
-    )
-    cache_dir: str | None = Field(
-        None, description="Folder of models fetched from the Hub; None takes the Hugging Face cache."
-    )
-    allow_download: bool = Field(
-        False, description="Fetch a missing model when the engine starts, instead of refusing to start."
+        description="A Whisper model of CTranslate2 (docs/weights.md), or a size such as `large-v3`.",
     )
     device: Literal["auto", "cpu", "cuda"] = Field(
         "auto", description="Where the model runs; `auto` takes the GPU where there is one."

@@ -13,7 +13,6 @@ import torch
 from face_alignment.detection.sfd import FaceDetector as Sfd
 from numpy.typing import NDArray
 
-from models.errors import MissingWeights
 from models.gpu_share import in_batches
 from models.lipsync.face_box import FaceBox
 from models.lipsync.types import Image
@@ -32,16 +31,10 @@ class S3fdDetector:
         device: Where to compute.
 
     Raises:
-        MissingWeights: There is no such file.
         ValueError: The file is damaged, or is not S3FD's.
     """
 
     def __init__(self, file: Path, device: torch.device) -> None:
-        if not file.is_file():
-            raise MissingWeights(
-                f"there are no weights of the face detector at {file}; get s3fd-619a316812.pth from "
-                "https://www.adrianbulat.com/downloads/python-fan/s3fd-619a316812.pth and put it there"
-            )
         try:
             self._detector = Sfd(device=device.type, path_to_detector=str(file))
         except (UnpicklingError, RuntimeError, EOFError, AttributeError, TypeError) as error:

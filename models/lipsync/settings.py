@@ -1,11 +1,25 @@
 """Settings of the lip-sync engines."""
 
-from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field
 
 from models.settings import Settings
+from models.weights import DownloadSettings, Weights
+
+WAV2LIP = Weights(
+    kind="file",
+    hub_ids=False,
+    licence="research, non-commercial (LRS2)",
+    how="get wav2lip_gan.pth or wav2lip.pth from the Wav2Lip project (github.com/Rudrabha/Wav2Lip, non-commercial: "
+    "trained on LRS2) and put it there",
+)
+S3FD = Weights(
+    kind="file",
+    hub_ids=False,
+    how="get s3fd-619a316812.pth from https://www.adrianbulat.com/downloads/python-fan/s3fd-619a316812.pth and put it "
+    "there",
+)
 
 
 class MouthWarpSettings(Settings):
@@ -16,12 +30,16 @@ class MouthWarpSettings(Settings):
     blinks_per_minute: float = Field(default=14.0, ge=0.0, le=60.0, description="How often the eyes blink.")
 
 
-class Wav2LipSettings(Settings):
+class Wav2LipSettings(DownloadSettings):
     """Wav2Lip, from a published checkpoint."""
 
     engine: Literal["wav2lip"] = "wav2lip"
-    checkpoint: Path = Field(description="File of the generator: a state dict (.pth) or TorchScript (.pt).")
-    detector: Path = Field(description="File of the S3FD face detector, as face-alignment publishes it.")
+    checkpoint: Annotated[str, WAV2LIP] = Field(
+        description="File of the generator: a state dict (.pth) or TorchScript (.pt) (docs/weights.md)."
+    )
+    detector: Annotated[str, S3FD] = Field(
+        description="File of the S3FD face detector, as face-alignment publishes it (docs/weights.md)."
+    )
     device: Literal["auto", "cpu", "cuda"] = Field(default="auto", description="auto: a GPU where there is one.")
     precision: Literal["auto", "float32", "float16", "bfloat16"] = Field(
         default="auto", description="auto: float16 on a GPU, float32 on a CPU."

@@ -21,13 +21,14 @@ from models.gpu_share import in_batches
 from models.lipsync.face_crops import FaceCropper
 from models.lipsync.patch_mask import FIRST_ROW, patch_boxes, patch_mask
 from models.lipsync.s3fd import S3fdDetector
-from models.lipsync.settings import Wav2LipSettings
+from models.lipsync.settings import S3FD, WAV2LIP, Wav2LipSettings
 from models.lipsync.types import Image, Patches, PreparedFace, Shot, footage_index
 from models.lipsync.wav2lip_checkpoint import load_network
 from models.lipsync.wav2lip_folded import FaceTerms, FoldedWav2Lip, Run
 from models.lipsync.wav2lip_mel import speech_windows
 from models.lipsync.wav2lip_network import FACE_ENCODER, FACE_SIDE
 from models.torch_device import device_of, dtype_of
+from models.weights import resolve
 
 # Changes when faces prepared before can't be used any more.
 _FORMAT = 1
@@ -62,11 +63,13 @@ class Wav2LipEngine:
         device = device_of(settings.device)
         self._device = device.type
         self._threads = settings.threads
-        self._cropper = FaceCropper(S3fdDetector(settings.detector, device), settings.pads, settings.smoothing)
-        network = load_network(settings.checkpoint)
+        detector = resolve(settings.detector, S3FD, allow_download=settings.allow_download)
+        checkpoint = resolve(settings.checkpoint, WAV2LIP, allow_download=settings.allow_download)
+        self._cropper = FaceCropper(S3fdDetector(detector, device), settings.pads, settings.smoothing)
+        network = load_network(checkpoint)
         self._network = FoldedWav2Lip(network, device, dtype_of(settings.precision, device), FIRST_ROW)
         self._batch = _CPU_BATCH if device.type == "cpu" else _GPU_BATCH
-        self._fingerprint = _fingerprint(settings)
+        self._fingerprint = _fingerprint(checkpoint, detector, settings)
         self._terms: WeakKeyDictionary[PreparedFace, FaceTerms] = WeakKeyDictionary()
         self._lock = threading.Lock()
 
@@ -172,8 +175,8 @@ def _as_input(crops: NDArray[np.generic]) -> torch.Tensor:
     return torch.cat((upper, whole), dim=1)
 
 
-def _fingerprint(settings: Wav2LipSettings) -> str:
-    parts = [_FORMAT, _hash(settings.checkpoint), _hash(settings.detector), settings.pads, settings.smoothing]
+def _fingerprint(checkpoint: Path, detector: Path, settings: Wav2LipSettings) -> str:
+    parts = [_FORMAT, _hash(checkpoint), _hash(detector), settings.pads, settings.smoothing]
     return f"wav2lip-{hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:24]}"
 
 

@@ -6,7 +6,6 @@ from pickle import UnpicklingError
 
 import torch
 
-from models.errors import MissingWeights
 from models.lipsync.torchscript_weights import is_torchscript, read_torchscript
 from models.lipsync.wav2lip_network import Wav2LipNetwork
 
@@ -22,14 +21,8 @@ def load_network(file: Path) -> Wav2LipNetwork:
             tensors may have a prefix, such as ``module.``. Nothing in it is executed.
 
     Raises:
-        MissingWeights: There is no such file.
         ValueError: The file is damaged, or is not that of this network.
     """
-    if not file.is_file():
-        raise MissingWeights(
-            f"there is no checkpoint {file}; get wav2lip_gan.pth or wav2lip.pth from the Wav2Lip project "
-            "(github.com/Rudrabha/Wav2Lip, non-commercial: trained on LRS2) and put it there"
-        )
     state = read_torchscript(file) if is_torchscript(file) else _read_state(file)
     state = _without_prefix(file, state)
     with torch.device("meta"):

@@ -41,17 +41,26 @@ class EspeakEngine:
 
     def __init__(self, settings: EspeakSettings) -> None:
         self._library = espeak_library()
-        self._identifiers: dict[str, str] = {}
+        self._model = EspeakModel(self._library)
+        self.adjust(settings)
+
+    def adjust(self, settings: EspeakSettings) -> None:
+        """Have other variants, and speak at another pace.
+
+        Raises:
+            ValueError: A variant does not exist.
+        """
         known = self._library.variants()
         if missing := [variant for variant in settings.variants if variant not in known]:
             raise ValueError(f"eSpeak NG has no variant {missing[0]!r}; it has {', '.join(sorted(known))}")
+        identifiers: dict[str, str] = {}
         voices = [
-            self._voice(voice, variant)
+            self._voice(voice, variant, identifiers)
             for voice in _ordered(self._library.voices())
             for variant in (None, *(known[name] for name in settings.variants))
         ]
+        self._model.adjust(identifiers, settings.words_per_minute)
         self._voices = tuple(voices)
-        self._model = EspeakModel(self._library, self._identifiers, settings.words_per_minute)
 
     @property
     def voices(self) -> tuple[Voice, ...]:
@@ -64,11 +73,11 @@ class EspeakEngine:
             raise ValueError(f"the engine espeak has one model, {_MODEL!r}, not {model!r}")
         return self._model
 
-    def _voice(self, voice: LibraryVoice, variant: LibraryVoice | None) -> Voice:
+    def _voice(self, voice: LibraryVoice, variant: LibraryVoice | None, identifiers: dict[str, str]) -> Voice:
         languages = _languages(voice)
         suffix = variant.identifier.removeprefix("!v/") if variant else ""
         identifier = f"{languages[0]}-{suffix.lower()}" if suffix else languages[0]
-        self._identifiers[identifier] = f"{voice.identifier}+{suffix}" if suffix else voice.identifier
+        identifiers[identifier] = f"{voice.identifier}+{suffix}" if suffix else voice.identifier
         return Voice(
             id=identifier,
             name=f"{voice.name}, {variant.name}" if variant else voice.name,
@@ -84,13 +93,16 @@ class EspeakModel:
 
     Args:
         library: This process's library.
-        identifiers: The library's name for each voice.
-        words_per_minute: At speed 1.
     """
 
-    def __init__(self, library: EspeakLibrary, identifiers: dict[str, str], words_per_minute: int) -> None:
+    def __init__(self, library: EspeakLibrary) -> None:
         self._library = library
-        self._identifiers = identifiers
+        self._identifiers: dict[str, str] = {}
+
+    def adjust(self, identifiers: dict[str, str], words_per_minute: int) -> None:
+        """Take the library's name for each voice, and the words a minute at speed 1."""
+        # Voices that are gone may still be speaking.
+        self._identifiers = {**self._identifiers, **identifiers}
         self._words_per_minute = words_per_minute
 
     def synthesize(

@@ -2,19 +2,21 @@
 
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from models.errors import MissingWeights
+from models.gpu_share import once_more
+from models.onnx_session import open_session
 from models.speech.espeak_library import espeak_library
 from models.speech.normalisation import normalise
 from models.speech.piper_voice import PiperVoice, read_voice
-from models.speech.settings import PiperSettings
+from models.speech.settings import PIPER, PiperSettings
 from models.speech.types import Reference, Voice
+from models.weights import resolve
 
 _HOW = (
     "Put <name>.onnx and <name>.onnx.json of voices into it, for instance from "
@@ -40,13 +42,19 @@ class PiperEngine:
 
     def __init__(self, settings: PiperSettings) -> None:
         self._settings = settings
-        self._described = _described(settings.folder)
+        self._folder = resolve(settings.folder, PIPER, allow_download=settings.allow_download)
+        self._described = _described(self._folder)
         self._speakers: dict[str, int | None] = {}
-        voices = [voice for name in sorted(self._described) for voice in self._voices_of(name)]
-        if missing := set(settings.defaults) - {voice.id for voice in voices}:
-            raise MissingWeights(f"{settings.folder} has no Piper voice {min(missing)!r}. {_HOW}")
-        first = {identifier: place for place, identifier in enumerate(settings.defaults)}
-        self._voices = tuple(sorted(voices, key=lambda voice: first.get(voice.id, len(first))))
+        self._all = [voice for name in sorted(self._described) for voice in self._voices_of(name)]
+        self._voices = self._ordered(settings.defaults)
+
+    def adjust(self, settings: PiperSettings) -> None:
+        """Take other default voices.
+
+        Raises:
+            MissingWeights: The folder lacks one of them.
+        """
+        self._voices = self._ordered(settings.defaults)
 
     @property
     def voices(self) -> tuple[Voice, ...]:
@@ -60,10 +68,16 @@ class PiperEngine:
             MissingWeights: It is not there.
             ValueError: It is not a Piper voice.
         """
-        path = self._settings.folder / f"{model}.onnx"
+        path = self._folder / f"{model}.onnx"
         if model not in self._described or not path.is_file():
-            raise MissingWeights(f"{self._settings.folder} has no Piper voice {model!r}. {_HOW}")
-        return PiperModel(path, self._described[model], self._speakers, self._settings.threads)
+            raise MissingWeights(f"{self._folder} has no Piper voice {model!r}. {_HOW}")
+        return PiperModel(path, self._described[model], self._speakers, self._settings)
+
+    def _ordered(self, defaults: Sequence[str]) -> tuple[Voice, ...]:
+        if missing := set(defaults) - {voice.id for voice in self._all}:
+            raise MissingWeights(f"{self._folder} has no Piper voice {min(missing)!r}. {_HOW}")
+        first = {identifier: place for place, identifier in enumerate(defaults)}
+        return tuple(sorted(self._all, key=lambda voice: first.get(voice.id, len(first))))
 
     def _voices_of(self, model: str) -> Iterator[Voice]:
         described = self._described[model]
@@ -81,13 +95,13 @@ class PiperModel:
         path: The file.
         voice: Its description.
         speakers: The number of each voice's speaker; None for a file with one speaker.
-        threads: That one clause is computed in.
+        settings: Where a clause is computed, and in how many threads.
     """
 
-    def __init__(self, path: Path, voice: PiperVoice, speakers: dict[str, int | None], threads: int) -> None:
+    def __init__(self, path: Path, voice: PiperVoice, speakers: dict[str, int | None], settings: PiperSettings) -> None:
         self._voice = voice
         self._speakers = speakers
-        self._session = _session(path, threads)
+        self._session = open_session(path, device=settings.device, threads=settings.threads)
         inputs = {entry.name for entry in self._session.get_inputs()}
         expected = {"input", "input_lengths", "scales"} | ({"sid"} if voice.num_speakers > 1 else set())
         if inputs != expected:
@@ -109,7 +123,7 @@ class PiperModel:
         speaker = self._speakers[voice.id]
         if speaker is not None:
             inputs["sid"] = np.array([speaker], np.int64)
-        output: NDArray[np.float32] = self._session.run(None, inputs)[0]
+        output: NDArray[np.float32] = once_more(self._session.run, None, inputs)[0]
         yield np.clip(output.reshape(-1), -1.0, 1.0)
 
     def _phonemes(self, clause: str, language: str) -> str:
@@ -136,19 +150,3 @@ def _described(folder: Path) -> dict[str, PiperVoice]:
     if not described:
         raise MissingWeights(f"The folder {folder} holds no Piper voice. {_HOW}")
     return described
-
-
-def _session(path: Path, threads: int) -> Any:
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.inter_op_num_threads = 1
-    # Spinning threads would take the cores from other replicas.
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    available = onnxruntime.get_available_providers()
-    providers = [name for name in ("CUDAExecutionProvider", "CPUExecutionProvider") if name in available]
-    try:
-        return onnxruntime.InferenceSession(str(path), sess_options=options, providers=providers)
-    except Exception as error:
-        raise ValueError(f"{path} isn't an ONNX file that can be run: {error}") from error

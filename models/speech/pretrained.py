@@ -8,9 +8,6 @@ import torch
 from numpy.typing import NDArray
 from torch.nn.utils import parametrize
 
-WEIGHTS = "model.safetensors|pytorch_model.bin"
-"""What a folder holds; see ``models.hub.model_folder``."""
-
 _LISTED = 4
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from weakref import WeakSet
 
 import numpy as np
 import torch
@@ -16,19 +17,18 @@ from transformers import (
 )
 
 from models.errors import InputError
-from models.hub import model_folder
+from models.gpu_share import once_more
 from models.speaker import build as build_encoder
-from models.speech.pretrained import WEIGHTS, as_samples, load_pretrained
+from models.speech.pretrained import as_samples, load_pretrained
 from models.speech.seeded import Seeded
-from models.speech.settings import SpeechT5Settings
+from models.speech.settings import EMBEDDING, SPEECHT5, VOCODER, SpeechT5Settings
 from models.speech.speecht5_speaker import Speakers, read_embedding
 from models.speech.types import Reference, Voice
 from models.torch_device import device_of, dtype_of
+from models.weights import resolve
 
 MODEL = "speecht5"
 
-_FILES = ("config.json", "spm_char.model", WEIGHTS)
-_VOCODER_FILES = ("config.json", WEIGHTS)
 _SHOWN_CHARACTERS = 40
 
 
@@ -48,11 +48,12 @@ class SpeechT5Engine:
     def __init__(self, settings: SpeechT5Settings) -> None:
         self._settings = settings
         self._device = device_of(settings.device)
-        self._folder = model_folder(settings.model, _FILES, settings)
-        self._vocoder = model_folder(settings.vocoder, _VOCODER_FILES, settings)
+        self._folder = resolve(settings.model, SPEECHT5, allow_download=settings.allow_download)
+        self._vocoder = resolve(settings.vocoder, VOCODER, allow_download=settings.allow_download)
         self._speakers = _speakers(settings, _config(SpeechT5Config, self._folder).speaker_embedding_dim)
         rate = _config(SpeechT5HifiGanConfig, self._vocoder).sampling_rate
         self._voice = Voice(MODEL, "SpeechT5", (settings.language,), MODEL, rate, clones=True)
+        self._loaded: WeakSet[SpeechT5Speech] = WeakSet()
 
     @property
     def voices(self) -> tuple[Voice, ...]:
@@ -61,7 +62,17 @@ class SpeechT5Engine:
 
     def load(self, model: str) -> "SpeechT5Speech":
         """Load the model; see ``models.speech.types.SpeechEngine``."""
-        return SpeechT5Speech(self._folder, self._vocoder, self._speakers, self._settings, self._device)
+        loaded = SpeechT5Speech(self._folder, self._vocoder, self._speakers, self._settings, self._device)
+        self._loaded.add(loaded)
+        # They may have changed meanwhile.
+        loaded.adjust(self._settings)
+        return loaded
+
+    def adjust(self, settings: SpeechT5Settings) -> None:
+        """Speak with another seed and end elsewhere, with the model that is loaded too."""
+        self._settings = settings
+        for model in list(self._loaded):
+            model.adjust(settings)
 
 
 class SpeechT5Speech:
@@ -86,6 +97,10 @@ class SpeechT5Speech:
         self._vocoder = load_pretrained(SpeechT5HifiGan, vocoder, device, self._dtype)
         self._speakers = speakers
 
+    def adjust(self, settings: SpeechT5Settings) -> None:
+        """Take another seed and another end."""
+        self._settings = settings
+
     def synthesize(
         self, clause: str, *, voice: Voice, language: str, speed: float, reference: Reference | None
     ) -> Iterator[NDArray[np.float32]]:
@@ -99,7 +114,7 @@ class SpeechT5Speech:
         speaker = self._speakers.embedding(reference)
         tokens = self._tokens(clause)
         if tokens:
-            yield self._speak(tokens, speaker, speed)
+            yield once_more(self._speak, tokens, speaker, speed)
 
     def _tokens(self, clause: str) -> list[int]:
         """Return the tokens; none where the clause has nothing but marks."""
@@ -117,15 +132,15 @@ class SpeechT5Speech:
         return []
 
     def _speak(self, tokens: list[int], speaker: NDArray[np.float32], speed: float) -> NDArray[np.float32]:
-        config = self._model.config
+        config, settings = self._model.config, self._settings
         # The decoder counts its positions: more steps than it has numbers for would be an error.
         most = (config.max_speech_positions - 1) * config.reduction_factor / len(tokens)
-        with torch.inference_mode(), Seeded(self._settings.seed, self._device):
+        with torch.inference_mode(), Seeded(settings.seed, self._device):
             spectrogram = self._model.generate_speech(
                 torch.tensor([tokens], device=self._device),
                 torch.tensor(speaker[None], device=self._device, dtype=self._dtype),
-                threshold=self._settings.stop_threshold,
-                maxlenratio=min(self._settings.max_length_ratio, most),
+                threshold=settings.stop_threshold,
+                maxlenratio=min(settings.max_length_ratio, most),
             )
             return as_samples(self._vocoder(_stretched(spectrogram, speed)))
 
@@ -146,8 +161,11 @@ def _speakers(settings: SpeechT5Settings, dimension: int) -> Speakers:
             f"SpeechT5 in {settings.model} takes x-vectors of {dimension} numbers, and those of the speaker encoder in "
             f"`encoder` have {encoder.dimension}"
         )
-    file = settings.default_embedding
-    return Speakers(encoder, None if file is None else read_embedding(file.expanduser(), dimension))
+    name = settings.default_embedding
+    if name is None:
+        return Speakers(encoder)
+    file = resolve(name, EMBEDDING, allow_download=settings.allow_download)
+    return Speakers(encoder, read_embedding(file, dimension))
 
 
 def _config(kind: Any, folder: Path) -> Any:

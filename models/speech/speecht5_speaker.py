@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from models.errors import InputError, MissingWeights
+from models.errors import InputError
 from models.speaker import SpeakerEncoder
 from models.speech.types import Reference
 
@@ -85,14 +85,8 @@ def read_embedding(file: Path, dimension: int) -> NDArray[np.float32]:
     """Read one x-vector, shape [D] or [1, D], from a ``.npy`` or a ``.safetensors`` file.
 
     Raises:
-        MissingWeights: There is no such file.
         ValueError: It does not hold one x-vector of that length.
     """
-    if not file.is_file():
-        raise MissingWeights(
-            f"there is no file {file} with the embedding of a default speaker; make one with the speaker encoder "
-            "xvector and numpy.save, or leave `default_embedding` out"
-        )
     if file.suffix == ".safetensors":
         from safetensors.numpy import load_file
 

@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from weakref import WeakSet
 
 import numpy as np
 import torch
@@ -11,13 +12,14 @@ from numpy.typing import NDArray
 from transformers import VitsConfig, VitsModel
 
 from models.errors import MissingWeights
-from models.hub import model_folder
-from models.speech.pretrained import WEIGHTS, as_samples, load_pretrained
+from models.gpu_share import once_more
+from models.speech.pretrained import as_samples, load_pretrained
 from models.speech.seeded import Seeded
-from models.speech.settings import VitsSettings
+from models.speech.settings import VITS, VitsSettings
 from models.speech.types import Reference, Voice
 from models.speech.vits_text import VitsText, check_tokenizer
 from models.torch_device import device_of, dtype_of
+from models.weights import cached, resolve
 
 MMS = {
     "ar": "ara", "bg": "bul", "bn": "ben", "ca": "cat", "de": "deu", "el": "ell", "en": "eng", "es": "spa",
@@ -30,8 +32,6 @@ MMS = {
 
 LONGEST_TOKEN_S = 2.0
 """No letter lasts longer at the voice's own speed, whatever the model predicts."""
-
-_FILES = ("config.json", "tokenizer_config.json", "vocab.json", WEIGHTS)
 
 
 class VitsEngine:
@@ -54,6 +54,7 @@ class VitsEngine:
         for folder in self._folders.values():
             check_tokenizer(folder)
         self._voices = tuple(voice for item in self._folders.items() for voice in _voices(*item))
+        self._loaded: WeakSet[VitsSpeech] = WeakSet()
 
     @property
     def voices(self) -> tuple[Voice, ...]:
@@ -62,7 +63,17 @@ class VitsEngine:
 
     def load(self, model: str) -> "VitsSpeech":
         """Load the model of a language; see ``models.speech.types.SpeechEngine``."""
-        return VitsSpeech(self._folders[model], self._settings, self._device)
+        loaded = VitsSpeech(self._folders[model], self._settings, self._device)
+        self._loaded.add(loaded)
+        # They may have changed meanwhile.
+        loaded.adjust(self._settings)
+        return loaded
+
+    def adjust(self, settings: VitsSettings) -> None:
+        """Speak with another seed and other noise, with the models that are loaded too."""
+        self._settings = settings
+        for model in list(self._loaded):
+            model.adjust(settings)
 
 
 class VitsSpeech:
@@ -75,17 +86,21 @@ class VitsSpeech:
     """
 
     def __init__(self, folder: Path, settings: VitsSettings, device: torch.device) -> None:
-        self._seed = settings.seed
         self._device = device
         self._text = VitsText(folder)
         self._model = load_pretrained(VitsModel, folder, device, dtype_of(settings.precision, device))
         # Only training needs it, and it is a fifth of the weights.
         del self._model.posterior_encoder
-        if settings.noise_scale is not None:
-            self._model.noise_scale = settings.noise_scale
-        if settings.noise_scale_duration is not None:
-            self._model.noise_scale_duration = settings.noise_scale_duration
         _make_durations_safe(self._model)
+        self.adjust(settings)
+
+    def adjust(self, settings: VitsSettings) -> None:
+        """Take another seed and other noise."""
+        own: Any = self._model.config
+        self._seed = settings.seed
+        self._model.noise_scale = own.noise_scale if settings.noise_scale is None else settings.noise_scale
+        duration = settings.noise_scale_duration
+        self._model.noise_scale_duration = own.noise_scale_duration if duration is None else duration
 
     def synthesize(
         self, clause: str, *, voice: Voice, language: str, speed: float, reference: Reference | None
@@ -98,7 +113,7 @@ class VitsSpeech:
         """
         tokens = self._text.tokens(clause)
         if tokens:
-            yield self._speak(tokens, _speaker(voice), speed)
+            yield once_more(self._speak, tokens, _speaker(voice), speed)
 
     def _speak(self, tokens: list[int], speaker: int, speed: float) -> NDArray[np.float32]:
         model: Any = self._model
@@ -126,24 +141,17 @@ def _make_durations_safe(model: Any) -> None:
 
 def _folders(settings: VitsSettings) -> dict[str, Path]:
     if settings.models:
-        return {language: model_folder(model, _FILES, settings) for language, model in settings.models.items()}
-    folders = _found(settings)
+        return {
+            language: resolve(model, VITS, allow_download=settings.allow_download)
+            for language, model in settings.models.items()
+        }
+    found = {language: cached(f"hf://facebook/mms-tts-{name}", VITS) for language, name in MMS.items()}
+    folders = {language: folder for language, folder in found.items() if folder is not None}
     if not folders:
         raise MissingWeights(
-            "no voice of MMS is on this machine; fetch one with, for instance: hf download facebook/mms-tts-eng "
-            "(or name models by language in `models`)"
+            "no voice of MMS is on this machine; name some by language in `models`, such as `en: "
+            "facebook/mms-tts-eng`, and fetch them with: python -m models.weights pull serve_config.yaml"
         )
-    return folders
-
-
-def _found(settings: VitsSettings) -> dict[str, Path]:
-    local = settings.model_copy(update={"allow_download": False})
-    folders = {}
-    for language, name in MMS.items():
-        try:
-            folders[language] = model_folder(f"facebook/mms-tts-{name}", _FILES, local)
-        except MissingWeights:
-            continue
     return folders
 
 

@@ -13,14 +13,12 @@ from numpy.typing import NDArray
 from transformers import AutoFeatureExtractor, AutoModelForAudioClassification
 
 from models.audio import SAMPLE_RATE
-from models.errors import MissingWeights
 from models.spoof.inputs import check_chunks
-from models.spoof.settings import ClassifierSettings
+from models.spoof.settings import CLASSIFIER, ClassifierSettings
 from models.spoof.types import CHUNK_SAMPLES
 from models.torch_device import device_of, dtype_of
+from models.weights import resolve
 
-_FILES = ("config.json", "preprocessor_config.json")
-_WEIGHTS = ("*.safetensors", "pytorch_model*.bin")
 _SPOOF = frozenset(
     "spoof spoofed spoofing fake faked deepfake deepfaked synthetic synthesized synthesised synthesis generated ai"
     " cloned clone tts vc vocoded vocoder artificial machine replay replayed attack".split()
@@ -44,7 +42,7 @@ class ClassifierDetector:
     """
 
     def __init__(self, settings: ClassifierSettings) -> None:
-        folder = _complete(settings.model.expanduser())
+        folder = resolve(settings.model, CLASSIFIER, allow_download=settings.allow_download)
         self._device = device_of(settings.device)
         self._dtype = dtype_of(settings.precision, self._device)
         self._extractor = _feature_extractor(folder)
@@ -148,18 +146,6 @@ def _kind(label: str) -> bool | None:
     words = set(re.findall(r"[a-z]+", apart.lower()))
     spoof, bona_fide = bool(words & _SPOOF), bool(words & _BONA_FIDE)
     return None if spoof == bona_fide or words & _NEGATIONS else spoof
-
-
-def _complete(folder: Path) -> Path:
-    missing = [name for name in _FILES if not (folder / name).is_file()]
-    if not any(any(folder.glob(pattern)) for pattern in _WEIGHTS):
-        missing.append("model.safetensors or pytorch_model.bin")
-    if missing:
-        raise MissingWeights(
-            f"{folder} is not a complete model for audio classification: no {', no '.join(missing)}; fetch one with: "
-            f"hf download OWNER/MODEL --local-dir {folder}"
-        )
-    return folder
 
 
 def _load(folder: Path) -> Any:

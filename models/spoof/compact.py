@@ -5,11 +5,14 @@ import os
 import numpy as np
 from numpy.typing import NDArray
 
+from models.gpu_share import in_batches
+from models.onnx_session import open_session
 from models.spoof.calibration import Calibration
-from models.spoof.checkpoint import INPUT, OUTPUT, SHIPPED, parse, read
+from models.spoof.checkpoint import INPUT, OUTPUT, SHIPPED, parse
 from models.spoof.features import features
-from models.spoof.settings import CompactSettings
+from models.spoof.settings import COMPACT, CompactSettings
 from models.spoof.types import CHUNK_SAMPLES
+from models.weights import resolve
 
 BATCH = 32
 """Chunks of one run of the network: bounds the memory of its activations."""
@@ -23,26 +26,13 @@ class CompactDetector:
 
     Raises:
         MissingWeights: The checkpoint is not on this machine.
-        ValueError: The file isn't a checkpoint of this detector.
+        ValueError: The file isn't a checkpoint of this detector, or there is no GPU though one is asked for.
     """
 
     def __init__(self, settings: CompactSettings) -> None:
-        import onnxruntime
-
-        path = settings.model or SHIPPED
-        content = read(path)
+        path = resolve(settings.model, COMPACT) if settings.model else SHIPPED
         self._threads = settings.threads or os.cpu_count() or 1
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = self._threads
-        options.inter_op_num_threads = 1
-        # Spinning threads would take the cores from the front end and from other replicas.
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        available = onnxruntime.get_available_providers()
-        providers = [name for name in ("CUDAExecutionProvider", "CPUExecutionProvider") if name in available]
-        try:
-            self._session = onnxruntime.InferenceSession(content, sess_options=options, providers=providers)
-        except Exception as error:
-            raise ValueError(f"{path} isn't an ONNX file that can be run: {error}") from error
+        self._session = open_session(path, device=settings.device, threads=self._threads)
         self._metadata = parse(self._session.get_modelmeta().custom_metadata_map, path)
 
     @property
@@ -69,10 +59,12 @@ class CompactDetector:
     def logits(self, chunks: NDArray[np.float32], lengths: NDArray[np.int64]) -> NDArray[np.float32]:
         """The network's raw scores, before calibration; arguments as for ``score``."""
         logits = np.empty(len(chunks), np.float32)
-        for start in range(0, len(chunks), BATCH):
-            part = slice(start, start + BATCH)
-            described = features(chunks[part], lengths[part], threads=self._threads)
-            (logits[part],) = self._session.run([OUTPUT], {INPUT: described})
+
+        def run(start: int, stop: int) -> None:
+            described = features(chunks[start:stop], lengths[start:stop], threads=self._threads)
+            (logits[start:stop],) = self._session.run([OUTPUT], {INPUT: described})
+
+        in_batches(len(chunks), BATCH, run)
         return logits
 
 

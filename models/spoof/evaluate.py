@@ -77,10 +77,8 @@ def _parser() -> argparse.ArgumentParser:
         description="Score folders of real and fake speech and report EER, minDCF, verdicts and the DET curve.",
     )
     parser.add_argument("--engine", choices=("compact", "wavlm", "classifier"), default="compact")
-    parser.add_argument("--model", type=Path, help="checkpoint, or folder of a classifier; compact: the one that ships")
-    parser.add_argument(
-        "--backbone", type=Path, help="wavlm: folder with the backbone's config.json; default wavlm-base"
-    )
+    parser.add_argument("--model", help="checkpoint, or classifier (docs/weights.md); compact: the one that ships")
+    parser.add_argument("--backbone", help="wavlm: the backbone, for its config.json; default wavlm-base")
     parser.add_argument("--real", type=Path, required=True, help="folder of real speech; sub-folders are speakers")
     parser.add_argument(
         "--fake", type=Path, required=True, help="folder of synthetic speech; sub-folders, synthesisers"

@@ -1,22 +1,45 @@
 """Settings of the voice-spoof detectors."""
 
-from pathlib import Path
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from models.settings import Settings
+from models.settings import LIVE, Settings
+from models.weights import DownloadSettings, Weights
+
+COMPACT = Weights(
+    kind="file",
+    hub_ids=False,
+    how="make a checkpoint with `python -m models.spoof.train`, or leave `model` out for the one that ships",
+)
+WAVLM = Weights(
+    kind="file",
+    hub_ids=False,
+    how="train one with: python -m models.spoof.train --engine wavlm --real DIR --fake DIR --backbone DIR --out DIR, "
+    "or copy RealTone's chk3.pth there",
+)
+BACKBONE = Weights(
+    files=("config.json",),
+    more=(),
+    how="fetch it with: hf download microsoft/wavlm-base config.json --local-dir {path}",
+)
+CLASSIFIER = Weights(files=("config.json", "preprocessor_config.json", "*.safetensors|pytorch_model*.bin"))
 
 
 class _SpoofSettings(Settings):
     bona_fide_below: float = Field(
-        default=0.3, ge=0, le=1, description="P(spoof) below which a voice is taken for real (contracts A-85)."
+        default=0.3,
+        ge=0,
+        le=1,
+        description="P(spoof) below which a voice is taken for real (contracts A-85).",
+        json_schema_extra=LIVE,
     )
     spoof_from: float = Field(
         default=0.7,
         ge=0,
         le=1,
         description="P(spoof) from which a voice is taken for synthetic; between, inconclusive.",
+        json_schema_extra=LIVE,
     )
 
     @model_validator(mode="after")
@@ -30,20 +53,25 @@ class CompactSettings(_SpoofSettings):
     """The network of this package: under 2 MB, ONNX Runtime, no download."""
 
     engine: Literal["compact"] = "compact"
-    model: Path | None = Field(
+    model: Annotated[str, COMPACT] | None = Field(
         default=None, description="A checkpoint of ``python -m models.spoof.train``; left out, the one that ships."
+    )
+    device: Literal["auto", "cpu", "cuda"] = Field(
+        default="auto", description="auto: a GPU where there is one and onnxruntime-gpu is installed."
     )
     threads: int = Field(default=0, ge=0, description="Threads of one call; 0 for as many as there are cores.")
 
 
-class WavLmSettings(_SpoofSettings):
+class WavLmSettings(_SpoofSettings, DownloadSettings):
     """WavLM with RealTone's head (contracts A-01 to A-11)."""
 
     engine: Literal["wavlm"] = "wavlm"
-    checkpoint: Path = Field(description="A state dict, bare or under ``model_state_dict``, or a SafeTensors file.")
-    backbone: Path | None = Field(
+    checkpoint: Annotated[str, WAVLM] = Field(
+        description="File with a state dict, bare or under ``model_state_dict``, or of SafeTensors (docs/weights.md)."
+    )
+    backbone: Annotated[str, BACKBONE] | None = Field(
         default=None,
-        description="Folder with the backbone's config.json; left out, microsoft/wavlm-base's configuration.",
+        description="The backbone, for its config.json; left out, microsoft/wavlm-base's configuration.",
     )
     device: Literal["auto", "cpu", "cuda"] = Field(default="auto", description="auto: a GPU where there is one.")
     precision: Literal["auto", "float32", "float16", "bfloat16"] = Field(
@@ -51,11 +79,13 @@ class WavLmSettings(_SpoofSettings):
     )
 
 
-class ClassifierSettings(_SpoofSettings):
+class ClassifierSettings(_SpoofSettings, DownloadSettings):
     """Any ``AutoModelForAudioClassification`` of a model hub."""
 
     engine: Literal["classifier"] = "classifier"
-    model: Path = Field(description="Folder of the checkpoint, with config.json and preprocessor_config.json.")
+    model: Annotated[str, CLASSIFIER] = Field(
+        description="The checkpoint, with config.json and preprocessor_config.json (docs/weights.md)."
+    )
     spoof_labels: tuple[str, ...] = Field(
         default=(), description="Labels that mean a synthetic voice; left out, found by their names."
     )

@@ -5,10 +5,11 @@ import torch
 from numpy.typing import NDArray
 
 from models.spoof.inputs import check_chunks
-from models.spoof.settings import WavLmSettings
+from models.spoof.settings import BACKBONE, WAVLM, WavLmSettings
 from models.spoof.wavlm_checkpoint import load_checkpoint
 from models.spoof.wavlm_network import backbone_config
 from models.torch_device import device_of, dtype_of
+from models.weights import resolve
 
 
 class WavLmDetector:
@@ -25,9 +26,10 @@ class WavLmDetector:
     def __init__(self, settings: WavLmSettings) -> None:
         self._device = device_of(settings.device)
         self._dtype = dtype_of(settings.precision, self._device)
-        network, self._calibration = load_checkpoint(
-            settings.checkpoint.expanduser(), backbone_config(settings.backbone)
-        )
+        allowed = settings.allow_download
+        backbone = resolve(settings.backbone, BACKBONE, allow_download=allowed) if settings.backbone else None
+        checkpoint = resolve(settings.checkpoint, WAVLM, allow_download=allowed)
+        network, self._calibration = load_checkpoint(checkpoint, backbone_config(backbone))
         self._network = network.to(self._device)
         torch.nn.Module.to(self._network.wavlm, self._dtype)
 

@@ -3,7 +3,8 @@
 python -m models.translation.convert --model facebook/m2m100_418M --output DIR [--quantization int8]
 python -m models.translation.convert --model Helsinki-NLP/opus-mt-en-es --output DIR
 
---model is an id on the Hugging Face Hub, which is fetched, or a folder. It needs torch, and memory for the model twice.
+--model is a folder, an id on the Hugging Face Hub or a URI (docs/weights.md). It needs torch, and memory for the model
+twice.
 The folder appears under its name when it is complete, never before.
 """
 
@@ -21,9 +22,10 @@ from typing import Any
 from models.errors import MissingWeights
 from models.translation.families import FILES, Description, Family
 from models.translation.languages import short_code
+from models.translation.weights import CHECKPOINT
+from models.weights import resolve
 
 QUANTIZATIONS = ("int8", "int8_float32", "int8_float16", "int8_bfloat16", "int16", "float16", "bfloat16", "float32")
-_FETCHED = ["*.json", "*.model", "*.spm", "*.safetensors", "pytorch_model*.bin"]
 _PREFERRED_SCRIPTS = ("Hans", "Arab", "Latn")
 _CODE = re.compile(r"[a-z]{2,3}")
 
@@ -49,17 +51,15 @@ def convert(
     quantization: str = "int8",
     sources: Sequence[str] = (),
     targets: Sequence[str] = (),
-    revision: str | None = None,
 ) -> Description:
-    """Convert a checkpoint.
+    """Convert a checkpoint, which is fetched where it is not on this machine.
 
     Args:
-        model: A folder, or an id on the Hub.
+        model: A folder, an id on the Hugging Face Hub, or another name of docs/weights.md.
         output: A folder that is not there yet.
         quantization: How the weights are kept; the engine may still compute in another type.
         sources: ISO 639-1 codes, for an OPUS-MT model whose files do not name a language of its own.
         targets: Likewise.
-        revision: Commit, tag or branch on the Hub.
 
     Raises:
         FileExistsError: ``output`` is there.
@@ -68,9 +68,35 @@ def convert(
     """
     if output.exists():
         raise FileExistsError(f"{output} is there already; name another folder")
-    folder = _folder(model, revision)
+    folder = resolve(model, CHECKPOINT, allow_download=True)
+    return convert_folder(folder, output, model, quantization=quantization, sources=sources, targets=targets)
+
+
+def convert_folder(
+    folder: Path,
+    output: Path,
+    name: str,
+    *,
+    quantization: str,
+    sources: Sequence[str] = (),
+    targets: Sequence[str] = (),
+) -> Description:
+    """Convert the checkpoint in a folder; see ``convert``.
+
+    Args:
+        folder: With the checkpoint.
+        output: A folder that is not there yet.
+        name: What the model is called in translations.
+        quantization: How the weights are kept.
+        sources: See ``convert``.
+        targets: Likewise.
+
+    Raises:
+        MissingWeights: The checkpoint is incomplete.
+        ValueError: It is of no family that is known, or its languages must be named.
+    """
     checkpoint = read_checkpoint(folder, sources, targets)
-    description = Description(checkpoint.family, model, checkpoint.sources, checkpoint.targets)
+    description = Description(checkpoint.family, name, checkpoint.sources, checkpoint.targets)
     output.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{output.name}-", dir=output.parent) as partial:
         made = Path(partial) / "model"
@@ -113,21 +139,6 @@ class _Vocabulary:
 
     def convert_ids_to_tokens(self, index: int) -> str:
         return self._tokens[index]
-
-
-def _folder(model: str, revision: str | None) -> Path:
-    folder = Path(model).expanduser()
-    if folder.is_dir():
-        return folder
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
-
-    try:
-        return Path(snapshot_download(model, revision=revision, allow_patterns=_FETCHED))
-    except (HFValidationError, LocalEntryNotFoundError, HfHubHTTPError, OSError) as error:
-        raise MissingWeights(
-            f"{model!r} is no folder, and could not be fetched from the Hugging Face Hub: {error}"
-        ) from error
 
 
 def read_checkpoint(folder: Path, sources: Sequence[str] = (), targets: Sequence[str] = ()) -> Checkpoint:
@@ -246,12 +257,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--model", required=True, help="id on the Hugging Face Hub, or a folder")
+    parser.add_argument(
+        "--model", required=True, help="id on the Hugging Face Hub, a folder, or another name of docs/weights.md"
+    )
     parser.add_argument("--output", required=True, type=Path, help="folder to be made")
     parser.add_argument("--quantization", choices=QUANTIZATIONS, default="int8")
     parser.add_argument("--source", action="append", default=[], help="a source language, for OPUS-MT; may be repeated")
     parser.add_argument("--target", action="append", default=[], help="a target language, likewise")
-    parser.add_argument("--revision", help="commit, tag or branch on the Hub")
     asked = parser.parse_args(arguments)
     try:
         made = convert(
@@ -260,7 +272,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
             quantization=asked.quantization,
             sources=asked.source,
             targets=asked.target,
-            revision=asked.revision,
         )
     except (MissingWeights, ValueError, FileExistsError) as error:
         sys.exit(f"convert: {error}")

@@ -12,6 +12,8 @@ from models.translation.families import END, Codec, Description, codec_of
 from models.translation.pairs import require_pair
 from models.translation.settings import CTranslate2Settings
 from models.translation.types import Quality, Sentence, Translation
+from models.translation.weights import CONVERTED
+from models.weights import resolve
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,8 @@ class CTranslate2Translator:
     def __init__(self, settings: CTranslate2Settings) -> None:
         self._settings = settings
         device = _device(settings)
-        self._models = [_load(folder, settings, device) for folder in settings.models]
+        folders = [resolve(name, CONVERTED, allow_download=settings.allow_download) for name in settings.models]
+        self._models = [_load(folder, settings, device) for folder in folders]
         self.device = device
 
     @property
@@ -79,6 +82,10 @@ class CTranslate2Translator:
     def cost(self, sentence: Sentence) -> float:
         """Estimate tokens from bytes: about four of them make a token in scripts of one byte, three make one in CJK."""
         return 2 + len(sentence.text.encode()) / 4
+
+    def adjust(self, settings: CTranslate2Settings) -> None:
+        """Search in another way, from the next batch on."""
+        self._settings = settings
 
     def close(self) -> None:
         """Free the models."""
@@ -133,7 +140,7 @@ class CTranslate2Translator:
             return_end_token=True,
         )
         found = [_hypothesis(result.hypotheses[0], prefix) for result, prefix in zip(results, prefixes, strict=True)]
-        qualities = self._qualities(model, sources, prefixes, found)
+        qualities = self._qualities(model, sources, prefixes, found) if settings.quality else [None] * len(found)
         return [
             Translation(
                 text=model.codec.decode(hypothesis.tokens),
@@ -148,8 +155,6 @@ class CTranslate2Translator:
     def _qualities(
         self, model: _Model, sources: list[list[str]], prefixes: list[list[str]], found: list[_Hypothesis]
     ) -> list[Quality | None]:
-        if not self._settings.quality:
-            return [None] * len(found)
         scores = model.translator.score_batch(
             sources,
             [[*prefix, *hypothesis.tokens] for prefix, hypothesis in zip(prefixes, found, strict=True)],

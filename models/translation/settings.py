@@ -5,7 +5,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from models.settings import Settings
+from models.settings import LIVE, Settings
+from models.translation.weights import CONVERTED
+from models.weights import DownloadSettings
 
 ComputeType = Literal[
     "auto",
@@ -40,18 +42,18 @@ class ApertiumSettings(Settings):
     )
 
 
-class CTranslate2Settings(Settings):
+class CTranslate2Settings(DownloadSettings):
     """M2M100, NLLB and OPUS-MT through CTranslate2.
 
     The search is the seed's (contracts D-02); a hypothesis of fewer tokens than ``max_new_tokens`` is complete.
     """
 
     engine: Literal["ctranslate2"] = "ctranslate2"
-    models: tuple[Path, ...] = Field(
+    models: tuple[Annotated[str, CONVERTED], ...] = Field(
         min_length=1,
         max_length=64,
-        description="Folders made by `python -m models.translation.convert`; of two that have a pair, the first is "
-        "taken.",
+        description="Models made by `python -m models.translation.convert`, or checkpoints, which are converted when "
+        "they are fetched (docs/weights.md); of two that have a pair, the first is taken.",
     )
     device: Literal["auto", "cpu", "cuda"] = Field(
         "auto", description="Where the models run; `auto` takes the GPU where there is one."
@@ -65,16 +67,33 @@ class CTranslate2Settings(Settings):
         0, ge=0, le=256, description="Threads of one batch on a CPU; 0 takes OMP_NUM_THREADS, or 4."
     )
     max_batch_tokens: int = Field(
-        2048, ge=1, description="A batch is sorted by length and cut into parts of so many tokens, padding included."
+        2048,
+        ge=1,
+        description="A batch is sorted by length and cut into parts of so many tokens, padding included.",
+        json_schema_extra=LIVE,
     )
-    beam_size: int = Field(4, ge=1, le=32, description="Hypotheses kept while searching; 1 is greedy.")
-    no_repeat_ngram_size: int = Field(3, ge=0, description="No run of so many tokens comes twice; 0 allows it.")
-    repetition_penalty: float = Field(1.2, ge=1.0, le=10.0, description="Divides the odds of tokens written before.")
-    length_penalty: float = Field(1.0, ge=0.0, le=5.0, description="Above 0, longer hypotheses are preferred.")
-    max_new_tokens: int = Field(256, ge=1, le=1024, description="Most tokens of one translated sentence.")
-    max_input_tokens: int = Field(512, ge=8, le=1024, description="A longer sentence is refused, never cut.")
+    beam_size: int = Field(
+        4, ge=1, le=32, description="Hypotheses kept while searching; 1 is greedy.", json_schema_extra=LIVE
+    )
+    no_repeat_ngram_size: int = Field(
+        3, ge=0, description="No run of so many tokens comes twice; 0 allows it.", json_schema_extra=LIVE
+    )
+    repetition_penalty: float = Field(
+        1.2, ge=1.0, le=10.0, description="Divides the odds of tokens written before.", json_schema_extra=LIVE
+    )
+    length_penalty: float = Field(
+        1.0, ge=0.0, le=5.0, description="Above 0, longer hypotheses are preferred.", json_schema_extra=LIVE
+    )
+    max_new_tokens: int = Field(
+        256, ge=1, le=1024, description="Most tokens of one translated sentence.", json_schema_extra=LIVE
+    )
+    max_input_tokens: int = Field(
+        512, ge=8, le=1024, description="A longer sentence is refused, never cut.", json_schema_extra=LIVE
+    )
     quality: bool = Field(
-        True, description="Score each translation without the search's penalties: one more pass over it."
+        True,
+        description="Score each translation without the search's penalties: one more pass over it.",
+        json_schema_extra=LIVE,
     )
 
 

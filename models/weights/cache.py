@@ -71,24 +71,6 @@ class Entry:
             return content / manifest.files[0].path if len(manifest.files) == 1 else None
         return None if self.weights.missing(content) else content
 
-    @contextmanager
-    def locked(self, waits: Callable[[], None]) -> Iterator[None]:
-        """Keep other processes from fetching the same; where one does, call ``waits`` and wait for its end."""
-        from filelock import FileLock, Timeout
-
-        lock = root() / ".locks" / f"{self.name}.lock"
-        lock.parent.mkdir(parents=True, exist_ok=True)
-        held = FileLock(lock)
-        try:
-            held.acquire(blocking=False)
-        except Timeout:
-            waits()
-            held.acquire()
-        try:
-            yield
-        finally:
-            held.release()
-
     def publish(self) -> None:
         """Put what has grown into its place, whole, in one step; an older one goes."""
         old = root() / ".partial" / f"{self.name}.old"
@@ -97,6 +79,23 @@ class Entry:
             self.folder.rename(old)
         self.partial.rename(self.folder)
         shutil.rmtree(old, ignore_errors=True)
+
+
+@contextmanager
+def locked(name: str, waits: Callable[[], None]) -> Iterator[None]:
+    """Keep other processes from fetching the same entry; where one does, call ``waits`` and wait for its end."""
+    from filelock import FileLock, Timeout
+
+    lock = FileLock(_made(root() / ".locks") / f"{name}.lock")
+    try:
+        lock.acquire(blocking=False)
+    except Timeout:
+        waits()
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def entry_of(source: HubSource | S3Source, weights: Weights) -> Entry:
@@ -120,3 +119,13 @@ def in_hub_cache(source: HubSource, weights: Weights) -> Path | None:
         return None
     place = Path(snapshot, source.inside)
     return None if weights.missing(place) else place
+
+
+def cached_entries() -> list[Path]:
+    """Return the folders of all entries that are in the cache, damaged ones too."""
+    return sorted(path for path in root().glob("*") if path.is_dir() and not path.name.startswith("."))
+
+
+def _made(folder: Path) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder

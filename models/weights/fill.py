@@ -8,7 +8,7 @@ from pathlib import Path
 from pydantic import TypeAdapter
 
 from models.errors import MissingWeights
-from models.weights.cache import CONTENT, MANIFEST, Entry, entry_of, root
+from models.weights.cache import CONTENT, MANIFEST, Entry, entry_of, locked, root
 from models.weights.digests import sha256_of
 from models.weights.download import download, part_of
 from models.weights.manifest import Manifest, ManifestFile
@@ -37,7 +37,7 @@ def fill(source: HubSource | S3Source, weights: Weights, *, hub: bool, progress:
         MissingWeights: They can't be had; the message says why.
     """
     entry = entry_of(source, weights)
-    with entry.locked(lambda: progress.says(f"another process fetches {source}; waiting for it")):
+    with locked(entry.name, lambda: progress.says(f"another process fetches {source}; waiting for it")):
         if place := entry.place():
             return place
         try:

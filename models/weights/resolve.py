@@ -65,8 +65,8 @@ def cached(name: str, weights: Weights) -> Path | None:
 
 def _checked(path: Path, weights: Weights) -> Path:
     if missing := weights.missing(path):
-        if weights.kind == "file" or not path.exists():
-            what = f"{path} does not exist"
+        if not path.exists() or weights.kind == "file":
+            what = f"there is no {weights.kind} {path}"
         else:
             what = f"{path} has no {', no '.join(missing)}"
         raise MissingWeights(f"{what}; {weights.how.format(path=path)}")

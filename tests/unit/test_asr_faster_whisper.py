@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from models.asr import FasterWhisperSettings, build
 from models.asr.faster_whisper_engine import FasterWhisperAsr
+from models.asr.whisper_weights import WHISPER
 from models.audio import decode
 from models.errors import InputError, MissingWeights
 
@@ -183,14 +184,19 @@ def test_a_folder_that_does_not_exist_is_refused_with_the_way_to_make_it(tmp_pat
         engine(tmp_path / "nowhere")
 
 
+@pytest.mark.usefixtures("weights_caches")
 @pytest.mark.parametrize("name", ["large-v3", "owner/a-whisper"])
-def test_a_model_that_is_not_cached_is_refused_with_the_command_that_fetches_it(tmp_path: Path, name: str) -> None:
-    with pytest.raises(MissingWeights, match="is not on this machine") as refused:
-        build(FasterWhisperSettings(model=name, cache_dir=str(tmp_path), device="cpu"))
-    assert f"download_model('{name}', cache_dir='{tmp_path}')" in str(refused.value)
+def test_a_model_that_is_not_cached_is_refused_with_the_command_that_fetches_it(name: str) -> None:
+    with pytest.raises(MissingWeights, match=rf"{name} are missing: not on this machine.*models\.weights pull"):
+        build(FasterWhisperSettings(model=name, device="cpu"))
+
+
+def test_every_size_that_the_library_knows_can_be_named() -> None:
+    utils = pytest.importorskip("faster_whisper.utils")
+    assert dict(WHISPER.aliases) == {size: f"hf://{model}" for size, model in utils._MODELS.items()}
 
 
 @pytest.mark.parametrize("name", ["larg-v3", "a/b/c"])
-def test_a_name_that_is_no_model_is_refused(tmp_path: Path, name: str) -> None:
+def test_a_name_that_is_no_model_is_refused(name: str) -> None:
     with pytest.raises(MissingWeights, match="is neither a folder nor"):
-        build(FasterWhisperSettings(model=name, cache_dir=str(tmp_path), device="cpu"))
+        build(FasterWhisperSettings(model=name, device="cpu"))

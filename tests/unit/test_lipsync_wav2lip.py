@@ -222,7 +222,7 @@ def test_the_fingerprint_tells_weights_and_settings_that_matter_apart(
     def fingerprint(**changed: Any) -> str:
         return build(settings.model_copy(update=changed)).fingerprint
 
-    changes: list[dict[str, Any]] = [{"checkpoint": other}, {"pads": (0, 40, 0, 0)}, {"smoothing": 7}]
+    changes: list[dict[str, Any]] = [{"checkpoint": str(other)}, {"pads": (0, 40, 0, 0)}, {"smoothing": 7}]
     all_of_them = {engine.fingerprint, *(fingerprint(**change) for change in changes)}
     assert len(all_of_them) == 4
     assert fingerprint(threads=2) == engine.fingerprint
@@ -231,6 +231,6 @@ def test_the_fingerprint_tells_weights_and_settings_that_matter_apart(
 
 
 def test_no_weights_are_fetched(tmp_path: Path, settings: Wav2LipSettings) -> None:
-    for missing in ("checkpoint", "detector"):
-        with pytest.raises(MissingWeights, match="put it there"):
-            build(settings.model_copy(update={missing: tmp_path / "none.pth"}))
+    for missing, source in (("checkpoint", r"wav2lip_gan\.pth.*non-commercial"), ("detector", r"s3fd-619a316812\.pth")):
+        with pytest.raises(MissingWeights, match=f"there is no file .*{source}.*put it there"):
+            build(settings.model_copy(update={missing: str(tmp_path / "none.pth")}))

@@ -8,7 +8,7 @@ import pytest
 import torch
 from checkpoints.s3fd import build_s3fd, picture_of_faces
 
-from models.errors import InputError, MissingWeights
+from models.errors import InputError
 from models.lipsync.face_box import FaceBox
 from models.lipsync.face_crops import FaceCropper
 from models.lipsync.patch_mask import FIRST_ROW, patch_boxes, patch_mask
@@ -64,11 +64,6 @@ def test_a_large_picture_is_searched_in_a_smaller_size(weights: Path, monkeypatc
     large = picture_of_faces(96, 128, (3, 2)).repeat(2, axis=0).repeat(2, axis=1)
     ((face,),) = S3fdDetector(weights, torch.device("cpu")).find([large])
     assert (face.left, face.top, face.right, face.bottom) == pytest.approx((48, 16, 176, 144), abs=0.2)
-
-
-def test_missing_weights_of_the_detector_say_where_to_get_them(tmp_path: Path) -> None:
-    with pytest.raises(MissingWeights, match=r"s3fd-619a316812\.pth"):
-        S3fdDetector(tmp_path / "none.pth", torch.device("cpu"))
 
 
 @pytest.mark.parametrize("content", [{"other": torch.zeros(1)}, torch.zeros(1), {"conv1_1.weight": torch.zeros(1)}])

@@ -11,7 +11,6 @@ import torch
 from checkpoints.wav2lip import random_network, save_state, save_torchscript
 from lipsync_cases import parity
 
-from models.errors import MissingWeights
 from models.lipsync.torchscript_weights import is_torchscript, read_torchscript
 from models.lipsync.wav2lip_checkpoint import load_network
 from models.lipsync.wav2lip_folded import FaceTerms, FoldedWav2Lip, Run
@@ -171,11 +170,6 @@ def test_a_torchscript_file_whose_tensors_reach_beyond_their_data_is_refused(tmp
             archive.writestr(name, data[:64] if "/data/" in name else data)
     with pytest.raises(ValueError, match="damaged"):
         read_torchscript(file)
-
-
-def test_a_missing_checkpoint_says_where_to_get_it(tmp_path: Path) -> None:
-    with pytest.raises(MissingWeights, match=r"wav2lip_gan\.pth.*non-commercial"):
-        load_network(tmp_path / "none.pth")
 
 
 @pytest.mark.parametrize(

@@ -210,13 +210,14 @@ def test_half_precision_speaks(folders: Folders) -> None:
     assert np.isfinite(speak(build(folders.settings(precision="bfloat16")), speaker(1), speed=2.0)).all()
 
 
-def test_missing_checkpoints_are_named_with_the_way_to_get_them(tmp_path: Path, folders: Folders) -> None:
-    with pytest.raises(MissingWeights, match="hf download microsoft/speecht5_tts --cache-dir"):
-        build(SpeechT5Settings(cache_dir=tmp_path))
-    with pytest.raises(MissingWeights, match="hf download microsoft/speecht5_hifigan --cache-dir"):
-        build(SpeechT5Settings(model=str(folders.model), cache_dir=tmp_path))
-    with pytest.raises(MissingWeights, match="hf download speechbrain/spkrec-xvect-voxceleb --cache-dir"):
-        build(folders.settings(encoder={"cache_dir": tmp_path}))
+@pytest.mark.usefixtures("weights_caches")
+def test_missing_checkpoints_are_named_with_the_way_to_get_them(folders: Folders) -> None:
+    with pytest.raises(MissingWeights, match=r"microsoft/speecht5_tts are missing.*python -m models\.weights pull"):
+        build(SpeechT5Settings())
+    with pytest.raises(MissingWeights, match="microsoft/speecht5_hifigan are missing"):
+        build(SpeechT5Settings(model=str(folders.model)))
+    with pytest.raises(MissingWeights, match="speechbrain/spkrec-xvect-voxceleb are missing"):
+        build(folders.settings(encoder={}))
 
 
 @pytest.mark.parametrize("fields", [{"stop_threshold": 0}, {"max_length_ratio": 1000}, {"language": "English"}])

@@ -13,6 +13,7 @@ import pytest
 from checkpoints.vits import SAMPLES_PER_FRAME, build_tiny_vits
 from numpy.typing import NDArray
 from pydantic import ValidationError
+from weights_caches import WeightsCaches
 
 from models.errors import InputError, MissingWeights
 from models.speech import SpeechEngine, VitsSettings, build
@@ -196,25 +197,24 @@ def test_checkpoints_of_older_libraries_speak_the_same(tmp_path: Path, engine: S
     np.testing.assert_array_equal(speak(older, TEXT), speak(engine, TEXT))
 
 
-def test_a_missing_model_is_named_with_the_way_to_get_it(tmp_path: Path) -> None:
-    with pytest.raises(MissingWeights, match=f"{tmp_path}/none does not exist; fetch it with: hf download"):
+def test_a_missing_model_is_named_with_the_way_to_get_it(tmp_path: Path, weights_caches: WeightsCaches) -> None:
+    with pytest.raises(MissingWeights, match=f"no folder {tmp_path}/none; fetch it with: hf download"):
         build(VitsSettings(models={"en": f"{tmp_path}/none"}))
     (tmp_path / "config.json").write_text("{}")
     with pytest.raises(MissingWeights, match=r"no vocab\.json, no model\.safetensors or pytorch_model\.bin"):
         build(VitsSettings(models={"en": str(tmp_path)}))
-    with pytest.raises(MissingWeights, match="hf download facebook/mms-tts-kaz --cache-dir"):
-        build(VitsSettings(models={"kk": "facebook/mms-tts-kaz"}, cache_dir=tmp_path))
-    with pytest.raises(MissingWeights, match="hf download facebook/mms-tts-eng"):
-        build(VitsSettings(cache_dir=tmp_path))
+    with pytest.raises(MissingWeights, match=r"facebook/mms-tts-kaz are missing.*python -m models\.weights pull"):
+        build(VitsSettings(models={"kk": "facebook/mms-tts-kaz"}))
+    with pytest.raises(MissingWeights, match=r"such as `en: facebook/mms-tts-eng`.*python -m models\.weights pull"):
+        build(VitsSettings())
 
 
-def test_without_models_those_of_mms_on_this_machine_are_served(tmp_path: Path, checkpoint: Path) -> None:
+def test_without_models_those_of_mms_on_this_machine_are_served(
+    weights_caches: WeightsCaches, checkpoint: Path
+) -> None:
     for name in ("kaz", "eng"):
-        repository = tmp_path / f"models--facebook--mms-tts-{name}"
-        shutil.copytree(checkpoint, repository / "snapshots" / "c0ffee")
-        (repository / "refs").mkdir()
-        (repository / "refs" / "main").write_text("c0ffee")
-    engine = build(VitsSettings(cache_dir=tmp_path, device="cpu"))
+        weights_caches.put_from_hub(f"facebook/mms-tts-{name}", checkpoint)
+    engine = build(VitsSettings(device="cpu"))
     assert [voice.languages for voice in engine.voices] == [("en",), ("kk",)]
     assert len(speak(engine, TEXT, voice=1)) > 0
 
