@@ -1,5 +1,6 @@
 """Request metrics of the ingress, labelled by route template so that their number stays bounded."""
 
+import asyncio
 import time
 from typing import Any
 
@@ -7,6 +8,9 @@ from ray.serve.metrics import Counter, Histogram
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from deployments.metrics import LATENCY_BUCKETS_S
+
+CLIENT_LEFT = 499
+"""The status that is counted where a client left before its response began; nginx's number for it."""
 
 
 class HttpMetrics:
@@ -41,7 +45,7 @@ class HttpMetricsMiddleware:
             await self._app(scope, receive, send)
             return
         started = time.monotonic()
-        status = 500
+        status: int | None = None
 
         async def watch(message: Message) -> None:
             nonlocal status
@@ -49,9 +53,14 @@ class HttpMetricsMiddleware:
                 status = message["status"]
             await send(message)
 
+        unanswered = 500
         try:
             await self._app(scope, receive, watch)
+        except asyncio.CancelledError:
+            # Serve cancels the request of a client that has left: nobody was let down.
+            unanswered = CLIENT_LEFT
+            raise
         finally:
             route = scope.get("route")
             path = getattr(route, "path", "unmatched")
-            self._metrics.observe(scope["method"], path, status, time.monotonic() - started)
+            self._metrics.observe(scope["method"], path, status or unanswered, time.monotonic() - started)
