@@ -1,6 +1,7 @@
 """The part of a GPU that Ray assigned to this replica, made real: a fraction is bookkeeping to Ray."""
 
 import os
+from typing import Any
 
 import ray
 from ray import serve
@@ -17,7 +18,8 @@ def assigned_gpus() -> float | None:
         return None
     if not ray.is_initialized():
         return None
-    return float(ray.get_runtime_context().get_assigned_resources().get("GPU", 0.0))
+    context: Any = ray.get_runtime_context()
+    return float(context.get_assigned_resources().get("GPU", 0.0))
 
 
 def take_share(gpus: float | None, models: int) -> GpuShare | None:
