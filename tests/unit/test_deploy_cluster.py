@@ -13,6 +13,7 @@ from ray.autoscaler._private import commands, util
 from ray.autoscaler._private.aws import config as aws_config
 from ray.autoscaler._private.aws.node_provider import AWSNodeProvider
 
+from deployments.serve_config import load
 from graphs.http.backpressure import PROXY_HOOK, PROXY_HOOK_VARIABLE
 
 pytestmark = pytest.mark.unit
@@ -87,7 +88,8 @@ def test_every_node_type_can_be_launched(launched: dict[str, Any]) -> None:
 def test_the_head_and_the_gpu_nodes_offer_no_cpu_and_cpu_nodes_no_gpu(launched: dict[str, Any]) -> None:
     resources = {name: kind["resources"] for name, kind in launched["config"]["available_node_types"].items()}
     assert resources["head"] == {"CPU": 0}
-    assert resources["cpu"]["CPU"] > 0
+    machine = launched["machines"]["cpu"]["CpuOptions"]
+    assert resources["cpu"]["CPU"] == machine["CoreCount"] * machine["ThreadsPerCore"] > 0
     assert "GPU" not in resources["cpu"]
     for name in ("gpu", "gpu_spot"):
         assert (resources[name]["CPU"], resources[name]["GPU"]) == (0, 1)
@@ -110,6 +112,24 @@ def test_only_ssh_is_open_to_everybody(launched: dict[str, Any]) -> None:
         if block["CidrIp"] == "0.0.0.0/0"
     }
     assert public == {22}
+
+
+def test_the_cluster_has_room_for_serve_config_at_its_greatest_scale(prepared: dict[str, Any]) -> None:
+    nodes = prepared["available_node_types"].values()
+    room = {
+        kind: sum(node["resources"].get(kind, 0) * node["max_workers"] for node in nodes) for kind in ("CPU", "GPU")
+    }
+    asked = {"CPU": 0.0, "GPU": 0.0}
+    for application in load(REPOSITORY / "serve_config.yaml")["applications"]:
+        for deployment in application["deployments"]:
+            replicas = deployment["autoscaling_config"]["max_replicas"]
+            options = deployment["ray_actor_options"]
+            # Neither kind of replica fits on the other kind of node.
+            assert bool(options["num_cpus"]) != bool(options.get("num_gpus"))
+            asked["CPU"] += replicas * options["num_cpus"]
+            asked["GPU"] += replicas * options.get("num_gpus", 0)
+    assert asked["CPU"] <= room["CPU"]
+    assert asked["GPU"] <= room["GPU"]
 
 
 def node_environment(folder: Path, secrets: dict[str, str]) -> subprocess.CompletedProcess[str]:
