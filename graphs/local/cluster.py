@@ -57,16 +57,20 @@ class Dashboard:
 
 
 @contextmanager
-def ray_with_dashboard() -> Iterator[Dashboard]:
-    """Run a Ray of our own for the length of the block; no process of it stays behind."""
+def ray_with_dashboard(num_gpus: int | None = None) -> Iterator[Dashboard]:
+    """Run a Ray of our own for the length of the block; no process of it stays behind.
+
+    Args:
+        num_gpus: GPUs that it hands out; left out, those that it finds.
+    """
     before = set(psutil.Process().children(recursive=True))
     try:
-        yield _start()
+        yield _start(num_gpus)
     finally:
         _stop(before)
 
 
-def _start() -> Dashboard:
+def _start(num_gpus: int | None) -> Dashboard:
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     os.environ.setdefault("RAY_EXPORT_COUNTER_AS_GAUGE", "0")
     os.environ.setdefault("RAY_SERVE_GRPC_MAX_MESSAGE_SIZE", str(_GRPC_MESSAGE_BYTES))
@@ -81,6 +85,7 @@ def _start() -> Dashboard:
     on_sigterm = signal.getsignal(signal.SIGTERM)
     context = ray.init(
         address="local",
+        num_gpus=num_gpus,
         include_dashboard=True,
         dashboard_host="127.0.0.1",
         dashboard_port=port,

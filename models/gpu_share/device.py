@@ -21,8 +21,17 @@ def gpu_bytes() -> int | None:
     return memory.value
 
 
-def held_bytes() -> int | None:
-    """Return the GPU memory that this process holds, whatever in it holds it.
+def gpu_name() -> str | None:
+    """Return what that GPU is called; None where there is none."""
+    driver = _driver()
+    device, name = ctypes.c_int(), ctypes.create_string_buffer(256)
+    if driver is None or driver.cuDeviceGet(ctypes.byref(device), 0):
+        return None
+    return None if driver.cuDeviceGetName(name, len(name), device) else name.value.decode()
+
+
+def held_bytes(pid: int | None = None) -> int | None:
+    """Return the GPU memory that a process holds, whatever in it holds it; this one if none is named.
 
     None before its first use of a GPU, and where it can't be told: there is no NVML, or the driver does not show it the
     processes of this container.
@@ -34,7 +43,7 @@ def held_bytes() -> int | None:
         processes = [process for handle in _handles(nvml) for process in _processes(nvml, handle)]
     except nvml.NVMLError:
         return None
-    held = [process.usedGpuMemory for process in processes if process.pid == os.getpid()]
+    held = [process.usedGpuMemory for process in processes if process.pid == (pid or os.getpid())]
     return sum(held) if held and None not in held else None
 
 

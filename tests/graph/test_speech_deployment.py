@@ -5,10 +5,12 @@ import gc
 import threading
 from collections.abc import AsyncIterator, Iterator
 from contextlib import aclosing
+from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
 import pytest
+from checkpoints.piper import build_tiny_piper
 from numpy.typing import NDArray
 from pydantic import ValidationError
 from ray import serve
@@ -16,7 +18,7 @@ from ray import serve
 from deployments.speech import SpeechReplica, speech_deployment
 from graphs.roles import ServedSpeech
 from models.errors import InputError, MissingWeights
-from models.speech import EspeakSettings, Reference, SpeechChunk, Voice
+from models.speech import EspeakSettings, PiperSettings, Reference, SpeechChunk, Voice
 
 pytestmark = [pytest.mark.graph, pytest.mark.anyio]
 
@@ -190,14 +192,50 @@ async def test_a_missing_model_fails_its_own_callers_alone(fake: None) -> None:
 async def test_new_settings_make_a_new_engine_whose_models_speak_from_then_on(
     fake: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    made, engine = replica()
+    made = SpeechReplica(PiperSettings(folder="voices"), 2, 2)
+    engine = FakeEngine.made[-1]
     await said(made, "Yes.")
     monkeypatch.setattr(FakeEngine, "next_level", 0.75)
-    await made.reconfigure({"words_per_minute": 200})
+    await made.reconfigure({"threads": 2})
     assert made.engine is FakeEngine.made[-1] is not engine
     assert max(chunk.samples.max() for chunk in await said(made, "Yes.")) == 0.75
     with pytest.raises(ValidationError):
-        await made.reconfigure({"words_per_minute": 0})
+        await made.reconfigure({"threads": 0})
+
+
+async def test_default_voices_change_without_a_new_engine(tmp_path: Path) -> None:
+    for name in ("en_US-a", "en_US-b"):
+        build_tiny_piper(tmp_path, name)
+    made = SpeechReplica(PiperSettings(folder=tmp_path), 1, 2)
+    engine = made.engine
+    assert [voice.id for voice in await made.voices()] == ["en_US-a", "en_US-b"]
+    await made.reconfigure({"defaults": ["en_US-b"]})
+    assert [voice.id for voice in await made.voices()] == ["en_US-b", "en_US-a"]
+    with pytest.raises(MissingWeights, match="nobody"):
+        await made.reconfigure({"defaults": ["nobody"]})
+    assert [voice.id for voice in await made.voices()] == ["en_US-b", "en_US-a"]
+    await made.reconfigure({})
+    assert [voice.id for voice in await made.voices()] == ["en_US-a", "en_US-b"]
+    assert made.engine is engine
+
+
+async def test_espeaks_voices_and_pace_change_without_a_new_engine() -> None:
+    made = SpeechReplica(EspeakSettings(variants=()), 1, 2)
+    engine = made.engine
+    english = next(voice for voice in await made.voices() if voice.id == "en-us")
+
+    async def seconds() -> float:
+        spoken = [chunk async for chunk in chunks_of(made, "One two three four five six.", english)]
+        return sum(len(chunk.samples) / chunk.sample_rate for chunk in spoken)
+
+    slow = await seconds()
+    await made.reconfigure({"variants": ["f3"], "words_per_minute": 300})
+    assert await seconds() < 0.8 * slow
+    assert {"en-us", "en-us-f3"} <= {voice.id for voice in await made.voices()}
+    with pytest.raises(ValueError, match="no variant"):
+        await made.reconfigure({"variants": ["nobody"]})
+    assert (await made.describe())["variants"] == ["f3"]
+    assert made.engine is engine
 
 
 async def test_health_is_a_loaded_models_own_speech(fake: None, monkeypatch: pytest.MonkeyPatch) -> None:
