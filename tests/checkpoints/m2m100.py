@@ -85,7 +85,7 @@ _SIZES: dict[str, Any] = {
     "decoder_attention_heads": 2,
     "encoder_ffn_dim": 64,
     "decoder_ffn_dim": 64,
-    "max_position_embeddings": 128,
+    "max_position_embeddings": 512,
     "init_std": 0.5,
 }
 
