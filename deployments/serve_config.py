@@ -15,6 +15,7 @@ from pydantic import BaseModel
 from ray.serve.config import AutoscalingConfig, RequestRouterConfig
 from ray.serve.schema import DeploymentSchema, RayActorOptionsSchema, ServeApplicationSchema, ServeDeploySchema
 
+from deployments import user_config
 from deployments.strict import ConfigError, unknown_key, validate
 
 # Serve types these as Dict as well as by a model, so that their keys go unchecked there.
@@ -57,13 +58,13 @@ def check(data: object) -> None:
             if isinstance(deployment, Mapping):
                 faults += _unknown(DeploymentSchema, deployment, f"{path}.deployments[{number}]")
         try:
-            _check_arguments(application, path)
+            faults += user_config.faults(application, arguments_of(application, path), path)
         except ConfigError as error:
             faults.append(str(error))
     functions = (data.get("grpc_options") or {}).get("grpc_servicer_functions") or []
     for number, function in enumerate(functions):
         try:
-            _imported(str(function), f"grpc_options.grpc_servicer_functions[{number}]")
+            imported(str(function), f"grpc_options.grpc_servicer_functions[{number}]")
         except ConfigError as error:
             faults.append(str(error))
     if faults:
@@ -74,16 +75,30 @@ def check(data: object) -> None:
         raise ConfigError(str(error)) from error
 
 
-def _check_arguments(application: Mapping[str, Any], path: str) -> None:
-    builder = _imported(str(application.get("import_path", "")), f"{path}.import_path")
+def arguments_of(application: Mapping[str, Any], path: str = "application") -> BaseModel | None:
+    """Return the checked arguments of an application; None where its builder takes no model.
+
+    Args:
+        application: An entry of ``applications``.
+        path: Where it stands in its file.
+
+    Raises:
+        ConfigError: There is no such builder, or keys are unknown, missing or wrong.
+    """
+    builder = imported(str(application.get("import_path", "")), f"{path}.import_path")
     first = next(iter(signature(builder).parameters), None)
     model = get_type_hints(builder).get(first) if first else None
     if isinstance(model, type) and issubclass(model, BaseModel):
-        validate(model, application.get("args") or {}, path=f"{path}.args")
+        return validate(model, application.get("args") or {}, path=f"{path}.args")
+    return None
 
 
-def _imported(import_path: str, path: str) -> Any:
-    """Return what an import path of the file names; Serve would find a wrong one only in its own processes."""
+def imported(import_path: str, path: str) -> Any:
+    """Return what an import path of the file names; Serve would find a wrong one only in its own processes.
+
+    Raises:
+        ConfigError: There is nothing of that name.
+    """
     module, _, name = import_path.partition(":")
     try:
         return getattr(import_module(module), name)
