@@ -16,6 +16,7 @@ from ray.serve import Deployment
 from deployments.gpu_share import assigned_gpus, take_share
 from deployments.logs import configure_logs
 from deployments.metrics import GpuMetrics, RoleMetrics
+from deployments.user_config import fields_that_need_a_new_engine, needs_a_new_engine
 from models.audio import SAMPLE_RATE
 from models.errors import GpuFault, OutOfGpuMemory
 from models.gpu_share import (
@@ -127,12 +128,9 @@ class EngineReplica(Generic[EngineT]):
         settings = TypeAdapter(type(self._declared)).validate_python(merged)
         if settings == self._settings:
             return
-        if changed := sorted(_changed(self._settings.fixed(), settings.fixed())):
+        if changed := fields_that_need_a_new_engine(self._settings, settings):
             if self._gpus:
-                raise ValueError(
-                    f"{', '.join(changed)}: a new value needs a new engine, and a share of a GPU has no room for two; "
-                    "set it in the application's args and deploy again, which replaces the replicas one by one"
-                )
+                raise ValueError(needs_a_new_engine(changed))
             self.engine = await asyncio.to_thread(self._load, settings)
         elif isinstance(self.engine, Adjustable):
             await asyncio.to_thread(self.engine.adjust, settings)
@@ -264,10 +262,6 @@ class EngineReplica(Generic[EngineT]):
         close = getattr(iterator, "close", None)
         if close is not None:
             await self.call(close)
-
-
-def _changed(old: Mapping[str, Any], new: Mapping[str, Any]) -> set[str]:
-    return {name for name in old.keys() | new.keys() if old.get(name) != new.get(name)}
 
 
 def deployment_of(replica: type[EngineReplica[Any]], name: str, *, max_ongoing_requests: int = 8) -> Deployment:
