@@ -10,6 +10,7 @@ from pydantic_core import PydanticUndefined
 
 from deployments.strict import models_in
 from graphs.config import ApiConfig, GraphsConfig
+from models.settings import is_live
 
 _HEAD = """\
 # Configuration
@@ -20,8 +21,9 @@ cluster with GPUs. Serve's own keys (replicas, resources, autoscaling, `http_opt
 Ray; the `args` of each application are below, those of `live` being those of `api`. Every key of the file is checked
 before it is deployed, Serve's too: an unknown one is refused with its path and the nearest valid name.
 
-Engine settings may be changed while the system runs: put them into a deployment's `user_config` and deploy again; the
-replica builds and warms the new engine before it lets go of the old one.
+Engine settings may be changed while the system runs: put them into a deployment's `user_config` and deploy again. Those
+marked *live* are taken by the engine as it works. For the others the replica builds and warms a new engine before it
+lets go of the old one; a replica with a share of a GPU, which has no room for two, refuses them (docs/gpu.md).
 
 ## Environment
 
@@ -67,7 +69,7 @@ def _sections(model: type[BaseModel], path: str, seen: set[type[BaseModel]]) -> 
 
 
 def _row(name: str, field: FieldInfo) -> str:
-    meaning = (field.description or "").replace("|", "\\|")
+    meaning = (field.description or "").replace("|", "\\|") + (" *Live.*" if is_live(field) else "")
     return f"| `{name}` | {_type(field.annotation)} | {_default(field)} | {meaning} |"
 
 

@@ -17,7 +17,7 @@ _log = logging.getLogger(__name__)
 MEBIBYTE = 1024 * 1024
 
 CONTEXT_BYTES = 600 * MEBIBYTE
-"""What a process holds beside tensors (the CUDA context, the libraries' kernels), until it has been measured."""
+"""What a process is taken to hold beside tensors (the CUDA context, the libraries' kernels), unless it holds more."""
 
 _MOST_CACHED = 200 * MEBIBYTE
 """CTranslate2's own bound of its cache."""
@@ -120,8 +120,10 @@ def measure() -> int | None:
     held = held_bytes()
     if held is None or held < tensors:
         return tensors + CONTEXT_BYTES if tensors else None
-    if tensors and held - tensors != _beside_tensors:
-        _beside_tensors = held - tensors
+    # Never less than was assumed: kernels are loaded when they are first needed.
+    beside = max(CONTEXT_BYTES, held - tensors)
+    if tensors and beside != _beside_tensors:
+        _beside_tensors = beside
         cap_torch()
     return held
 

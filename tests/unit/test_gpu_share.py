@@ -116,6 +116,9 @@ def test_once_warm_pytorch_is_held_to_what_the_rest_of_the_process_really_leaves
     assert gpu.fractions == [pytest.approx(5 / 24)]
     gpu_share.measure()
     assert len(gpu.fractions) == 1
+    gpu.held = gpu.reserved + 1
+    gpu_share.measure()
+    assert gpu.fractions[1:] == [pytest.approx(0.25 - gpu_share.CONTEXT_BYTES / GPU)]
 
 
 def test_an_engine_that_holds_more_than_its_share_does_not_start(gpu: Gpu) -> None:
