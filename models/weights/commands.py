@@ -43,7 +43,7 @@ def push(needs: Sequence[Need], console: Console) -> int:
 
 
 def show(needs: Sequence[Need], console: Console, *, as_json: bool, online: bool) -> int:
-    """Print what is needed; the status is 1 where something is missing."""
+    """Print what is needed, and what is here of it."""
     inventory = Inventory(online=online)
     try:
         items = [inventory.item(need) for need in needs]
@@ -56,7 +56,7 @@ def show(needs: Sequence[Need], console: Console, *, as_json: bool, online: bool
         _tell_forbidden(items, console)
     else:
         _say(console, "the engines of this configuration need no weights besides those that they ship with")
-    return int(any(item.state == "missing" for item in items))
+    return 0
 
 
 def verify(needs: Sequence[Need] | None, console: Console) -> int:
@@ -210,19 +210,18 @@ def _verified(folder: Path, console: Console) -> bool:
 
 
 def _table(items: Sequence[Item]) -> Table:
-    table = Table("role", "engine", "setting", "weights", "size", "licence", "where")
+    table = Table()
+    for column in ("role", "engine", "weights", "size", "licence", "where"):
+        table.add_column(column, overflow="fold")
     for item in items:
         about = "about " if item.size_is == "published" else ""
         table.add_row(
             item.role,
             item.engine,
-            item.setting,
             item.reference,
-            f"{about}{item.size / 1e6:,.0f} MB" if item.size is not None else "unknown",
+            f"{about}{item.size / 1e6:,.1f} MB" if item.size is not None else "unknown",
             (item.licence or "unknown") + (" (no commercial use)" if item.commercial_use is False else ""),
-            f"missing: {item.path}"
-            if item.state == "missing" and item.path
-            else f"{item.state} {item.path or ''}".strip(),
+            item.state,
         )
     return table
 

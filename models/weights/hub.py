@@ -21,7 +21,6 @@ from models.errors import MissingWeights
 from models.weights.origins import ConnectionLost, Listing, RemoteFile
 from models.weights.sources import HubSource, checked_path
 
-_BLOCK = 1 << 20
 _TIMEOUT_S = 20.0
 _TRY_AGAIN = (408, 429, 500, 502, 503, 504)
 
@@ -65,7 +64,7 @@ class HubOrigin:
             hf_raise_for_status(response)
             # A server that knows no ranges begins at the beginning.
             skipped = offset if response.status_code != httpx2.codes.PARTIAL_CONTENT else 0
-            for block in response.iter_bytes(_BLOCK):
+            for block in response.iter_bytes():
                 yield block[skipped:]
                 skipped = max(0, skipped - len(block))
 

@@ -15,7 +15,7 @@ from models.weights.cache import CONTENT, MANIFEST, Entry
 from models.weights.manifest import Manifest, ManifestFile
 from models.weights.origins import Listing, RemoteFile
 from models.weights.s3 import S3Folder
-from models.weights.sources import S3Source, parse_uri
+from models.weights.sources import S3Source, has_scheme, parse_uri
 
 VARIABLE = "VOICEGRAPH_WEIGHTS_MIRROR"
 
@@ -30,7 +30,7 @@ def mirror_folder() -> S3Source | None:
     if not name:
         return None
     try:
-        source = parse_uri(name)
+        source = parse_uri(name) if has_scheme(name) else None
     except ValueError as error:
         raise MissingWeights(f"{VARIABLE} {error}") from error
     if not isinstance(source, S3Source):

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, get_args
+from typing import Any, Protocol, get_args, runtime_checkable
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
@@ -27,9 +27,21 @@ class Reference:
     engine: str
 
 
+@runtime_checkable
+class ImpliesWeights(Protocol):
+    """Settings whose named weights name others in turn."""
+
+    def implied_weights(self) -> Iterator[tuple[str, str, Weights]]:
+        """Yield the settings that were left out: name, value that stands for it, what is needed."""
+        ...
+
+
 def references(settings: BaseModel, path: str = "") -> Iterator[Reference]:
     """Yield every setting that names weights, those of nested settings too."""
     engine = str(getattr(settings, "engine", ""))
+    if isinstance(settings, ImpliesWeights):
+        for name, value, needed in settings.implied_weights():
+            yield Reference(f"{path}{name}", value, needed, engine)
     for name, field in type(settings).model_fields.items():
         value = getattr(settings, name)
         weights = _weights(field)

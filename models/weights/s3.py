@@ -3,12 +3,13 @@
 The endpoint, the region and the credentials are boto3's: AWS_ENDPOINT_URL, AWS_REGION, AWS_ACCESS_KEY_ID and so on.
 """
 
+import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cached_property
+from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
 
 import boto3
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 _BLOCK = 1 << 20
+_ENDPOINTS = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")
+_READ = (*_ENDPOINTS, "AWS_ACCESS_KEY_ID", "AWS_SESSION_TOKEN", "AWS_PROFILE", "AWS_REGION", "AWS_DEFAULT_REGION")
 _AMAZON = re.compile(r"(.*\.)?amazonaws\.com(\.cn)?")
 _MD5 = re.compile("[0-9a-f]{32}")
 _MISSING = ("404", "NoSuchKey", "NoSuchBucket", "NotFound")
@@ -103,14 +106,11 @@ class S3Folder:
                 Bucket=self.source.bucket, Key=self._key(path), Body=content, ContentType="application/json"
             )
 
-    @cached_property
+    @property
     def client(self) -> "S3Client":
-        """The connection."""
+        """The connection, one for the whole process."""
         with self.explained():
-            client = _client("virtual")
-            # A bucket in the host name needs DNS entries that only Amazon's own endpoint surely has.
-            host = urlsplit(client.meta.endpoint_url).hostname or ""
-            return client if _AMAZON.fullmatch(host) else _client("path")
+            return _client(tuple(os.environ.get(name) for name in _READ))
 
     @contextmanager
     def explained(self) -> Iterator[None]:
@@ -177,7 +177,18 @@ class S3Origin:
             raise MissingWeights(f"{self._folder.source} holds a file of a dangerous name: {error}") from error
 
 
-def _client(addressing: Any) -> "S3Client":
+@lru_cache(maxsize=8)
+def _client(environment: tuple[str | None, ...]) -> "S3Client":
+    """Return the client for what the environment says; making one takes half a second."""
+    if not any(environment[: len(_ENDPOINTS)]):
+        client = _made("virtual")
+        if _AMAZON.fullmatch(urlsplit(client.meta.endpoint_url).hostname or ""):
+            return client
+    # A bucket in the host name needs DNS entries that only Amazon's own endpoint surely has.
+    return _made("path")
+
+
+def _made(addressing: Literal["path", "virtual"]) -> "S3Client":
     config = Config(
         signature_version="s3v4",
         s3={"addressing_style": addressing},

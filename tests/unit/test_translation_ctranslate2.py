@@ -2,6 +2,7 @@
 
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -218,5 +219,25 @@ def test_conversion_asks_for_the_languages_that_a_checkpoint_does_not_name(folde
 
 def test_conversion_refuses_other_models(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "config.json").write_text('{"model_type": "bert"}')
+    (tmp_path / "model.safetensors").touch()
     with pytest.raises(SystemExit, match="known are m2m_100"):
         main(["--model", str(tmp_path), "--output", str(tmp_path / "out")])
+
+
+def test_a_working_engine_takes_another_search(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = engine(folder, "m2m100", beam_size=4)
+    asked: list[int] = []
+    translate = made._models[0].translator.translate_batch
+
+    class Watched:
+        def translate_batch(self, *args: Any, **options: Any) -> Any:
+            asked.append(options["beam_size"])
+            return translate(*args, **options)
+
+    monkeypatch.setattr(made, "_models", [replace(made._models[0], translator=Watched())])
+    settings = made._settings.model_copy(update={"beam_size": 1, "quality": False, "max_new_tokens": 3})
+    assert settings.fixed() == made._settings.fixed()
+    made.adjust(settings)
+    (done,) = spanish(made, TEXTS[1])
+    assert (asked, done.quality) == ([1], None)
+    assert done.tokens <= 3
