@@ -17,6 +17,8 @@ VOICEGRAPH_WEIGHTS=/mnt/weights
 # For weights in S3, whose client is set up by AWS's own variables alone.
 AWS_DEFAULT_REGION=${VOICEGRAPH_S3_REGION:-}
 set +a
+# `ray up` sets it to 1, which would hold for every replica; Ray sets it from each replica's num_cpus.
+unset OMP_NUM_THREADS
 
 for name in RAY_AUTH_TOKEN VOICEGRAPH_DATABASE_URL VOICEGRAPH_ADMIN_KEY VOICEGRAPH_S3_BUCKET VOICEGRAPH_S3_REGION; do
   if [ -z "${!name:-}" ]; then

@@ -1,5 +1,6 @@
 """cluster.yaml goes through what `ray up` does before it opens its first SSH connection, on an AWS of moto's."""
 
+import json
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,9 +10,10 @@ import boto3
 import pytest
 import yaml
 from moto import mock_aws
+from moto.ec2.models.amis import AMIS
 from ray.autoscaler._private import commands, util
 from ray.autoscaler._private.aws import config as aws_config
-from ray.autoscaler._private.aws.node_provider import AWSNodeProvider
+from ray.autoscaler._private.aws import node_provider
 
 from deployments.serve_config import load
 from graphs.http.backpressure import PROXY_HOOK, PROXY_HOOK_VARIABLE
@@ -45,7 +47,7 @@ def prepared(cluster: dict[str, Any]) -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def launched(cluster: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
     """The configuration with which Ray would launch machines, and the machines that moto made of each node type."""
-    with pytest.MonkeyPatch.context() as patch, mock_aws(config={"iam": {"load_aws_managed_policies": True}}):
+    with pytest.MonkeyPatch.context() as patch, mock_aws():
         home = tmp_path_factory.mktemp("home")
         (home / ".ssh").mkdir()
         patch.setenv("HOME", str(home))
@@ -53,13 +55,17 @@ def launched(cluster: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) 
         patch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
         patch.chdir(REPOSITORY)
         patch.setattr(aws_config.time, "sleep", lambda _seconds: None)
+        make_role(boto3.client("iam"))
         ec2 = boto3.client("ec2", region_name=cluster["provider"]["region"])
-        image = ec2.describe_images()["Images"][0]["ImageId"]
         wanted = yaml.safe_load(yaml.safe_dump(cluster))
         for node_type in wanted["available_node_types"].values():
-            node_type["node_config"]["ImageId"] = image
+            node_type["node_config"]["ImageId"] = AMIS[0]["ami_id"]
+        kinds = sorted({kind["node_config"]["InstanceType"] for kind in wanted["available_node_types"].values()})
+        described = ec2.describe_instance_types(InstanceTypes=kinds)["InstanceTypes"]
+        # Ray asks for every type that there is, which takes moto many seconds.
+        patch.setattr(node_provider, "list_ec2_instances", lambda *_: described)
         config = commands._bootstrap_config(wanted, no_config_cache=True)
-        provider = AWSNodeProvider(config["provider"], config["cluster_name"])
+        provider = node_provider.AWSNodeProvider(config["provider"], config["cluster_name"])
         for name, node_type in config["available_node_types"].items():
             provider.create_node(node_type["node_config"], {"ray-user-node-type": name}, 1)
         machines = {
@@ -67,7 +73,21 @@ def launched(cluster: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) 
             for reservation in ec2.describe_instances()["Reservations"]
             for machine in reservation["Instances"]
         }
-        yield {"config": config, "machines": machines, "groups": ec2.describe_security_groups()["SecurityGroups"]}
+        yield {
+            "config": config,
+            "machines": machines,
+            "groups": ec2.describe_security_groups()["SecurityGroups"],
+            "cpus": {kind["InstanceType"]: kind["VCpuInfo"]["DefaultVCpus"] for kind in described},
+        }
+
+
+def make_role(iam: Any) -> None:
+    """Make the role that Ray makes at its first start and finds at the next."""
+    trust = {"Principal": {"Service": "ec2.amazonaws.com"}, "Effect": "Allow", "Action": "sts:AssumeRole"}
+    name = aws_config.DEFAULT_RAY_INSTANCE_PROFILE
+    iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps({"Statement": [trust]}))
+    iam.create_instance_profile(InstanceProfileName=name)
+    iam.add_role_to_instance_profile(InstanceProfileName=name, RoleName=name)
 
 
 def test_ray_s_own_schema_accepts_the_file(prepared: dict[str, Any]) -> None:
@@ -88,8 +108,7 @@ def test_every_node_type_can_be_launched(launched: dict[str, Any]) -> None:
 def test_the_head_and_the_gpu_nodes_offer_no_cpu_and_cpu_nodes_no_gpu(launched: dict[str, Any]) -> None:
     resources = {name: kind["resources"] for name, kind in launched["config"]["available_node_types"].items()}
     assert resources["head"] == {"CPU": 0}
-    machine = launched["machines"]["cpu"]["CpuOptions"]
-    assert resources["cpu"]["CPU"] == machine["CoreCount"] * machine["ThreadsPerCore"] > 0
+    assert resources["cpu"]["CPU"] == launched["cpus"][launched["machines"]["cpu"]["InstanceType"]] > 0
     assert "GPU" not in resources["cpu"]
     for name in ("gpu", "gpu_spot"):
         assert (resources[name]["CPU"], resources[name]["GPU"]) == (0, 1)
