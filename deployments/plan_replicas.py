@@ -72,11 +72,7 @@ def _planned(application: Mapping[str, Any]) -> Iterator[PlannedDeployment]:
     name = application.get("name", "default")
     arguments = arguments_of(application)
     builder = imported(str(application["import_path"]), "import_path")
-    built = build_app(
-        builder(arguments) if arguments is not None else builder,
-        name=name,
-        make_deployment_handle=lambda deployment, application: deployment.name,
-    )
+    built = build_app(builder(arguments) if arguments is not None else builder, name=name)
     given = {entry["name"]: entry for entry in application.get("deployments") or []}
     names = {deployment.name for deployment in built.deployments}
     if unknown := [unknown_key(f"application {name!r}", key, names) for key in given if key not in names]:
@@ -124,7 +120,7 @@ def _scale(given: Mapping[str, Any], deployment: Deployment) -> tuple[int, int, 
     replicas = given.get("num_replicas")
     if replicas == "auto":
         # What Serve takes for it, below what the file says.
-        auto = AutoscalingConfig.default().model_dump(exclude={"policy"}, exclude_unset=True)
+        auto = AutoscalingConfig.default().model_dump(exclude_unset=True)  # type: ignore[no-untyped-call]
         autoscaling = {**auto, **(autoscaling or {})}
     elif replicas is None and autoscaling is None:
         autoscaling = deployment._deployment_config.autoscaling_config
