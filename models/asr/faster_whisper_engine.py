@@ -2,41 +2,40 @@
 
 import logging
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from models.asr.settings import FasterWhisperSettings
-from models.asr.types import Segment, Transcription, Word
+from models.asr.types import Segment, Transcription
+from models.asr.whisper_decoding import WindowDecoder
 from models.asr.whisper_weights import WHISPER
 from models.errors import InputError, MissingWeights
+from models.gpu_share import in_batches
 from models.spans import Span
 from models.vad import SileroVad
 from models.weights import resolve
-
-if TYPE_CHECKING:
-    from faster_whisper.transcribe import Segment as WhisperSegment
 
 SAMPLE_RATE = 16_000
 _log = logging.getLogger(__name__)
 
 
 class FasterWhisperAsr:
-    """Whisper over windows of up to 30 s, ``batch_size`` of them at a time.
+    """Whisper over windows of up to 30 s, ``batch_size`` of them at a time; fewer where the GPU's memory ends.
 
     Windows are cut where the voice detector hears a pause and are independent of each other: no text is carried from
-    one to the next, decoding is at temperature 0. Without word times, segments come from Whisper's own time marks.
+    one to the next. Decoding is a beam search; windows that fail by Whisper's thresholds are decoded again one by one,
+    by sampling, where there are ``fallback_temperatures``. Without word times, segments come from Whisper's own marks.
 
     Raises:
         MissingWeights: The model is not on this machine, or its folder is incomplete.
-        ValueError: The GPU does not have the compute type.
+        InputError: The model does not know the settings' language.
+        ValueError: The GPU does not have the compute type, or the prompt is too long.
     """
 
     def __init__(self, settings: FasterWhisperSettings) -> None:
         from faster_whisper import WhisperModel
 
-        self._settings = settings
         folder = resolve(settings.model, WHISPER, allow_download=settings.allow_download)
         device = _device(settings)
         self._model = WhisperModel(
@@ -54,10 +53,17 @@ class FasterWhisperAsr:
                 f"{folder} has no preprocessor_config.json that asks for the model's {mels} mel bands (it gives "
                 f"{filters}); copy that file from the original Whisper model into the folder"
             )
-        self._voice_detector = SileroVad(settings.vad)
         self._languages: tuple[str, ...] = tuple(self._model.supported_languages)
-        if settings.language is not None:
-            self._check_language(settings.language)
+        self._check(settings)
+        self._settings = settings
+        self._voice_detector = SileroVad(settings.vad)
+
+    def adjust(self, settings: FasterWhisperSettings) -> None:
+        """Take other settings of decoding, from the next recording on; see `models.settings.Adjustable`."""
+        self._check(settings)
+        if settings.vad != self._settings.vad:
+            self._voice_detector = SileroVad(settings.vad)
+        self._settings = settings
 
     def transcribe(self, pcm: NDArray[np.float32], *, language: str | None = None) -> Transcription:
         """Recognise speech; see `models.asr.types.Asr`.
@@ -65,11 +71,21 @@ class FasterWhisperAsr:
         The language is the one asked for, else the settings', else detected in the first window. The recogniser runs
         when a segment is asked for.
         """
+        settings = self._settings
         if language is not None:
             self._check_language(language)
-        windows = self._windows(pcm)
-        spoken = language or self._settings.language or self._detect(pcm, windows)
-        return Transcription(language=spoken, segments=self._segments(pcm, windows, spoken))
+        windows = self._windows(pcm, settings)
+        spoken = language or settings.language or self._detect(pcm, windows, settings)
+        decoder = WindowDecoder(self._model, settings, pcm, spoken)
+        return Transcription(language=spoken, segments=_segments(decoder, windows, settings.batch_size))
+
+    def _check(self, settings: FasterWhisperSettings) -> None:
+        if settings.language is not None:
+            self._check_language(settings.language)
+        texts = [text for text in (settings.hotwords, settings.initial_prompt) if text is not None]
+        tokens = sum(len(self._model.hf_tokenizer.encode(f" {text}", add_special_tokens=False).ids) for text in texts)
+        if tokens > (most := self._model.max_length // 2 - 1):
+            raise ValueError(f"hotwords and initial_prompt take {tokens} tokens; there is room for {most}")
 
     def _check_language(self, language: str) -> None:
         if language not in self._languages:
@@ -79,47 +95,37 @@ class FasterWhisperAsr:
                 field="language",
             )
 
-    def _windows(self, pcm: NDArray[np.float32]) -> list[Span]:
-        if self._settings.vad_filter:
+    def _windows(self, pcm: NDArray[np.float32], settings: FasterWhisperSettings) -> list[Span]:
+        if settings.vad_filter:
             return self._voice_detector.speech(pcm)
-        duration, length = pcm.size / SAMPLE_RATE, self._settings.vad.max_speech
+        duration, length = pcm.size / SAMPLE_RATE, settings.vad.max_speech
         starts = np.arange(0.0, duration, length)
         return [Span(float(start), min(float(start) + length, duration)) for start in starts]
 
-    def _detect(self, pcm: NDArray[np.float32], windows: list[Span]) -> str:
-        first = windows[0] if windows else Span(0.0, self._settings.vad.max_speech)
+    def _detect(self, pcm: NDArray[np.float32], windows: list[Span], settings: FasterWhisperSettings) -> str:
+        first = windows[0] if windows else Span(0.0, settings.vad.max_speech)
         sound = pcm[round(first.start * SAMPLE_RATE) : round(first.end * SAMPLE_RATE)]
         language: str
         language, probability, _ = self._model.detect_language(audio=sound)
         _log.info("detected language %s with probability %.2f", language, probability)
         return language
 
-    def _segments(self, pcm: NDArray[np.float32], windows: list[Span], language: str) -> Iterator[Segment]:
-        """Recognise batch by batch, so that the features of one batch are in memory at a time."""
-        from faster_whisper import BatchedInferencePipeline
 
-        # A pipeline remembers where speech ended: one for each recording. It holds nothing else.
-        pipeline = BatchedInferencePipeline(self._model)
-        settings = self._settings
-        duration = pcm.size / SAMPLE_RATE
-        for first in range(0, len(windows), settings.batch_size):
-            recognised, _ = pipeline.transcribe(
-                pcm,
-                language=language,
-                beam_size=settings.beam_size,
-                temperature=0.0,
-                condition_on_previous_text=False,
-                word_timestamps=settings.word_timestamps,
-                without_timestamps=settings.word_timestamps,
-                clip_timestamps=[
-                    {"start": window.start, "end": window.end}
-                    for window in windows[first : first + settings.batch_size]
-                ],
-                batch_size=settings.batch_size,
-            )
-            for segment in recognised:
-                if segment.text.strip():
-                    yield _segment(segment, duration)
+def _segments(decoder: WindowDecoder, windows: list[Span], size: int) -> Iterator[Segment]:
+    """Recognise batch by batch, so that the features of one batch are in memory at a time."""
+    first = 0
+    while first < len(windows):
+        batch = windows[first : first + size]
+
+        def decode(start: int, stop: int, batch: list[Span] = batch) -> list[Segment]:
+            return decoder.decode(batch[start:stop])
+
+        parts = in_batches(len(batch), len(batch), decode)
+        for part in parts:
+            yield from part
+        first += len(batch)
+        # What did not fit once need not be tried again in this recording.
+        size = min(size, -(-len(batch) // len(parts))) if len(parts) > 1 else size
 
 
 def _device(settings: FasterWhisperSettings) -> str:
@@ -145,27 +151,3 @@ def _compute_type(settings: FasterWhisperSettings, device: str) -> str:
     substitute = "int8" if "int8" in supported else "float32"
     _log.warning("this CPU does not have compute_type %s: using %s", wanted, substitute)
     return substitute
-
-
-def _segment(segment: "WhisperSegment", duration: float) -> Segment:
-    """Copy a segment; Whisper's times may point past the end of the recording, and words past their segment."""
-    words = tuple(
-        Word(
-            text=word.word.strip(),
-            start=_within(word.start, duration),
-            end=_within(word.end, duration),
-            probability=min(1.0, float(word.probability)),
-        )
-        for word in segment.words or ()
-        if word.word.strip()
-    )
-    return Segment(
-        start=words[0].start if words else _within(segment.start, duration),
-        end=words[-1].end if words else _within(segment.end, duration),
-        text=segment.text.strip(),
-        words=words,
-    )
-
-
-def _within(seconds: float, duration: float) -> float:
-    return round(min(float(seconds), duration), 3)

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from models.asr.whisper_weights import WHISPER
-from models.settings import Settings
+from models.settings import LIVE, Settings
 from models.vad import VadSettings
 from models.weights import DownloadSettings
 
@@ -85,16 +85,62 @@ class FasterWhisperSettings(DownloadSettings):
     workers: int = Field(
         1, ge=1, le=16, description="Inferences that may run at once when several threads call the engine."
     )
-    batch_size: int = Field(8, ge=1, le=256, description="Windows of up to 30 s decoded at a time.")
-    beam_size: int = Field(1, ge=1, le=20, description="Hypotheses kept while decoding; 1 is greedy.")
+    batch_size: int = Field(
+        8, ge=1, le=256, description="Windows of up to 30 s decoded at a time.", json_schema_extra=LIVE
+    )
+    beam_size: int = Field(
+        1, ge=1, le=20, description="Hypotheses kept while decoding; 1 is greedy.", json_schema_extra=LIVE
+    )
     language: str | None = Field(
-        None, description="ISO 639-1 code used when a request names none; None detects it in the first window."
+        None,
+        description="ISO 639-1 code used when a request names none; None detects it in the first window.",
+        json_schema_extra=LIVE,
     )
-    word_timestamps: bool = Field(True, description="Give each word its times and probability.")
+    initial_prompt: str | None = Field(
+        None,
+        min_length=1,
+        description="Text that every window is told to follow: its spelling, punctuation and style.",
+        json_schema_extra=LIVE,
+    )
+    hotwords: str | None = Field(
+        None,
+        min_length=1,
+        description="Names and terms to expect, separated by spaces or commas.",
+        json_schema_extra=LIVE,
+    )
+    no_speech_threshold: float | None = Field(
+        0.6,
+        ge=0.0,
+        le=1.0,
+        description="A window that is more likely without speech, and below log_prob_threshold too, has no text.",
+        json_schema_extra=LIVE,
+    )
+    log_prob_threshold: float | None = Field(
+        -1.0,
+        le=0.0,
+        description="Mean log probability of a window's tokens below which it counts as failed.",
+        json_schema_extra=LIVE,
+    )
+    compression_ratio_threshold: float | None = Field(
+        2.4,
+        ge=1.0,
+        description="A window whose text shrinks by more than this in zlib repeats itself and counts as failed.",
+        json_schema_extra=LIVE,
+    )
+    fallback_temperatures: tuple[Annotated[float, Field(gt=0.0, le=2.0)], ...] = Field(
+        (),
+        max_length=8,
+        description="A failed window is decoded again by sampling at these, until one does not fail; Whisper's own are "
+        "0.2, 0.4, 0.6, 0.8 and 1.0. Each costs one window the time of a batch, and is random.",
+        json_schema_extra=LIVE,
+    )
+    word_timestamps: bool = Field(True, description="Give each word its times and probability.", json_schema_extra=LIVE)
     vad_filter: bool = Field(
-        True, description="Decode only where the voice detector hears speech; off, windows of 30 s cover it all."
+        True,
+        description="Decode only where the voice detector hears speech; off, windows of 30 s cover it all.",
+        json_schema_extra=LIVE,
     )
-    vad: WindowSettings = Field(WindowSettings(), description="Where windows begin and end.")
+    vad: WindowSettings = Field(WindowSettings(), description="Where windows begin and end.", json_schema_extra=LIVE)
 
 
 AsrSettings = Annotated[PocketSphinxSettings | FasterWhisperSettings, Field(discriminator="engine")]

@@ -17,6 +17,7 @@ from models.asr.faster_whisper_engine import FasterWhisperAsr
 from models.asr.whisper_weights import WHISPER
 from models.audio import decode
 from models.errors import InputError, MissingWeights
+from models.settings import Adjustable
 
 pytestmark = pytest.mark.unit
 
@@ -105,7 +106,7 @@ def test_without_word_times_segments_have_no_words(model: Path, dialogue: Pcm) -
 
 def test_without_the_voice_detector_the_whole_recording_is_covered(model: Path, dialogue: Pcm) -> None:
     asr = engine(model, vad_filter=False, vad={"max_speech": 10.0})
-    windows = asr._windows(dialogue)
+    windows = asr._windows(dialogue, asr._settings)
 
     assert windows[0].start == 0.0
     assert windows[-1].end == len(dialogue) / 16_000
@@ -149,6 +150,136 @@ def test_several_threads_get_each_their_own_recording(model: Path, dialogue: Pcm
         together = list(threads.map(lambda cut: list(asr.transcribe(cut, language="en").segments), cuts))
 
     assert together == alone
+
+
+def test_decoding_changes_in_a_working_engine(model: Path, dialogue: Pcm, monkeypatch: pytest.MonkeyPatch) -> None:
+    asr = engine(model)
+    asked: list[tuple[int, int]] = []
+    generate = asr._model.model.generate
+
+    def noted(features: object, prompts: list[object], **options: object) -> object:
+        asked.append((len(prompts), int(str(options["beam_size"]))))
+        return generate(features, prompts, **options)
+
+    monkeypatch.setattr(asr._model, "model", _with(asr._model.model, generate=noted))
+    assert isinstance(asr, Adjustable)
+    before = asr.transcribe(dialogue, language="en").segments
+    asr.adjust(settings(model, beam_size=2, batch_size=3))
+    after = asr.transcribe(dialogue, language="en").segments
+
+    next(before)
+    next(after)
+    assert asked == [(2, 1), (3, 2)]
+    assert settings(model).fixed() == settings(model, beam_size=5, hotwords="Ray", vad={"max_speech": 9.0}).fixed()
+    assert settings(model).fixed() != settings(model, compute_type="float32").fixed()
+
+
+def _with(model: object, **replaced: object) -> object:
+    """A model of CTranslate2, some methods replaced; its own attributes can't be set."""
+
+    class Replaced:
+        def __getattr__(self, name: str) -> object:
+            return replaced.get(name) or getattr(model, name)
+
+    return Replaced()
+
+
+def test_a_setting_that_does_not_fit_the_model_leaves_the_engine_as_it_is(model: Path, dialogue: Pcm) -> None:
+    asr = engine(model, language="ru")
+    with pytest.raises(InputError, match="'xx'"):
+        asr.adjust(settings(model, language="xx"))
+    with pytest.raises(ValueError, match=r"take \d+ tokens; there is room for 223"):
+        asr.adjust(settings(model, hotwords="Ray " * 100))
+
+    assert asr.transcribe(dialogue).language == "ru"
+
+
+def test_hotwords_and_the_prompt_are_told_to_the_model(
+    model: Path, dialogue: Pcm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asr = engine(model, hotwords="ray serve", initial_prompt="hello")
+    prompts: list[list[int]] = []
+    generate = asr._model.model.generate
+
+    def noted(features: object, told: list[list[int]], **options: object) -> object:
+        prompts.extend(told)
+        return generate(features, told, **options)
+
+    monkeypatch.setattr(asr._model, "model", _with(asr._model.model, generate=noted))
+    next(asr.transcribe(dialogue, language="en").segments)
+    told = asr._model.hf_tokenizer.decode(prompts[0])
+    assert "ray serve" in told and "hello" in told
+
+
+def test_a_window_that_is_most_likely_without_speech_has_no_text(model: Path, dialogue: Pcm) -> None:
+    heard = list(engine(model).transcribe(dialogue, language="en").segments)
+    unlikely = engine(model, no_speech_threshold=0.0, log_prob_threshold=0.0)
+
+    assert heard
+    assert list(unlikely.transcribe(dialogue, language="en").segments) == []
+
+
+@pytest.mark.parametrize(
+    "thresholds",
+    [
+        {"log_prob_threshold": 0.0, "compression_ratio_threshold": None},
+        {"log_prob_threshold": None, "compression_ratio_threshold": 1.0},
+    ],
+    ids=["unlikely", "repeating"],
+)
+def test_a_failed_window_is_decoded_again_at_the_fallback_temperatures(
+    model: Path, dialogue: Pcm, monkeypatch: pytest.MonkeyPatch, thresholds: dict[str, object]
+) -> None:
+    asr = engine(model, no_speech_threshold=None, fallback_temperatures=(0.2, 0.8), **thresholds)
+    temperatures: list[float] = []
+    generate = asr._model.model.generate
+
+    def noted(features: object, prompts: object, **options: object) -> object:
+        temperatures.append(float(str(options.get("sampling_temperature", 0.0))))
+        return generate(features, prompts, **options)
+
+    monkeypatch.setattr(asr._model, "model", _with(asr._model.model, generate=noted))
+    windows = asr._windows(dialogue, asr._settings)[:2]
+    segments = list(asr.transcribe(dialogue[: round(windows[-1].end * 16_000)], language="en").segments)
+
+    assert temperatures[:3] == [0.0, 0.2, 0.8]
+    assert set(temperatures[3:]) == {0.2, 0.8}
+    starts = [segment.start for segment in segments]
+    assert starts == sorted(starts)
+    assert all(windows[0].start <= segment.start <= segment.end <= windows[-1].end + 0.02 for segment in segments)
+
+
+def test_a_batch_too_large_for_the_gpu_is_halved_for_the_rest_of_the_recording(
+    model: Path, dialogue: Pcm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asr = engine(model, batch_size=4, compute_type="float32")
+    expected = [segment.text for segment in asr.transcribe(dialogue, language="en").segments]
+    tried: list[int] = []
+    encode = asr._model.encode
+
+    def small_gpu(features: Pcm) -> object:
+        tried.append(len(features))
+        if len(features) > 2:
+            raise RuntimeError("CUDA failed with error out of memory")
+        return encode(features)
+
+    monkeypatch.setattr(asr._model, "encode", small_gpu)
+    assert [segment.text for segment in asr.transcribe(dialogue, language="en").segments] == expected
+    assert tried[:3] == [4, 2, 2]
+    assert max(tried[1:]) == 2
+
+
+def test_a_window_that_the_gpu_has_no_room_for_fails(
+    model: Path, dialogue: Pcm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asr = engine(model)
+
+    def no_memory(features: Pcm) -> object:
+        raise RuntimeError("CUDA failed with error out of memory")
+
+    monkeypatch.setattr(asr._model, "encode", no_memory)
+    with pytest.raises(RuntimeError, match="out of memory"):
+        list(asr.transcribe(dialogue, language="en").segments)
 
 
 def test_a_compute_type_the_cpu_lacks_is_replaced_and_logged(
