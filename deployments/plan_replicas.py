@@ -94,6 +94,8 @@ def _of(
     options = given.get("ray_actor_options") or deployment.ray_actor_options or {}
     least, most, policy = _scale(given, deployment)
     role = getattr(arguments, deployment.name, None)
+    if isinstance(getattr(role, "engine", None), BaseModel):
+        role = _adjusted(role, given.get("user_config") or {})
     engine = getattr(role, "engine", None)
     return PlannedDeployment(
         application=application,
@@ -130,6 +132,14 @@ def _scale(given: Mapping[str, Any], deployment: Deployment) -> tuple[int, int, 
     if not isinstance(autoscaling, AutoscalingConfig):
         autoscaling = AutoscalingConfig.model_validate(autoscaling)
     return autoscaling.min_replicas, autoscaling.max_replicas, autoscaling.policy.policy_kwargs or None
+
+
+def _adjusted(role: Any, user_config: Mapping[str, Any]) -> Any:
+    """Return a role's settings as its running replicas have them, which ``deployments.user_config`` has checked."""
+    engine = role.engine
+    own = {name: value for name, value in user_config.items() if name in type(engine).model_fields}
+    batch = {name: value for name, value in user_config.items() if name in type(role).model_fields}
+    return role.model_copy(update={**batch, "engine": type(engine).model_validate({**engine.model_dump(), **own})})
 
 
 def _work(role: Any) -> Work:

@@ -216,6 +216,13 @@ def test_what_the_file_leaves_out_is_as_the_code_says(local: dict[str, Any]) -> 
     assert found["ingress"].engine is None
 
 
+def test_settings_for_running_replicas_count(local: dict[str, Any]) -> None:
+    local["applications"][0]["deployments"] = [{"name": "spoof", "user_config": {"max_batch_chunks": 64, "threads": 3}}]
+    (spoof,) = (d for d in planned_deployments(local) if d.name == "spoof")
+    assert spoof.work.batch == 64
+    assert spoof.engine.threads == 3
+
+
 def test_a_deployment_that_is_not_there_is_refused_with_the_nearest_name(local: dict[str, Any]) -> None:
     local["applications"][0]["deployments"][1]["name"] = "arr"
     with pytest.raises(ConfigError, match=r"unknown deployment 'arr'; did you mean 'asr'\?"):
