@@ -116,6 +116,8 @@ def p50_p95(histogram: str, *by: str, where: str = "") -> tuple[Line, Line]:
 
 _JOB = '{kind=~"$kind"}'
 _ROLE = '{role=~"$role"}'
+# /ready says 503 while something is missing: that is its purpose.
+_NOT_READY = '{path!="/ready"}'
 
 OVERVIEW = Dashboard(
     "overview",
@@ -136,11 +138,21 @@ OVERVIEW = Dashboard(
                     "percentunit",
                     (
                         Line(
-                            share("ray_http_requests_total", "ray_http_requests_total", of='{status=~"5.."}'),
+                            share(
+                                "ray_http_requests_total",
+                                "ray_http_requests_total",
+                                of='{status=~"5..", path!="/ready"}',
+                                where=_NOT_READY,
+                            ),
                             "5xx of all",
                         ),
                         Line(
-                            share("ray_http_requests_total", "ray_http_requests_total", of='{status=~"429|503"}'),
+                            share(
+                                "ray_http_requests_total",
+                                "ray_http_requests_total",
+                                of='{status=~"429|503", path!="/ready"}',
+                                where=_NOT_READY,
+                            ),
                             "429 and 503 of all",
                         ),
                     ),

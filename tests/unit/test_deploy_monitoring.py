@@ -1,6 +1,7 @@
 """Every metric and label that dashboards and alerts use is one that the system, Ray or a known exporter has."""
 
 import ast
+import importlib.util
 import json
 import re
 import shutil
@@ -198,9 +199,21 @@ def test_an_alert_says_how_bad_it_is_and_what_to_do(rule: dict[str, Any]) -> Non
     assert anchor in anchors
 
 
-def test_every_alert_asked_for_is_there_once() -> None:
+def test_no_two_alerts_share_a_name() -> None:
     names = [rule["alert"] for rule in alerts()]
     assert len(set(names)) == len(names)
+
+
+def test_the_files_and_commands_of_the_operation_page_exist() -> None:
+    text = RUNBOOK.read_text(encoding="utf-8")
+    made_by_the_reader = {"deploy/.env", "deploy/cluster/env"}
+    files = set(re.findall(r"(?<![\w/.])(?:deploy|storage|tests)/[\w./-]*\w", text)) - made_by_the_reader
+    assert files
+    assert {file for file in files if not (REPOSITORY / file).exists()} == set()
+    modules = set(re.findall(r"python -m ((?:deploy|deployments|models|graphs)[\w.]*)", text))
+    assert modules == {"deploy.dashboards", "deploy.rayservice", "deployments.plan", "models.weights"}
+    for module in modules:
+        assert importlib.util.find_spec(module) is not None
 
 
 @pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool is not installed (Debian: prometheus)")
