@@ -1,9 +1,9 @@
 """Speaker diarization: who spoke when."""
 
-from models.diarization.settings import ClusteringSettings, DiarizationSettings
+from models.diarization.settings import ClusteringSettings, DiarizationSettings, PyannoteSettings
 from models.diarization.types import Diarizer, SpeakerTurn
 
-__all__ = ["ClusteringSettings", "DiarizationSettings", "Diarizer", "SpeakerTurn", "build"]
+__all__ = ["ClusteringSettings", "DiarizationSettings", "Diarizer", "PyannoteSettings", "SpeakerTurn", "build"]
 
 
 def build(settings: DiarizationSettings) -> Diarizer:
@@ -11,7 +11,14 @@ def build(settings: DiarizationSettings) -> Diarizer:
 
     Raises:
         MissingWeights: Its weights are not on this machine.
+        ValueError: They are not what the engine needs, or the settings don't fit them.
     """
-    from models.diarization.clustering import ClusteringDiarizer
+    match settings:
+        case ClusteringSettings():
+            from models.diarization.clustering import ClusteringDiarizer
 
-    return ClusteringDiarizer(settings)
+            return ClusteringDiarizer(settings)
+        case PyannoteSettings():
+            from models.diarization.pyannote_engine import PyannoteDiarizer
+
+            return PyannoteDiarizer(settings)

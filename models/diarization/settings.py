@@ -1,14 +1,17 @@
 """Settings of the diarizers."""
 
+from collections.abc import Iterator
 from dataclasses import fields, replace
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
+from models.diarization.pyannote_weights import MODEL, PARTS, PIPELINE, published_parts
 from models.diarization.thresholds import TUNED, Thresholds
-from models.settings import Settings
+from models.settings import LIVE, Settings
 from models.speaker import CompactSettings, DiarizationSpeakerSettings
 from models.vad import VadSettings
+from models.weights import DownloadSettings, Weights
 
 
 class ClusteringSettings(Settings):
@@ -65,5 +68,76 @@ class ClusteringSettings(Settings):
         return self
 
 
-DiarizationSettings = ClusteringSettings
-"""Grows into a union, told apart by ``engine``, with the second diarizer."""
+class PyannoteSettings(DownloadSettings):
+    """A pipeline of pyannote.audio 4: segmentation, speaker embeddings and clustering (docs/diarization.md)."""
+
+    engine: Literal["pyannote"] = "pyannote"
+    model: Annotated[str, PIPELINE] = Field(
+        "pyannote/speaker-diarization-community-1",
+        description="A pipeline of pyannote.audio, with config.yaml; `pyannote/speaker-diarization-3.1` is one too.",
+    )
+    segmentation: Annotated[str, MODEL] | None = Field(
+        None, description="Another segmentation model, with pytorch_model.bin; left out, the pipeline's own."
+    )
+    embedding: Annotated[str, MODEL] | None = Field(
+        None, description="Another WeSpeaker model, with pytorch_model.bin; left out, the pipeline's own."
+    )
+    device: Literal["auto", "cpu", "cuda"] = Field("auto", description="auto: a GPU where there is one.")
+    segmentation_batch_size: int = Field(
+        32, ge=1, le=1024, description="Chunks of 10 s segmented at a time.", json_schema_extra=LIVE
+    )
+    embedding_batch_size: int = Field(
+        32, ge=1, le=1024, description="Chunks of 10 s embedded at a time.", json_schema_extra=LIVE
+    )
+    segmentation_step: float | None = Field(
+        None,
+        ge=0.01,
+        le=0.5,
+        description="From one chunk to the next, as a share of its length; left out, as published (0.1). Time grows "
+        "with its inverse, memory of the clustering with the square of that.",
+    )
+    threshold: float | None = Field(
+        None,
+        ge=0.0,
+        le=2.0,
+        description="Distance of embeddings below which they are one voice at first; left out, as published.",
+        json_schema_extra=LIVE,
+    )
+    min_cluster_size: int | None = Field(
+        None,
+        ge=1,
+        le=20,
+        description="Smaller clusters join others: of agglomerative clustering (3.1) alone; left out, as published.",
+        json_schema_extra=LIVE,
+    )
+    fa: float | None = Field(
+        None,
+        gt=0.0,
+        le=1.0,
+        description="Weight of the evidence in VBx clustering (community-1) alone; left out, as published.",
+        json_schema_extra=LIVE,
+    )
+    fb: float | None = Field(
+        None,
+        gt=0.0,
+        le=50.0,
+        description="Higher finds fewer speakers: of VBx clustering (community-1) alone; left out, as published.",
+        json_schema_extra=LIVE,
+    )
+    min_duration_off: float | None = Field(
+        None,
+        ge=0.0,
+        le=10.0,
+        description="A speaker's neighbouring turns closer than this are one, in seconds; left out, as published.",
+        json_schema_extra=LIVE,
+    )
+
+    def implied_weights(self) -> Iterator[tuple[str, str, Weights]]:
+        """Yield the settings that were left out and stand for other published models: name, value, what is needed."""
+        for part, name in zip(PARTS, published_parts(self.model), strict=True):
+            if name is not None and getattr(self, part) is None:
+                yield part, name, MODEL
+
+
+DiarizationSettings = Annotated[ClusteringSettings | PyannoteSettings, Field(discriminator="engine")]
+"""Settings of one engine, told apart by ``engine``."""

@@ -6,6 +6,7 @@ from models.speaker.settings import (
     EcapaSettings,
     SpeakerSettings,
     SpectralSettings,
+    WespeakerSettings,
     XvectorSettings,
 )
 from models.speaker.types import SHORTEST_WINDOW, SpeakerEncoder
@@ -18,6 +19,7 @@ __all__ = [
     "SpeakerEncoder",
     "SpeakerSettings",
     "SpectralSettings",
+    "WespeakerSettings",
     "XvectorSettings",
     "build",
 ]
@@ -43,3 +45,7 @@ def build(settings: SpeakerSettings) -> SpeakerEncoder:
             from models.speaker.speechbrain import SpeechBrainEncoder
 
             return SpeechBrainEncoder(settings)
+        case WespeakerSettings():
+            from models.speaker.wespeaker import WespeakerEncoder
+
+            return WespeakerEncoder(settings)

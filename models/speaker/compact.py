@@ -12,11 +12,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from models.errors import MissingWeights
+from models.onnx_session import open_session
 from models.speaker.filterbank import MELS, frame_count, log_mel
-from models.speaker.settings import CompactSettings
+from models.speaker.settings import COMPACT, CompactSettings
 from models.speaker.spectral import SpectralEncoder
 from models.speaker.types import check_lengths
+from models.weights import resolve
 
 SHIPPED = Path(__file__).with_name("compact.onnx")
 
@@ -38,28 +39,17 @@ class CompactEncoder:
     Safe to call from several threads at once.
 
     Args:
-        settings: The file and the threads.
+        settings: The file, the device and the threads.
 
     Raises:
         MissingWeights: There is no such file.
-        ValueError: It is no encoder of this kind.
+        ValueError: It is no encoder of this kind, or there is no GPU though one is asked for.
     """
 
     def __init__(self, settings: CompactSettings) -> None:
-        import onnxruntime
-
-        file = settings.model or SHIPPED
-        if not file.is_file():
-            raise MissingWeights(f"{file} was not found: make one with python -m models.speaker.train")
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = settings.threads
-        options.inter_op_num_threads = 1
+        file = resolve(settings.model, COMPACT) if settings.model else SHIPPED
         # Windows differ in length: the arena would keep the largest batch for ever.
-        options.enable_cpu_mem_arena = False
-        try:
-            self._session = onnxruntime.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
-        except Exception as error:  # ONNX Runtime has a class of its own for every way to fail.
-            raise ValueError(f"{file} is no ONNX model: {error}") from error
+        self._session = open_session(file, device=settings.device, threads=settings.threads, cpu_arena=False)
         if self._session.get_modelmeta().custom_metadata_map.get("format") != FORMAT:
             raise ValueError(f"{file} is no speaker encoder made by models.speaker.train ({FORMAT})")
         self._name = "compact" if file == SHIPPED else f"compact-{sha256(file.read_bytes()).hexdigest()[:16]}"

@@ -1,20 +1,28 @@
 """Settings of the speaker encoders."""
 
-from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field
 
-from models.hub import HubSettings
 from models.settings import Settings
+from models.weights import DownloadSettings, Weights
+
+CHECKPOINT = "embedding_model.ckpt"
+
+COMPACT = Weights(kind="file", hub_ids=False, how="make one with: python -m models.speaker.train")
+SPEECHBRAIN = Weights(files=(CHECKPOINT,), more=())
+WESPEAKER = Weights(files=("pytorch_model.bin|avg_model.pt",), more=())
 
 
 class CompactSettings(Settings):
     """The network of this package: ONNX Runtime, no download."""
 
     engine: Literal["compact"] = "compact"
-    model: Path | None = Field(
+    model: Annotated[str, COMPACT] | None = Field(
         None, description="An encoder made by ``python -m models.speaker.train``; left out, the one that ships."
+    )
+    device: Literal["auto", "cpu", "cuda"] = Field(
+        "auto", description="auto: a GPU where there is one and onnxruntime-gpu is installed."
     )
     threads: int = Field(1, ge=1, description="CPU threads that one call may use.")
 
@@ -25,10 +33,7 @@ class SpectralSettings(Settings):
     engine: Literal["spectral"] = "spectral"
 
 
-class _PretrainedSettings(HubSettings):
-    revision: str | None = Field(
-        default=None, description="Commit, tag or branch of the model on the Hub; left out, its main branch."
-    )
+class _PretrainedSettings(DownloadSettings):
     device: Literal["auto", "cpu", "cuda"] = Field(default="auto", description="auto: a GPU where there is one.")
 
 
@@ -36,10 +41,9 @@ class XvectorSettings(_PretrainedSettings):
     """SpeechBrain's x-vectors, 512 numbers: what SpeechT5 knows voices by."""
 
     engine: Literal["xvector"] = "xvector"
-    model: str = Field(
+    model: Annotated[str, SPEECHBRAIN] = Field(
         default="speechbrain/spkrec-xvect-voxceleb",
-        min_length=1,
-        description="Folder with embedding_model.ckpt, or the id of such a model on the Hugging Face Hub.",
+        description="A model of SpeechBrain, with embedding_model.ckpt (docs/weights.md).",
     )
 
 
@@ -47,10 +51,19 @@ class EcapaSettings(_PretrainedSettings):
     """SpeechBrain's ECAPA-TDNN, 192 numbers."""
 
     engine: Literal["ecapa"] = "ecapa"
-    model: str = Field(
+    model: Annotated[str, SPEECHBRAIN] = Field(
         default="speechbrain/spkrec-ecapa-voxceleb",
-        min_length=1,
-        description="Folder with embedding_model.ckpt, or the id of such a model on the Hugging Face Hub.",
+        description="A model of SpeechBrain, with embedding_model.ckpt (docs/weights.md).",
+    )
+
+
+class WespeakerSettings(_PretrainedSettings):
+    """A ResNet of WeSpeaker, 256 numbers: what pyannote's diarization knows voices by."""
+
+    engine: Literal["wespeaker"] = "wespeaker"
+    model: Annotated[str, WESPEAKER] = Field(
+        default="pyannote/wespeaker-voxceleb-resnet34-LM",
+        description="A ResNet34, 152, 221 or 293: pyannote's pytorch_model.bin, or WeSpeaker's avg_model.pt.",
     )
 
 
@@ -58,6 +71,7 @@ DiarizationSpeakerSettings = Annotated[CompactSettings | SpectralSettings, Field
 """Settings of the engines whose thresholds for diarization have been tuned, told apart by ``engine``."""
 
 SpeakerSettings = Annotated[
-    CompactSettings | SpectralSettings | XvectorSettings | EcapaSettings, Field(discriminator="engine")
+    CompactSettings | SpectralSettings | XvectorSettings | EcapaSettings | WespeakerSettings,
+    Field(discriminator="engine"),
 ]
 """Settings of one engine, told apart by ``engine``."""

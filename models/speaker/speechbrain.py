@@ -1,6 +1,5 @@
 """SpeechBrain's pretrained speaker encoders, from their checkpoints and without SpeechBrain."""
 
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from pickle import UnpicklingError
@@ -9,20 +8,16 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from models.hub import model_folder
+from models.speaker.batches import embedded
 from models.speaker.ecapa_network import EcapaNetwork
-from models.speaker.settings import EcapaSettings, XvectorSettings
+from models.speaker.settings import CHECKPOINT, SPEECHBRAIN, EcapaSettings, XvectorSettings
 from models.speaker.speechbrain_features import MelSpectrum
-from models.speaker.types import check_lengths
 from models.speaker.xvector_network import XvectorNetwork
 from models.torch_device import device_of
-
-CHECKPOINT = "embedding_model.ckpt"
+from models.weights import resolve
 
 BATCH = 16
 """Windows of one length per run of the network."""
-
-_SHORTEST_NORM = 1e-9
 
 
 class SpeechBrainEncoder:
@@ -42,7 +37,7 @@ class SpeechBrainEncoder:
     def __init__(self, settings: XvectorSettings | EcapaSettings) -> None:
         self._name = settings.engine
         self._device = device_of(settings.device)
-        file = model_folder(settings.model, [CHECKPOINT], settings, revision=settings.revision) / CHECKPOINT
+        file = resolve(settings.model, SPEECHBRAIN, allow_download=settings.allow_download) / CHECKPOINT
         kind = XvectorNetwork if isinstance(settings, XvectorSettings) else EcapaNetwork
         try:
             self._network = kind.of(_state(file)).to(self._device)
@@ -62,17 +57,7 @@ class SpeechBrainEncoder:
 
     def embed(self, windows: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
         """Embed stretches of speech; see ``models.speaker.types.SpeakerEncoder``."""
-        check_lengths(windows)
-        by_length: defaultdict[int, list[int]] = defaultdict(list)
-        for index, window in enumerate(windows):
-            by_length[len(window)].append(index)
-        embeddings = np.empty((len(windows), self.dimension), dtype=np.float32)
-        for indices in by_length.values():
-            for first in range(0, len(indices), BATCH):
-                chosen = indices[first : first + BATCH]
-                embeddings[chosen] = self._run(np.stack([windows[index] for index in chosen]))
-        embeddings /= np.maximum(np.linalg.norm(embeddings, axis=1, keepdims=True), np.float32(_SHORTEST_NORM))
-        return embeddings
+        return embedded(windows, self.dimension, BATCH, self._run)
 
     def _run(self, pcm: NDArray[np.float32]) -> NDArray[np.float32]:
         with torch.inference_mode():

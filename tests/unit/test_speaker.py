@@ -90,7 +90,7 @@ def test_a_missing_encoder_is_named(tmp_path: Path) -> None:
 
 def test_a_file_that_is_no_model_is_refused_by_name(tmp_path: Path) -> None:
     (tmp_path / "notes.onnx").write_text("not a model")
-    with pytest.raises(ValueError, match=r"notes\.onnx is no ONNX model"):
+    with pytest.raises(ValueError, match=r"notes\.onnx isn't an ONNX file"):
         build(CompactSettings(model=tmp_path / "notes.onnx"))
 
 

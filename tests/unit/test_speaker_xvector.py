@@ -118,13 +118,14 @@ def test_an_encoder_names_the_space_of_its_embeddings(tmp_path: Path) -> None:
     assert build(CompactSettings(model=tmp_path / "other.onnx")).name.startswith("compact-")
 
 
+@pytest.mark.usefixtures("weights_caches")
 def test_a_missing_checkpoint_is_named_with_the_way_to_get_it(tmp_path: Path) -> None:
-    with pytest.raises(MissingWeights, match=r"does not exist|embedding_model\.ckpt.*hf download"):
+    with pytest.raises(MissingWeights, match=r"has no embedding_model\.ckpt.*hf download"):
         build(XvectorSettings(model=str(tmp_path)))
-    with pytest.raises(MissingWeights, match="hf download speechbrain/spkrec-ecapa-voxceleb --cache-dir"):
-        build(EcapaSettings(cache_dir=tmp_path))
+    with pytest.raises(MissingWeights, match=r"spkrec-ecapa-voxceleb are missing.*python -m models\.weights pull"):
+        build(EcapaSettings())
     with pytest.raises(MissingWeights, match="neither a folder nor an id"):
-        build(EcapaSettings(model="one/two/three", cache_dir=tmp_path))
+        build(EcapaSettings(model="one/two/three"))
 
 
 @pytest.mark.parametrize("content", [b"", b"no checkpoint"])
