@@ -41,7 +41,9 @@ Secrets come from the environment only.
 | `VOICEGRAPH_S3_ENDPOINT` | its server's URL, such as `http://minio:9000`; empty for Amazon S3 |
 | `VOICEGRAPH_S3_PUBLIC_ENDPOINT` | the same as clients see it, for presigned URLs; empty where it is the same |
 | `VOICEGRAPH_S3_REGION` | its region; empty for `us-east-1` |
-| `HF_TOKEN` | token of the Hugging Face hub, for engines that are allowed to download |
+| `VOICEGRAPH_WEIGHTS` | folder of the node's cache of [weights](weights.md) (`~/.cache/voicegraph/weights`) |
+| `VOICEGRAPH_WEIGHTS_MIRROR` | `s3://bucket/prefix`, from which a node fills that cache when its engines start |
+| `HF_TOKEN` | token of the Hugging Face Hub, for what fetches weights from there: gated models need one |
 """
 
 

@@ -28,6 +28,7 @@ MANIFEST = "manifest.json"
 CONTENT = "content"
 
 _LONGEST_NAME = 120
+_ENTRY = re.compile(r"(hf|s3)--.+-[0-9a-f]{12}")
 
 
 def root() -> Path:
@@ -122,8 +123,8 @@ def in_hub_cache(source: HubSource, weights: Weights) -> Path | None:
 
 
 def cached_entries() -> list[Path]:
-    """Return the folders of all entries that are in the cache, damaged ones too."""
-    return sorted(path for path in root().glob("*") if path.is_dir() and not path.name.startswith("."))
+    """Return the folders of all entries that are in the cache, damaged ones too; not what others have put there."""
+    return sorted(path for path in root().glob("*") if _ENTRY.fullmatch(path.name) and (path / CONTENT).is_dir())
 
 
 def _made(folder: Path) -> Path:

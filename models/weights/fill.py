@@ -52,13 +52,22 @@ def fill(source: HubSource | S3Source, weights: Weights, *, hub: bool, progress:
     return place
 
 
-def _origin(source: HubSource | S3Source, entry: Entry, weights: Weights, *, hub: bool) -> Origin:
-    from models.weights.mirror import MirrorOrigin, mirror_folder
-
+def origin_of(source: HubSource | S3Source, weights: Weights) -> Origin:
+    """Return where weights come from in the first place: the bucket that their name says, or the Hub."""
     if isinstance(source, S3Source):
         from models.weights.s3 import S3Origin
 
         return S3Origin(source, is_file=weights.kind == "file")
+    from models.weights.hub import HubOrigin
+
+    return HubOrigin(source)
+
+
+def _origin(source: HubSource | S3Source, entry: Entry, weights: Weights, *, hub: bool) -> Origin:
+    if isinstance(source, S3Source):
+        return origin_of(source, weights)
+    from models.weights.mirror import MirrorOrigin, mirror_folder
+
     mirror = mirror_folder()
     if mirror is not None:
         mirrored = MirrorOrigin(mirror, entry)
@@ -67,9 +76,7 @@ def _origin(source: HubSource | S3Source, entry: Entry, weights: Weights, *, hub
     if not hub:
         mirrored_too = f", nor in the mirror {mirror}, which `push` fills" if mirror else ""
         raise MissingWeights(f"not on this machine{mirrored_too}")
-    from models.weights.hub import HubOrigin
-
-    return HubOrigin(source)
+    return origin_of(source, weights)
 
 
 def _lay(entry: Entry, source: HubSource | S3Source, origin: Origin, progress: Progress) -> None:

@@ -7,6 +7,7 @@ from typing import Literal
 from models.errors import MissingWeights
 from models.weights.cache import entry_of, in_hub_cache
 from models.weights.configuration import Need
+from models.weights.fill import origin_of
 from models.weights.known import forbids_commerce, known
 from models.weights.origins import ConnectionLost, Listing
 from models.weights.sources import HubSource, LocalSource, Source
@@ -89,12 +90,10 @@ class Inventory:
 
     def _listing(self, source: Source, weights: Weights) -> Listing | None:
         """What the source says of the files that would be fetched; None where it does not answer."""
-        if not self._online or not isinstance(source, HubSource):
+        if not self._online or isinstance(source, LocalSource):
             return None
-        from models.weights.hub import HubOrigin
-
         try:
-            listing = HubOrigin(source).listing()
+            listing = origin_of(source, weights).listing()
         except ConnectionLost:
             self._online = False
             return None

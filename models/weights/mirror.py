@@ -42,7 +42,7 @@ class MirrorOrigin:
     """One entry of the mirror; see ``models.weights.origins.Origin``."""
 
     def __init__(self, mirror: S3Source, entry: Entry) -> None:
-        self._folder = S3Folder(S3Source(mirror.bucket, f"{mirror.key}/{entry.name}"))
+        self._folder = S3Folder(S3Source(mirror.bucket, f"{mirror.key}/{entry.name}".lstrip("/")))
 
     def manifest(self) -> Manifest | None:
         """Return what the mirror has; None where it has not got it.

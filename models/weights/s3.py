@@ -50,14 +50,14 @@ class S3Folder:
     def __init__(self, source: S3Source) -> None:
         self.source = source
 
-    def sizes(self, below: str = "") -> dict[str, int]:
-        """Return the size of every object below a folder, by its path in this one."""
-        prefix = f"{self.source.key}/{below}"
+    def sizes(self) -> dict[str, int]:
+        """Return the size of every object by its path."""
+        prefix = f"{self.source.key}/" if self.source.key else ""
         found: dict[str, int] = {}
         with self.explained():
             for page in self.client.get_paginator("list_objects_v2").paginate(Bucket=self.source.bucket, Prefix=prefix):
                 for item in page.get("Contents", []):
-                    path = item["Key"].removeprefix(f"{self.source.key}/")
+                    path = item["Key"].removeprefix(prefix)
                     if not path.endswith("/"):
                         found[path] = item["Size"]
         return found
@@ -139,7 +139,7 @@ class S3Folder:
             raise MissingWeights(f"S3 failed at {self.source}: {error}") from error
 
     def _key(self, path: str) -> str:
-        return f"{self.source.key}/{path}" if path else self.source.key
+        return "/".join(filter(None, (self.source.key, path)))
 
 
 class S3Origin:

@@ -37,7 +37,7 @@ class HubSource:
 
 @dataclass(frozen=True)
 class S3Source:
-    """A folder or file in a bucket; the key has no slash at its ends."""
+    """A folder or file in a bucket; the key has no slash at its ends, and is empty for the whole bucket."""
 
     bucket: str
     key: str
@@ -118,9 +118,9 @@ def _hub(rest: str) -> HubSource:
 
 def _s3(bucket: str, path: str) -> S3Source:
     key = path.rstrip("/")
-    if not _BUCKET.fullmatch(bucket) or not key:
+    if not _BUCKET.fullmatch(bucket):
         raise ValueError("must be s3://bucket/prefix")
-    return S3Source(bucket, checked_path(key))
+    return S3Source(bucket, checked_path(key) if key else "")
 
 
 def _file(host: str, path: str) -> LocalSource:

@@ -11,7 +11,7 @@ from pydantic import GetCoreSchemaHandler
 from pydantic_core import CoreSchema, core_schema
 
 from models.errors import MissingWeights
-from models.weights.sources import HubSource, LocalSource, Source, has_scheme, parse_repository, parse_uri
+from models.weights.sources import HubSource, LocalSource, S3Source, Source, has_scheme, parse_repository, parse_uri
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,6 +100,8 @@ class Weights:
             source = parse_uri(value)
             if self.kind == "file" and isinstance(source, HubSource) and not source.inside:
                 raise ValueError("must name a file of the model: hf://owner/name/path/of/the/file")
+            if self.kind == "file" and isinstance(source, S3Source) and not source.key:
+                raise ValueError("must name a file in the bucket: s3://bucket/path/of/the/file")
         return value
 
 

@@ -33,6 +33,7 @@ class Model(BaseModel):
         ("hf://owner/name@refs%2Fpr%2F1", HubSource("owner/name", "refs/pr/1")),
         ("hf://owner/na.me@main/en/en_US/a-voice/", HubSource("owner/na.me", "main", "en/en_US/a-voice")),
         ("s3://bucket/some/prefix/", S3Source("bucket", "some/prefix")),
+        ("s3://bucket", S3Source("bucket", "")),
         ("file:///srv/my%20models/a", LocalSource(Path("/srv/my models/a"))),
         ("file://localhost/srv/a", LocalSource(Path("/srv/a"))),
     ],
@@ -57,7 +58,6 @@ def test_uris_are_read(uri: str, source: object) -> None:
         ("hf://owner/name//x", "not a path below a folder"),
         ("hf://user:secret@owner/name", "credentials"),
         ("s3://key:secret@bucket/prefix", "credentials"),
-        ("s3://bucket", "must be s3://bucket/prefix"),
         ("s3://Bucket_/prefix", "must be s3://bucket/prefix"),
         ("s3://bucket/a/../b", "not a path below a folder"),
         ("s3://bucket/a?versionId=1", "no query"),
@@ -76,7 +76,9 @@ def test_other_names_are_refused(name: str, reason: str) -> None:
         Model(file=name)
 
 
-def test_a_model_of_the_hub_is_not_taken_for_a_file() -> None:
+def test_a_model_or_a_bucket_is_not_taken_for_a_file() -> None:
+    with pytest.raises(ValidationError, match="must name a file in the bucket"):
+        Model(file="s3://bucket/")
     with pytest.raises(ValidationError, match="must name a file of the model"):
         Model(file="hf://owner/name@v1")
     assert Model(file="hf://owner/name@v1/weights.pth").file is not None
