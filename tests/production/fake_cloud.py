@@ -120,6 +120,7 @@ class FakeCloud:
         self._idle_minutes = idle_minutes
         self._mark = uuid.uuid4().hex
         self.environment = {**environment, **_RAY, "AUTOSCALER_METRIC_PORT": str(next(ports)), _MARK: self._mark}
+        self.environment["PYTHONPATH"] = str(Path(__file__).parent)
         self.url = f"http://127.0.0.1:{self._dashboard_port}"
         self.address = f"127.0.0.1:{self._gcs_port}"
         token = environment.get("RAY_AUTH_TOKEN", "")
@@ -223,7 +224,7 @@ class FakeCloud:
         head = {"resources": dict(self._head), "node_config": {}, "max_workers": 0}
         provider = {
             "type": "external",
-            "module": "ray.autoscaler._private.fake_multi_node.node_provider.FakeMultiNodeProvider",
+            "module": "patient_provider.PatientNodeProvider",
             "disable_node_updaters": True,
             "disable_launch_config_check": True,
             "launch_multiple": True,

@@ -90,6 +90,12 @@ def _m2m100(folder: Path) -> Path:
     return folder / "converted"
 
 
+def _pyannote(folder: Path) -> Path:
+    from checkpoints.pyannote import build_community_1
+
+    return build_community_1(folder)
+
+
 def _piper(folder: Path) -> Path:
     build_tiny_piper(folder)
     build_tiny_piper(folder, "es_ES-tiny", espeak={"voice": "es"}, language={"code": "es_ES", "family": "es"})
@@ -113,6 +119,7 @@ BUILDERS: dict[tuple[str, str], Callable[[Path], Path]] = {
     ("ecapa", "model"): build_tiny_ecapa,
     ("faster-whisper", "model"): build_tiny_whisper,
     ("piper", "folder"): _piper,
+    ("pyannote", "model"): _pyannote,
     ("wav2lip", "checkpoint"): _wav2lip,
     ("wav2lip", "detector"): _s3fd,
     ("wavlm", "checkpoint"): _wavlm,
