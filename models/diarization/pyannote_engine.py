@@ -96,11 +96,12 @@ class PyannoteDiarizer:
         pipeline.segmentation_batch_size = settings.segmentation_batch_size
         pipeline.embedding_batch_size = settings.embedding_batch_size
         # A copy: PyTorch takes no read-only array without a warning.
-        recording = {"waveform": torch.from_numpy(np.array(pcm[None])), "sample_rate": SAMPLE_RATE}
+        recording = {"waveform": torch.from_numpy(np.array(pcm[None])), "sample_rate": SAMPLE_RATE, "uri": "recording"}
         with warnings.catch_warnings():
             # Of fewer speakers than asked for; and of this and that about its own code.
             warnings.simplefilter("ignore")
-            output: Any = pipeline(recording, min_speakers=count.least, max_speakers=count.most)
+            # Not by calling the pipeline, which reports the recording's length to pyannote where telemetry is on.
+            output: Any = pipeline.apply(recording, min_speakers=count.least, max_speakers=count.most)
         duration = len(pcm) / SAMPLE_RATE
         return [
             (max(0.0, span.start), min(duration, span.end), label)
