@@ -30,7 +30,8 @@ ray start --head --block --disable-usage-stats --dashboard-port "$dashboard_port
 ray=$!
 
 stop() {
-  serve shutdown --yes || true
+  # Replicas go in their own time, some seconds; a minute is more than they are given here.
+  serve shutdown --yes && timeout 60 bash -c 'until serve status | grep --quiet "^applications: {}"; do :; done' || true
   kill -TERM "$ray" 2>/dev/null || true
   wait "$ray" || true
   exit 0
