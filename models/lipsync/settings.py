@@ -10,7 +10,7 @@ from models.weights import DownloadSettings, Weights
 WAV2LIP = Weights(
     kind="file",
     hub_ids=False,
-    licence="research only (trained on LRS2), non-commercial",
+    licence="non-commercial, for research",
     how="get wav2lip_gan.pth or wav2lip.pth from the Wav2Lip project (github.com/Rudrabha/Wav2Lip, non-commercial: "
     "trained on LRS2) and put it there",
 )

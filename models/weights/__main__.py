@@ -22,11 +22,14 @@ from rich.console import Console
 from models.weights import commands
 from models.weights.configuration import Need, needs_of
 
+_WIDTH = 200
+"""Columns where nobody looks at a terminal."""
+
 
 def main(arguments: Sequence[str] | None = None, console: Console | None = None) -> int:
     """Run a command and return its status."""
     asked = _parser().parse_args(arguments)
-    console = console or Console()
+    console = console or Console(width=None if sys.stdout.isatty() else _WIDTH)
     # What the libraries have to say of their tries is said in the sentences.
     logging.getLogger("huggingface_hub").setLevel(logging.ERROR)
     try:

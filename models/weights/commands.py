@@ -8,6 +8,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 from rich.table import Table
@@ -81,10 +82,14 @@ def prune(needs: Sequence[Need], console: Console) -> int:
     grown = (root() / ".partial").glob("*")
     for folder in [*cached_entries(), *grown]:
         if folder.name not in kept:
-            with locked(folder.name, lambda folder=folder: _say(console, f"waiting for who fetches {folder.name}")):
-                shutil.rmtree(folder, ignore_errors=True)
-            _say(console, f"removed {folder}")
+            _remove(folder, console)
     return 0
+
+
+def _remove(folder: Path, console: Console) -> None:
+    with locked(folder.name, lambda: _say(console, f"waiting for the process that fetches {folder.name}")):
+        shutil.rmtree(folder, ignore_errors=True)
+    _say(console, f"removed {folder}")
 
 
 class _Bars:
@@ -210,20 +215,32 @@ def _verified(folder: Path, console: Console) -> bool:
 
 
 def _table(items: Sequence[Item]) -> Table:
-    table = Table()
+    table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
     for column in ("role", "engine", "weights", "size", "licence", "where"):
-        table.add_column(column, overflow="fold")
+        table.add_column(column, overflow="fold", no_wrap=column in ("role", "size", "where"))
     for item in items:
-        about = "about " if item.size_is == "published" else ""
         table.add_row(
             item.role,
             item.engine,
             item.reference,
-            f"{about}{item.size / 1e6:,.1f} MB" if item.size is not None else "unknown",
-            (item.licence or "unknown") + (" (no commercial use)" if item.commercial_use is False else ""),
+            _size(item),
+            _licence(item),
             item.state,
         )
     return table
+
+
+def _size(item: Item) -> str:
+    if item.size is None:
+        return "unknown"
+    megabytes = item.size / 1e6
+    return f"{'~' if item.size_is == 'published' else ''}{megabytes:,.{0 if megabytes >= 10 else 1}f} MB"
+
+
+def _licence(item: Item) -> str:
+    licence = item.licence or "unknown"
+    marked = item.commercial_use is False and "commercial" not in licence
+    return f"{licence}: no commercial use" if marked else licence
 
 
 def _tell_forbidden(items: Sequence[Item], console: Console) -> None:

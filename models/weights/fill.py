@@ -43,7 +43,8 @@ def fill(source: HubSource | S3Source, weights: Weights, *, hub: bool, progress:
         try:
             _lay(entry, source, _origin(source, entry, weights, hub=hub), progress)
         except ConnectionLost as error:
-            raise MissingWeights(f"{error}; what has come is kept, and the next try goes on from there") from error
+            kept = "; what has come is kept, and the next try goes on from there" if entry.partial.exists() else ""
+            raise MissingWeights(f"{error}{kept}") from error
         except OSError as error:
             raise MissingWeights(f"the cache {root()} can't be written: {error}") from error
         place = entry.place()

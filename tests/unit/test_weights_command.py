@@ -121,9 +121,7 @@ def test_the_list_tells_sizes_licences_and_places(run: Command, capsys: pytest.C
     assert run("list", str(run.config)) == 0
     assert "Commercial use is forbidden by the licence of: " in run.said
     row = next(line for line in run.said.splitlines() if "ecapa" in line)
-    assert [cell.strip() for cell in row.strip("│").split("│")] == [
-        "speaker", "ecapa", "speechbrain/spkrec-ecapa-voxceleb", "0.3 MB", "apache-2.0", "cached",
-    ]  # fmt: skip
+    assert row.split() == ["speaker", "ecapa", "speechbrain/spkrec-ecapa-voxceleb", "0.3", "MB", "apache-2.0", "cached"]
 
 
 def test_without_the_hub_what_is_known_of_published_models_is_told(
