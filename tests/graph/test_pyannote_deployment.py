@@ -1,0 +1,76 @@
+"""pyannote's diarization and WeSpeaker's encoder behind their handles, in Serve's local testing mode."""
+
+from collections.abc import AsyncIterator
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from checkpoints.pyannote import build_community_1
+from ray import serve
+
+from deployments.diarization import diarization_deployment
+from deployments.speaker import speaker_deployment
+from graphs.recordings import SharedRecording
+from graphs.roles import ServedDiarization, ServedSpeaker
+from graphs.transcription import TranscriptionGraph, TranscriptionOptions
+from models.asr import Segment, Word
+from models.audio import SAMPLE_RATE, decode
+from models.diarization import PyannoteSettings
+from models.samples import DIALOGUE
+from models.speaker import WespeakerSettings
+from models.spoof import SpoofScores
+
+pytestmark = [pytest.mark.graph, pytest.mark.anyio]
+
+
+class WordASecond:
+    """Hears a word in every second."""
+
+    async def transcribe(self, recording: Any, *, language: str | None, correlation_id: str) -> AsyncIterator[Any]:
+        yield language or "en"
+        for second in range(8):
+            word = Word(f"word{second}", second + 0.2, second + 0.8)
+            yield Segment(word.start, word.end, word.text, (word,))
+
+
+class NoSpoof:
+    async def score(self, *arguments: Any, **options: Any) -> SpoofScores:
+        raise AssertionError("nobody asked")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return build_community_1(tmp_path_factory.mktemp("community-1"))
+
+
+async def test_every_word_is_given_to_one_of_the_speakers_that_pyannote_finds(folder: Path) -> None:
+    handle = serve.run(
+        diarization_deployment.bind(PyannoteSettings(model=str(folder), device="cpu"), 2),
+        name="pyannote",
+        route_prefix=None,
+        _local_testing_mode=True,
+    )
+    pcm = decode(BytesIO(DIALOGUE.read_bytes()))[: 8 * SAMPLE_RATE]
+    pcm.flags.writeable = False  # as it comes out of Ray's object store
+    graph = TranscriptionGraph(WordASecond(), ServedDiarization(handle), NoSpoof())
+    transcript = await graph.run(SharedRecording(pcm, pcm), TranscriptionOptions(num_speakers=2))
+
+    assert transcript.speakers == ("SPEAKER_00", "SPEAKER_01")
+    assert {turn.speaker for turn in transcript.diarization} == {"SPEAKER_00", "SPEAKER_01"}
+    assert " ".join(turn.text for turn in transcript.turns) == " ".join(f"word{second}" for second in range(8))
+    assert {turn.speaker for turn in transcript.turns} <= {"SPEAKER_00", "SPEAKER_01"}
+
+
+async def test_wespeaker_embeds_behind_its_handle(folder: Path) -> None:
+    handle = serve.run(
+        speaker_deployment.bind(WespeakerSettings(model=str(folder / "embedding"), device="cpu"), 1),
+        name="wespeaker",
+        route_prefix=None,
+        _local_testing_mode=True,
+    )
+    pcm = decode(BytesIO(DIALOGUE.read_bytes()))[:SAMPLE_RATE]
+    embeddings, encoder = await ServedSpeaker(handle).embed([pcm], correlation_id="cid")
+    assert encoder.startswith("wespeaker-")
+    np.testing.assert_allclose(np.linalg.norm(embeddings, axis=1), 1.0, atol=1e-6)
