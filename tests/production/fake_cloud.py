@@ -28,7 +28,7 @@ HEAD = "f" * 51 + "00000"
 
 _FAILED = "failed"
 _MARK = "VOICEGRAPH_TESTS_CLOUD"
-_NODE = "RAY_OVERRIDE_NODE_ID_FOR_TESTING"
+NODE = "RAY_OVERRIDENODE_ID_FOR_TESTING"
 _LISTS = (
     "cluster_synced_files",
     "initialization_commands",
@@ -112,7 +112,13 @@ class FakeCloud:
         self._gcs_port, self._dashboard_port = next(ports), next(ports)
         self._other_ports = {
             name: next(ports)
-            for name in ("dashboard-agent-listen-port", "dashboard-agent-grpc-port", "ray-client-server-port")
+            for name in (
+                "dashboard-agent-listen-port",
+                "dashboard-agent-grpc-port",
+                "metrics-export-port",
+                "ray-client-server-port",
+                "runtime-env-agent-port",
+            )
         }
         self._folder = folder
         self._head = head
@@ -161,7 +167,7 @@ class FakeCloud:
 
     def kill(self, node: str) -> None:
         """Kill all processes of a node at once, as a power cut would."""
-        found = [process for process in self._mine() if process.environ().get(_NODE) == node]
+        found = [process for process in self._mine() if process.environ().get(NODE) == node]
         assert len(found) > 1, f"node {node} does not run"
         wait_for(lambda: not _kill(found), GONE_S, lambda: found)
 
@@ -200,7 +206,7 @@ class FakeCloud:
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(
                 [*command, *(f"--{name}={value}" for name, value in options.items())],
-                env={**self.environment, _NODE: HEAD},
+                env={**self.environment, NODE: HEAD},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -230,6 +236,7 @@ class FakeCloud:
             "launch_multiple": True,
             "head_node_id": HEAD,
             "gcs_address": self.address,
+            "session": str(self._folder / "session_latest"),
         }
         description = {
             "cluster_name": "fake",

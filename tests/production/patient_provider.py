@@ -1,14 +1,22 @@
-"""Ray's fake node provider, patient: a node may take longer to start than the 30 s after which Ray gives it up."""
+"""Ray's fake node provider for a machine that is busy: a node that starts slowly is not given up.
+
+Loaded by the autoscaler, in whose process alone it changes Ray.
+"""
 
 import time
+from pathlib import Path
 from typing import Any
 
-from ray._private import services
+from fake_cloud import NODE, free_ports
+from ray._private import parameter, services
 from ray.autoscaler._private.fake_multi_node.node_provider import FakeMultiNodeProvider
 
+AGENT_PORTS = ("dashboard_agent_listen_port", "metrics_agent_port", "metrics_export_port", "runtime_env_agent_port")
+# Ray waits for 30 s.
 START_S = 300.0
 
 _get_node = services.get_node
+_RayParams = parameter.RayParams
 
 
 def _get_node_in_time(*arguments: Any, **options: Any) -> Any:
@@ -22,8 +30,21 @@ def _get_node_in_time(*arguments: Any, **options: Any) -> Any:
             time.sleep(0.5)
 
 
-services.get_node = _get_node_in_time
-
-
 class PatientNodeProvider(FakeMultiNodeProvider):
-    """The provider; what is patient is the wait of its nodes, in the process that has this module."""
+    """The provider; it wants Ray's ``session`` folder in its description."""
+
+    def __init__(self, description: dict[str, Any], cluster_name: str) -> None:
+        super().__init__(description, cluster_name)
+        self._session = Path(description["session"])
+        services.get_node = _get_node_in_time
+        parameter.RayParams = self._params
+
+    def _params(self, **given: Any) -> parameter.RayParams:
+        """Return a new node's parameters, with ports for its agents.
+
+        A raylet ends itself where its agents have not told their ports within 15 s; these are told beforehand.
+        """
+        ports = dict(zip(AGENT_PORTS, free_ports(), strict=False))
+        for name, port in ports.items():
+            (self._session / f"{name}_{given['env_vars'][NODE]}").write_text(str(port))
+        return _RayParams(**{**given, **ports, "include_log_monitor": False})

@@ -1,27 +1,21 @@
-"""The shipped serve_config.yaml on the shipped cluster.yaml: where replicas go, that every graph answers, what load and
-the death of nodes do. Weights are tiny and random, so what is recognised and translated is gibberish.
+"""The shipped serve_config.yaml on the shipped cluster.yaml: where replicas go, and that every graph
+answers. Weights are tiny and random, so what is recognised and translated is gibberish.
 """
 
 import io
 import json
-import threading
-from base64 import b64decode, b64encode
+from base64 import b64decode
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
-import numpy as np
-import psycopg
 import pytest
 from conftest import Production
 from fake_cloud import HEAD
 from films import take_apart
-from waiting import ended, patiently, submit
+from waiting import ended, submit
 
 from models.audio import AudioLimits, decode
-from models.audio.encoding import encode
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(1800)]
 
@@ -77,7 +71,6 @@ def test_a_recording_is_transcribed(client: httpx.Client, dialogue: bytes) -> No
     assert job["state"] == "succeeded", job
     transcript = client.get(job["artifacts"]["transcript.json"], follow_redirects=True).raise_for_status().json()
     assert transcript["duration"] == pytest.approx(30.7, abs=0.5)
-    assert transcript["speakers"]
     assert any(turn["text"] for turn in transcript["turns"])
     assert "-->" in client.get(job["artifacts"]["transcript.srt"], follow_redirects=True).text
 
@@ -138,74 +131,3 @@ def test_an_avatar_speaks(client: httpx.Client) -> None:
     taken = take_apart(film.content)
     assert taken.frames.shape[1:] == (192, 256)
     assert len(taken.frames) / 25 == pytest.approx(len(taken.sound) / 16_000, abs=0.1)
-
-
-@contextmanager
-def callers(production: Production, count: int, recording: bytes) -> Iterator[None]:
-    """Let clients ask for one transcript after the other for the length of the block."""
-    over = threading.Event()
-
-    def call() -> None:
-        body = {"audio_b64": b64encode(recording).decode(), "language": "en"}
-        with production.client() as client:
-            while not over.is_set():
-                client.post("/asr", json=body)
-
-    with ThreadPoolExecutor(count) as pool:
-        calls = [pool.submit(call) for _ in range(count)]
-        try:
-            yield
-        finally:
-            over.set()
-    for done in calls:
-        done.result()
-
-
-def test_load_brings_replicas_and_workers_and_a_node_and_all_go_with_it(
-    production: Production, client: httpx.Client, dialogue: bytes
-) -> None:
-    cloud = production.cloud
-    before = nodes_of(production, gpu=True)
-    cloud.keep("gpu_spot", 0)
-    production.wait_for(lambda: cloud.nodes_with("GPU") == before)
-    # Three replicas' worth of calls; two do not fit beside the other roles. The jobs are long and call no role.
-    quiet = encode([np.zeros(900 * 16_000, np.float32)], "flac", 16_000)
-    with callers(production, 9, dialogue):
-        jobs = [analyse(client, quiet) for _ in range(8)]
-        production.wait_for(lambda: len(production.replicas()["worker"]) > 1)
-        production.wait_for(lambda: len(production.replicas()["asr"]) > 1)
-        production.wait_for(lambda: len(nodes_of(production, gpu=True)) > 1)
-    assert {ended(client, job_id)["state"] for job_id in jobs} == {"succeeded"}
-    production.wait_for(lambda: len(production.replicas()["worker"]) == 1)
-    production.wait_for(lambda: len(production.replicas()["asr"]) == 1)
-    production.wait_for(lambda: len(cloud.nodes_with("GPU")) == 1)
-
-
-def test_nodes_that_die_under_load_lose_no_accepted_job(production: Production, dialogue: bytes) -> None:
-    cloud = production.cloud
-    cloud.keep("gpu_spot", 2)
-    production.wait_for(lambda: len(cloud.nodes_with("GPU")) == 2)
-    with production.client() as client:
-        jobs = [submit(client, dialogue) for _ in range(6)]
-        production.wait_for(lambda: client.get(f"/v1/jobs/{jobs[0]}").json()["state"] != "queued")
-        (with_roles,) = nodes_of(production, gpu=True)
-        (with_workers,) = {replica["node_id"] for replica in production.replicas()["worker"]}
-        for node in (with_roles, with_workers):
-            cloud.kill(node)
-            production.wait_for(lambda node=node: node not in cloud.nodes())
-        with psycopg.connect(production.database_url, autocommit=True) as database:
-
-            def states() -> dict[str, str]:
-                return {
-                    str(job): state
-                    for job, state in database.execute("SELECT id, state FROM jobs WHERE id = ANY(%s)", (jobs,))
-                }
-
-            production.wait_for(lambda: not set(states().values()) & {"queued", "running"})
-            assert states() == dict.fromkeys(jobs, "succeeded")
-        production.wait_for(production.ready)
-        for job_id in jobs:
-            job = patiently(client, f"/v1/jobs/{job_id}").json()
-            assert client.get(job["artifacts"]["transcript.json"], follow_redirects=True).status_code == 200
-    (now,) = nodes_of(production, gpu=True)
-    assert now not in (with_roles, with_workers)
