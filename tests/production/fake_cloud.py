@@ -28,7 +28,7 @@ HEAD = "f" * 51 + "00000"
 
 _FAILED = "failed"
 _MARK = "VOICEGRAPH_TESTS_CLOUD"
-NODE = "RAY_OVERRIDENODE_ID_FOR_TESTING"
+NODE = "RAY_OVERRIDE_NODE_ID_FOR_TESTING"
 _LISTS = (
     "cluster_synced_files",
     "initialization_commands",
