@@ -20,10 +20,11 @@ from pathlib import Path
 from typing import Any, get_type_hints
 
 from models.asr import FasterWhisperSettings
+from models.diarization.settings import PyannoteSettings
 from models.errors import MissingWeights
 from models.gpu_share import CONTEXT_BYTES
 from models.lipsync.settings import Wav2LipSettings
-from models.speaker.settings import EcapaSettings, XvectorSettings
+from models.speaker.settings import EcapaSettings, WespeakerSettings, XvectorSettings
 from models.speech.settings import PiperSettings, SpeechT5Settings, VitsSettings
 from models.spoof.settings import ClassifierSettings, WavLmSettings
 from models.translation.settings import CTranslate2Settings
@@ -251,13 +252,20 @@ def _xvector(settings: XvectorSettings, work: Work) -> GpuMemoryNeed:
     return GpuMemoryNeed(CONTEXT_BYTES, round(4.2e6 * 4), round(workspace))
 
 
-def _pyannote(settings: Any, work: Work) -> GpuMemoryNeed:
+def _wespeaker(settings: WespeakerSettings, work: Work) -> GpuMemoryNeed | None:
+    # The ResNet34 alone was counted: 6.63 M parameters; 4.97 MiB alive for a second of speech in float32.
+    if "resnet34" not in settings.model.casefold():
+        return None
+    workspace = work.concurrency * _SPEAKER_SECONDS * 4.97 * MEBIBYTE * _CUDNN
+    return GpuMemoryNeed(CONTEXT_BYTES, round(6.7e6 * 4), round(workspace))
+
+
+def _pyannote(settings: PyannoteSettings, _work: Work) -> GpuMemoryNeed:
     # PyanNet 1.47 M and WeSpeaker's ResNet34 6.63 M parameters, float32; 10.4 and 49.7 MiB alive for a window of 10 s,
     # and the greater counts. Its issue 1963 measures 0.4 and 1.6 GB for 32 windows with version 3.3, which is just
-    # that, and 9.5 GB with 4.0.3, cuDNN's workspaces where nothing bounds them.
+    # that, and 9.5 GB with 4.0.3, cuDNN's workspaces where nothing bounds them. One recording is in work at a time.
     batch = max(settings.segmentation_batch_size * 10.4, settings.embedding_batch_size * 49.7 * _CUDNN)
-    workspace = work.concurrency * batch * MEBIBYTE
-    return GpuMemoryNeed(CONTEXT_BYTES, round(8.1e6 * 4), round(workspace))
+    return GpuMemoryNeed(CONTEXT_BYTES, round(8.1e6 * 4), round(batch * MEBIBYTE))
 
 
 def _wav2lip(settings: Wav2LipSettings, work: Work) -> GpuMemoryNeed:
@@ -301,6 +309,7 @@ _NEEDS: dict[str, Callable[[Any, Work], GpuMemoryNeed | None]] = {
     "classifier": _classifier,
     "ecapa": _ecapa,
     "xvector": _xvector,
+    "wespeaker": _wespeaker,
     "ctranslate2": _translator,
     "vits": _vits,
     "piper": _piper,

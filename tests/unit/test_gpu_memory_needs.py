@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 
 from models.asr import FasterWhisperSettings, PocketSphinxSettings
-from models.diarization import ClusteringSettings
+from models.diarization import ClusteringSettings, PyannoteSettings
 from models.gpu_memory_needs import GIBIBYTE, MEBIBYTE, NOTHING, Work, gpu_memory_need, runs_on_gpu
 from models.lipsync import MouthWarpSettings
 from models.lipsync.settings import Wav2LipSettings
-from models.speaker.settings import EcapaSettings
+from models.speaker.settings import EcapaSettings, WespeakerSettings
 from models.speech.settings import PiperSettings, SpeechT5Settings, VitsSettings
 from models.spoof.settings import ClassifierSettings, WavLmSettings
 from models.translation.settings import CTranslate2Settings
@@ -52,6 +52,8 @@ def test_whisper_needs_what_was_measured(model: str, compute_type: Any, batch_si
         (CTranslate2Settings(models=("hf://facebook/m2m100_418M",), device="cuda"), {"batch": 1024}, 2.0, 3.5),
         (WavLmSettings(checkpoint="/w", device="cuda", precision="float16"), {"batch": 32}, 1.3, 2.5),
         (EcapaSettings(device="cuda"), {}, 0.7, 1.5),
+        (WespeakerSettings(device="cuda"), {}, 0.7, 1.5),
+        (PyannoteSettings(device="cuda", embedding_batch_size=32), {"concurrency": 4}, 2.2, 5.0),
         (Wav2LipSettings(checkpoint="/w", detector="/d", device="cuda"), {"batch": 64}, 1.4, 3.0),
         (VitsSettings(models={"en": "a/b"}, device="cuda"), {"concurrency": 4, "models": 4}, 0.8, 1.6),
         (SpeechT5Settings(device="cuda"), {"concurrency": 2}, 1.2, 2.0),
