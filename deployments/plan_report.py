@@ -3,6 +3,7 @@
 from collections import Counter
 from typing import Any
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
@@ -27,10 +28,15 @@ def show(plan: Plan, console: Console | None = None) -> None:
 
 
 def _deployments(plan: Plan) -> Table:
-    table = Table(title="Deployments", title_justify="left")
+    table = Table(
+        title="Deployments; share and need in GiB of GPU memory",
+        title_justify="left",
+        box=SIMPLE_HEAD,
+        padding=(0, 1, 0, 0),
+    )
     table.add_column("deployment", no_wrap=True)
     table.add_column("engine", no_wrap=True)
-    for name in ("replicas", "CPUs", "GPUs", "share GiB", "need GiB"):
+    for name in ("replicas", "CPUs", "GPUs", "share", "need"):
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("verdict", no_wrap=True)
     colours = {"fits": "green", "too small": "red", "unknown": "yellow", "CPU": "dim"}
@@ -53,7 +59,7 @@ def _deployments(plan: Plan) -> Table:
 
 
 def _nodes(title: str, packing: Packing) -> Table:
-    table = Table(title=f"Packing at the {title}", title_justify="left")
+    table = Table(title=f"Packing at the {title}", title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
     table.add_column("node", no_wrap=True)
     for name in ("GPU", "taken", "CPUs", "memory GiB"):
         table.add_column(name, justify="right")
