@@ -18,7 +18,7 @@ _CORES = {"m6i.2xlarge": 8, "g6.2xlarge": 8}
 # How to compute, not what: a GPU's arithmetic is not a CPU's.
 _ON_A_CPU = {"device": "cpu", "compute_type": "float32", "precision": "float32"}
 # Replicas come and go within seconds, so that a test can watch it.
-_IMPATIENT = {"look_back_period_s": 5.0, "upscale_delay_s": 1.0, "downscale_delay_s": 30.0}
+_IMPATIENT = {"look_back_period_s": 5.0, "upscale_delay_s": 1.0, "downscale_delay_s": 15.0}
 
 
 def node_types() -> dict[str, dict[str, Any]]:

@@ -1,21 +1,27 @@
-"""The shipped serve_config.yaml on the shipped cluster.yaml: where replicas go, and that every graph
-answers. Weights are tiny and random, so what is recognised and translated is gibberish.
+"""The shipped serve_config.yaml on the shipped cluster.yaml: where replicas go, that every graph answers, what load and
+the death of nodes do. Weights are tiny and random, so what is recognised and translated is gibberish.
 """
 
 import io
 import json
-from base64 import b64decode
+import threading
+from base64 import b64decode, b64encode
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
+import numpy as np
+import psycopg
 import pytest
 from conftest import Production
 from fake_cloud import HEAD
 from films import take_apart
-from waiting import ended, submit
+from waiting import ended, patiently, submit
 
 from models.audio import AudioLimits, decode
+from models.audio.encoding import encode
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(1800)]
 
@@ -40,6 +46,13 @@ def analyse(client: httpx.Client, recording: bytes, **fields: str) -> str:
     assert accepted.status_code == 202, accepted.text
     job_id: str = accepted.json()["id"]
     return job_id
+
+
+def states_of(production: Production, jobs: list[str]) -> dict[str, str]:
+    """Return the states of jobs from the database, which is there when the API is not."""
+    with psycopg.connect(production.database_url) as database:
+        rows = database.execute("SELECT id, state FROM jobs WHERE id = ANY(%s::uuid[])", (jobs,))
+        return {str(job_id): state for job_id, state in rows}
 
 
 def seconds(audio: bytes) -> float:
@@ -131,3 +144,72 @@ def test_an_avatar_speaks(client: httpx.Client) -> None:
     taken = take_apart(film.content)
     assert taken.frames.shape[1:] == (192, 256)
     assert len(taken.frames) / 25 == pytest.approx(len(taken.sound) / 16_000, abs=0.1)
+
+
+@contextmanager
+def callers(production: Production, count: int, recording: bytes) -> Iterator[None]:
+    """Let clients ask for one transcript after the other for the length of the block."""
+    over = threading.Event()
+
+    def call() -> None:
+        body = {"audio_b64": b64encode(recording).decode(), "language": "en"}
+        with production.client() as client:
+            while not over.is_set():
+                client.post("/asr", json=body)
+
+    with ThreadPoolExecutor(count) as pool:
+        calls = [pool.submit(call) for _ in range(count)]
+        try:
+            yield
+        finally:
+            over.set()
+    for done in calls:
+        done.result()
+
+
+def test_load_brings_workers_replicas_and_a_node_and_all_go_with_it(
+    production: Production, client: httpx.Client, dialogue: bytes
+) -> None:
+    cloud = production.cloud
+    before = nodes_of(production, gpu=True)
+    cloud.keep("gpu_spot", 0)
+    production.wait_for(lambda: cloud.nodes_with("GPU") == before)
+    # Long recordings in which nobody speaks: much to do by the clock, and little work.
+    quiet = encode([np.zeros(900 * 16_000, np.float32)], "flac", 16_000)
+    jobs: list[str] = []
+
+    def two_workers_while_jobs_wait() -> bool:
+        while sum(state in ("queued", "running") for state in states_of(production, jobs).values()) < 8:
+            jobs.append(analyse(client, quiet))
+        return len(production.replicas()["worker"]) > 1
+
+    production.wait_for(two_workers_while_jobs_wait)
+    # Four replicas' worth of calls, of which one GPU has no room for three.
+    with callers(production, 12, dialogue):
+        production.wait_for(lambda: len(production.replicas()["asr"]) > 1)
+        production.wait_for(lambda: len(nodes_of(production, gpu=True)) > 1)
+    production.wait_for(lambda: len(production.replicas()["worker"]) == 1)
+    production.wait_for(lambda: len(production.replicas()["asr"]) == 1)
+    production.wait_for(lambda: len(cloud.nodes_with("GPU")) == 1)
+    production.wait_for(lambda: states_of(production, jobs) == dict.fromkeys(jobs, "succeeded"))
+
+
+def test_nodes_that_die_under_load_lose_no_accepted_job(production: Production, dialogue: bytes) -> None:
+    cloud = production.cloud
+    cloud.keep("gpu_spot", 2)
+    production.wait_for(lambda: len(cloud.nodes_with("GPU")) == 2)
+    with production.client() as client:
+        jobs = [submit(client, dialogue) for _ in range(6)]
+        production.wait_for(lambda: client.get(f"/v1/jobs/{jobs[0]}").json()["state"] != "queued")
+        replicas = production.replicas()
+        killed = [replicas[name][0]["node_id"] for name in ("spoof", "worker")]
+        for node in killed:
+            cloud.kill(node)
+            production.wait_for(lambda node=node: node not in cloud.nodes())
+        production.wait_for(lambda: not set(states_of(production, jobs).values()) & {"queued", "running"})
+        assert states_of(production, jobs) == dict.fromkeys(jobs, "succeeded")
+        production.wait_for(production.ready)
+        for job_id in jobs:
+            job = patiently(client, f"/v1/jobs/{job_id}").json()
+            assert client.get(job["artifacts"]["transcript.json"], follow_redirects=True).status_code == 200
+    assert not nodes_of(production, gpu=True) & set(killed)
