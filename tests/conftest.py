@@ -21,18 +21,26 @@ structlog.configure(
 )
 
 
+_SYSTEMS = ("tests/production/", "tests/cluster/")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the tests of the production system first: it ends with its file, the other one with the session."""
+    items.sort(key=lambda item: not item.nodeid.startswith("tests/production/"))
+
+
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """Where several processes run the tests (pytest-xdist), give one of them all that need the running system.
+    """Where several processes run the tests (pytest-xdist), give one of them all that need a running system.
 
-    The others are handed out file by file.
+    Two systems at once are more than a small machine can start in time. The others are handed out file by file.
     """
     from xdist.scheduler import LoadScopeScheduling
 
     class OneSystem(LoadScopeScheduling):
         def _split_scope(self, nodeid: str) -> str:
             file = nodeid.split("::")[0]
-            return "tests/cluster" if file.startswith("tests/cluster/") else file
+            return "a running system" if file.startswith(_SYSTEMS) else file
 
     return OneSystem(config, log)
 

@@ -3,9 +3,7 @@
 import secrets
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import boto3
 import httpx
@@ -14,6 +12,7 @@ import pytest
 import yaml
 from fake_cloud import FakeCloud, free_ports, wait_for
 from postgres import TEMPLATE, url_of
+from production_system import WAIT_S, Production
 from s3 import s3_endpoint
 from shipped import SERVE_CONFIG, node_environment, node_types, serve_config
 from tiny_weights import fill_s3
@@ -29,54 +28,6 @@ ADMIN_KEY = "the-operators-key-of-the-tests"
 BUCKET = "voicegraph-production"
 DATABASE = "production"
 MIRROR = S3Source("voicegraph-mirror", "weights")
-WAIT_S = 600.0
-
-
-@dataclass
-class Production:
-    """The running system and the cluster below it."""
-
-    cloud: FakeCloud
-    url: str
-    database_url: str
-    config: dict[str, Any]
-    key: str = ""
-
-    def client(self) -> httpx.Client:
-        """Return a client of one owner, as patient as one must be beside other tests."""
-        return httpx.Client(base_url=self.url, headers={"X-API-Key": self.key}, timeout=240)
-
-    def replicas(self) -> dict[str, list[dict[str, Any]]]:
-        """Return what Serve says of the running replicas, by their deployment's name."""
-        applications = self.cloud.get("/api/serve/applications/")["applications"]
-        return {
-            name: [replica for replica in deployment["replicas"] if replica["state"] == "RUNNING"]
-            for application in applications.values()
-            for name, deployment in application["deployments"].items()
-        }
-
-    def shares(self) -> dict[str, float]:
-        """Return the part of a GPU that one replica of each deployment takes."""
-        return {
-            deployment["name"]: deployment.get("ray_actor_options", {}).get("num_gpus", 0.0)
-            for application in self.config["applications"]
-            for deployment in application["deployments"]
-        }
-
-    def wait_for(self, condition: Any) -> Any:
-        """Wait until a condition is met; say what runs where if it isn't."""
-        return wait_for(condition, WAIT_S, lambda: (self.cloud.nodes(), self.replicas()))
-
-    def ready(self) -> bool:
-        """Return whether everything runs; raise where a deployment has failed."""
-        for name, application in self.cloud.get("/api/serve/applications/")["applications"].items():
-            faults = {
-                deployment["name"]: deployment["message"]
-                for deployment in application["deployments"].values()
-                if deployment["status"] == "DEPLOY_FAILED"
-            }
-            assert application["status"] != "DEPLOY_FAILED", (name, application["message"], faults)
-        return httpx.get(f"{self.url}/ready", timeout=60).status_code == 200
 
 
 @pytest.fixture(scope="session")
@@ -125,7 +76,9 @@ def production(s3_endpoint: str, postgres_server: EmbeddedPostgres) -> Iterator[
             file.write_text(yaml.safe_dump(config))
             cloud.run("serve", "deploy", str(file), "--address", cloud.url)
             system.wait_for(system.ready)
-            made = httpx.post(f"{url}/admin/users", params={"name": "caller"}, headers={"X-Admin-Key": ADMIN_KEY})
+            made = httpx.post(
+                f"{url}/admin/users", params={"name": "caller"}, headers={"X-Admin-Key": ADMIN_KEY}, timeout=60
+            )
             system.key = made.raise_for_status().json()["api_key"]
             yield system
         finally:

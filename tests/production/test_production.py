@@ -15,9 +15,9 @@ import httpx
 import numpy as np
 import psycopg
 import pytest
-from conftest import Production
 from fake_cloud import HEAD
 from films import take_apart
+from production_system import Production
 from waiting import ended, patiently, submit
 
 from models.audio import AudioLimits, decode
