@@ -205,7 +205,7 @@ def test_a_fine_tuned_compact_checkpoint_is_served(
     told = capfd.readouterr()
     settings = served(told.out)
     assert settings.engine == "compact"
-    assert settings.model == tmp_path / "out" / "compact.onnx"
+    assert settings.model == str(tmp_path / "out" / "compact.onnx")
     assert score_of(settings) != score_of(CompactSettings())
     report = json.loads((tmp_path / "out" / "report.json").read_text())
     assert [epoch["number"] for epoch in report["training"]["epochs"]][:2] == [0, 1]
