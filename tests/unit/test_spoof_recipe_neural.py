@@ -1,5 +1,7 @@
 """The recipe's neural vocoders: shapes, learning and the way back from a checkpoint."""
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -33,10 +35,15 @@ def test_a_vocoder_makes_a_hop_of_samples_from_every_frame(network: type[torch.n
     assert network()(mel).shape == (2, 4096)
 
 
-@pytest.mark.parametrize("network", [n.VocosVocoder(width=32, depth=1), n.HifiGanVocoder(width=16)])
-def test_training_brings_the_sound_nearer(network: torch.nn.Module) -> None:
-    trainer = n.Trainer(network, [tones(seed) for seed in range(3)], "cpu")
-    losses = [trainer.step(adversarial=False) for _ in range(8)]
+# Made by the test, after the seed. Over 12 seeds, 24 steps bring the loss to at most 0.48 and 0.80 of the first.
+@pytest.mark.parametrize(
+    "new_network",
+    [partial(n.VocosVocoder, width=32, depth=1), partial(n.HifiGanVocoder, width=16)],
+    ids=["vocos", "hifigan"],
+)
+def test_training_brings_the_sound_nearer(new_network: Callable[[], torch.nn.Module]) -> None:
+    trainer = n.Trainer(new_network(), [tones(seed) for seed in range(3)], "cpu")
+    losses = [trainer.step(adversarial=False) for _ in range(24)]
     assert losses[-1] < 0.9 * losses[0]
     assert np.isfinite(trainer.step(adversarial=True))
 
