@@ -1,7 +1,6 @@
-"""The web page, by its text."""
+"""The web page as files: what is served, how it may be kept, and what it may load."""
 
-import base64
-import hashlib
+import gzip
 import re
 from collections.abc import Iterator
 
@@ -9,7 +8,7 @@ import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
-from graphs.http import page, talking_avatar_errors
+from graphs.http import errors, page
 
 pytestmark = pytest.mark.unit
 
@@ -17,6 +16,7 @@ pytestmark = pytest.mark.unit
 @pytest.fixture(scope="module")
 def client() -> Iterator[TestClient]:
     app = FastAPI()
+    errors.install(app)
     app.include_router(page.router)
     with TestClient(app) as client:
         yield client
@@ -27,12 +27,16 @@ def policy(client: TestClient) -> dict[str, list[str]]:
     return {name: sources for name, *sources in (directive.split() for directive in directives)}
 
 
+def named_files(html: str) -> list[str]:
+    return re.findall(r'(?:href|src)="([^"]*page/[^"]+)"', html)
+
+
 @pytest.mark.parametrize("path", ["/", "/r/", "/r"])
 def test_anybody_gets_the_page_at_the_root_and_below_r(client: TestClient, path: str) -> None:
     response = client.get(path)
     assert response.status_code == 200
     assert response.headers["Content-Type"] == "text/html; charset=utf-8"
-    assert response.text == page.page()[0]
+    assert "{" not in response.text
     assert client.head(path).status_code == 200
 
 
@@ -40,48 +44,84 @@ def test_the_address_without_a_slash_sends_on_by_a_relative_one(client: TestClie
     assert client.get("/r", follow_redirects=False).headers["Location"] == "r/"
 
 
-@pytest.mark.parametrize("element", ["script", "style"])
-def test_its_own_script_and_style_are_all_that_may_run(client: TestClient, element: str) -> None:
-    bodies = re.findall(rf"<{element}[^>]*>(.*?)</{element}>", client.get("/").text, re.DOTALL)
-    digests = [base64.b64encode(hashlib.sha256(body.encode()).digest()).decode() for body in bodies]
-    assert policy(client)[f"{element}-src"] == [f"'sha256-{digest}'" for digest in digests]
-    assert len(bodies) == 1
+@pytest.mark.parametrize(("path", "root"), [("/", "./"), ("/r/", "../")])
+def test_the_page_finds_its_files_and_the_api_from_where_it_is(client: TestClient, path: str, root: str) -> None:
+    html = client.get(path).text
+    assert f'data-root="{root}"' in html
+    files = named_files(html)
+    assert any(name.endswith("/app.js") for name in files)
+    for name in files:
+        assert name.startswith(root)
+        assert client.get(f"/{name.removeprefix(root)}").status_code == 200, name
+
+
+def test_what_the_entry_imports_is_announced_for_loading_at_once(client: TestClient) -> None:
+    html = client.get("/").text
+    preloaded = re.findall(r'rel="modulepreload" href="\./page/\w+/([^"]+)"', html)
+    assert {"lib/api.js", "lib/dom.js", "lib/i18n.js", "lib/problems.js"} <= set(preloaded)
+    assert not [name for name in preloaded if name.startswith("sections/")]
+
+
+def test_files_of_this_version_are_kept_for_good_and_others_not_at_all(client: TestClient) -> None:
+    digest = page.site().digest
+    now = client.get(f"/page/{digest}/app.js")
+    assert now.headers["Cache-Control"] == "public, max-age=31536000, immutable"
+    assert client.get("/page/0123/app.js").headers["Cache-Control"] == "no-store"
+    assert client.get("/").headers["Cache-Control"] == "no-cache"
+
+
+def test_an_unchanged_page_is_not_sent_again(client: TestClient) -> None:
+    etag = client.get("/").headers["ETag"]
+    again = client.get("/", headers={"If-None-Match": etag})
+    assert (again.status_code, again.content) == (304, b"")
+    assert client.get("/", headers={"If-None-Match": '"another"'}).status_code == 200
+
+
+def test_files_are_packed_for_who_can_unpack_them(client: TestClient) -> None:
+    path = f"/page/{page.site().digest}/style.css"
+    with client.stream("GET", path, headers={"Accept-Encoding": "gzip"}) as response:
+        raw = b"".join(response.iter_raw())
+    plain = client.get(path, headers={"Accept-Encoding": "identity"})
+    assert response.headers["Content-Encoding"] == "gzip"
+    assert gzip.decompress(raw) == plain.content
+    assert len(raw) < len(plain.content) / 2
+    assert "Content-Encoding" not in plain.headers
+    assert plain.headers["Vary"] == response.headers["Vary"] == "Accept-Encoding"
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/page/x/none.js", "/page/x/__init__.py", "/page/x/index.html", "/page/x/../__init__.py", "/page/x/%2e%2e/x"],
+)
+def test_there_is_nothing_else_to_be_had(client: TestClient, path: str) -> None:
+    assert client.get(path).status_code == 404
 
 
 def test_nothing_else_is_loaded_or_called(client: TestClient) -> None:
     allowed = policy(client)
     assert allowed["default-src"] == allowed["base-uri"] == allowed["form-action"] == ["'none'"]
-    assert allowed["connect-src"] == ["'self'"]
-    assert allowed["frame-ancestors"] == ["'none'"]
-    html = client.get("/").text
-    assert not re.search(r"https?://|//\w+\.|<link[^>]+stylesheet|<script[^>]+src|@import|url\(", html)
-    assert not re.search(r'\son\w+="|\sstyle="|innerHTML|document\.write|\beval\(', html)
+    assert allowed["script-src"] == allowed["style-src"] == allowed["connect-src"] == ["'self'"]
+    assert allowed["frame-ancestors"] == allowed["trusted-types"] == ["'none'"]
+    assert allowed["require-trusted-types-for"] == ["'script'"]
+    found = page.site()
+    texts = {"index.html": found.document("./")} | {name: body.decode() for name, body in found.assets.items()}
+    for name, text in texts.items():
+        code = re.sub(r"https://(html\.spec\.whatwg|www\.w3)\.org|http://www\.w3\.org/2000/svg", "", text)
+        assert not re.search(r"https?://|@import|url\(", code), name
+        assert not re.search(r'innerHTML|outerHTML|document\.write|\beval\(|new Function|\son\w+="|\sstyle="', code), (
+            name
+        )
 
 
-def test_it_asks_for_the_api_beside_itself(client: TestClient) -> None:
-    asked = re.findall(r'\bask\("([^"]+)"', client.get("/").text)
-    assert sorted(set(asked)) == ["api/avatar", "api/generate"]
+@pytest.mark.parametrize("path", ["/", "/page/x/app.js"])
+def test_browsers_are_told_to_be_careful(client: TestClient, path: str) -> None:
+    headers = client.get(path).headers
+    assert headers["X-Content-Type-Options"] == "nosniff"
+    assert headers["Referrer-Policy"] == "no-referrer"
+    assert headers["Cross-Origin-Opener-Policy"] == "same-origin"
 
 
-def test_what_it_says_is_there_in_both_languages(client: TestClient) -> None:
-    html = client.get("/").text
-    english, russian = re.search(r"  en: \{(.*?)\n  \},\n  ru: \{(.*?)\n  \},", html, re.DOTALL).groups()  # type: ignore[union-attr]
-    names = [set(re.findall(r'\b(\w+): "', words)) for words in (english, russian)]
-    used = set(re.findall(r'data-say="(\w+)"', html)) | set(re.findall(r"\bwords\.(\w+)", html))
-    assert names[0] == names[1]
-    assert used <= names[0]
-    assert names[0] - used == set()
-
-
-def test_what_the_api_may_say_to_it_is_known_in_english(client: TestClient) -> None:
-    known = re.search(r"const IN_ENGLISH = \{(.*?)\n\};", client.get("/").text, re.DOTALL)
-    assert known is not None
-    sentences = {text[1:-1] for text in re.findall(r"^  (\".*?\"|'.*?'): \"", known[1], re.MULTILINE)}
-    assert set(talking_avatar_errors._TEXTS.values()) <= sentences
-    assert {talking_avatar_errors.MISSING_TEXT, talking_avatar_errors._FAULT} <= sentences
-
-
-def test_its_limit_on_the_text_is_the_servers(client: TestClient) -> None:
-    html = client.get("/").text
-    assert 'id="text" rows="6" maxlength="1000"' in html
-    assert re.findall(r'name="language" value="(\w+)"', html) == ["ru", "kk", "en"]
+def test_who_works_on_the_page_sees_changes_without_a_restart(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert page.site() is page.site()
+    monkeypatch.setenv(page.RELOAD_VARIABLE, "1")
+    assert page.site() is not page.site()

@@ -1,0 +1,1 @@
+"""The web page: HTML, CSS and ES modules, which the ingress serves as they are."""

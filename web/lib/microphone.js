@@ -1,0 +1,74 @@
+/** The microphone, as samples. */
+
+import {Problem} from "./api.js";
+
+/**
+ * Open the microphone.
+ * @param {(samples: Float32Array) => void} onSamples mono, at `sampleRate`, about 40 ms each
+ * @param {object} [options] `echoCancellation` (default true, also noise suppression): off for judging a voice
+ * @returns {Promise<{sampleRate: number, close: () => void}>}
+ * @throws {Problem} microphone_denied, microphone_missing, microphone_busy, microphone_insecure
+ */
+export async function openMicrophone(onSamples, {echoCancellation = true} = {}) {
+  if (!navigator.mediaDevices?.getUserMedia || !window.AudioWorkletNode) throw new Problem("microphone_insecure");
+  let stream;
+  try {
+    stream = await navigator.mediaDevices.getUserMedia({
+      audio: {channelCount: 1, echoCancellation, noiseSuppression: echoCancellation, autoGainControl: echoCancellation},
+    });
+  } catch (error) {
+    const codes = {NotAllowedError: "microphone_denied", SecurityError: "microphone_denied", NotFoundError: "microphone_missing"};
+    throw new Problem(codes[error.name] ?? "microphone_busy");
+  }
+  const context = new AudioContext();
+  const close = () => {
+    for (const track of stream.getTracks()) track.stop();
+    if (context.state !== "closed") context.close();
+  };
+  try {
+    await context.audioWorklet.addModule(new URL("capture.worklet.js", import.meta.url));
+    const node = new AudioWorkletNode(context, "capture", {numberOfOutputs: 0});
+    node.port.onmessage = ({data}) => onSamples(data);
+    context.createMediaStreamSource(stream).connect(node);
+    await context.resume();
+  } catch (error) {
+    close();
+    throw error;
+  }
+  return {sampleRate: context.sampleRate, close};
+}
+
+/** How loud samples are, 0 to 1, on a scale that looks right: -60 dBFS is 0. */
+export function loudness(samples) {
+  let sum = 0;
+  for (const sample of samples) sum += sample * sample;
+  const decibels = 10 * Math.log10(sum / Math.max(1, samples.length) + 1e-12);
+  return Math.min(1, Math.max(0, 1 + decibels / 60));
+}
+
+/** 16-bit little-endian samples of float ones. */
+export function pcm16(samples) {
+  const pcm = new Int16Array(samples.length);
+  for (let i = 0; i < samples.length; i++) pcm[i] = Math.max(-1, Math.min(1, samples[i])) * 32767;
+  return pcm;
+}
+
+/** A WAV file of pieces of 16-bit samples. */
+export function wavFile(pieces, sampleRate, name) {
+  const size = pieces.reduce((sum, piece) => sum + piece.byteLength, 0);
+  const header = new DataView(new ArrayBuffer(44));
+  const ascii = (at, text) => [...text].forEach((letter, i) => header.setUint8(at + i, letter.charCodeAt(0)));
+  ascii(0, "RIFF");
+  header.setUint32(4, 36 + size, true);
+  ascii(8, "WAVEfmt ");
+  header.setUint32(16, 16, true);
+  header.setUint16(20, 1, true);
+  header.setUint16(22, 1, true);
+  header.setUint32(24, sampleRate, true);
+  header.setUint32(28, sampleRate * 2, true);
+  header.setUint16(32, 2, true);
+  header.setUint16(34, 16, true);
+  ascii(36, "data");
+  header.setUint32(40, size, true);
+  return new File([header, ...pieces], name, {type: "audio/wav"});
+}

@@ -1,0 +1,108 @@
+/** What a problem's code means to a person, and what to do next. The server's own words (English) tell the limits. */
+
+import {locale, speaker} from "./i18n.js";
+
+const WORDS = {
+  en: {
+    network: "The server cannot be reached. Check the connection, then try again.",
+    status: "The server answered with an error ({status}). Try again; if it stays, tell the operator.",
+    page_fault: "Something in this page went wrong: {detail}. Reload the page.",
+    internal: "The service failed at this. Try again; if it fails again, tell the operator the reference {correlationId}.",
+    invalid_key: "This API key is not known. Check it, or ask the operator for a new one.",
+    missing_key: "Please enter your API key.",
+    again_later: "{detail} Try again in {n} s.",
+    not_found: "This is not there (any more), or it belongs to another key. Find yours in the history.",
+    unsupported_media: "This is no kind of file that can be used here. {detail}",
+    too_large: "The file is too large. {detail}",
+    microphone_denied: "The microphone is blocked. Allow it in the browser's settings for this page, then try again.",
+    microphone_missing: "No microphone was found. Connect one, then try again.",
+    microphone_insecure: "Browsers give the microphone to secure pages only. Open this page by https or at localhost.",
+    microphone_busy: "The microphone cannot be opened. Close other programs that use it, then try again.",
+    unplayable: "The browser cannot play this. Download it and use another player.",
+  },
+  ru: {
+    network: "Сервер недоступен. Проверьте соединение и попробуйте ещё раз.",
+    status: "Сервер ответил ошибкой ({status}). Попробуйте ещё раз; если она останется, сообщите администратору.",
+    page_fault: "В странице что-то сломалось: {detail}. Перезагрузите её.",
+    internal: "В сервисе произошла ошибка. Попробуйте ещё раз; если она повторится, сообщите администратору номер {correlationId}.",
+    invalid_key: "Этот ключ API неизвестен. Проверьте его или попросите у администратора новый.",
+    missing_key: "Введите ключ API.",
+    again_later: "Попробуйте ещё раз через {n} с.",
+    not_found: "Этого здесь (уже) нет, или это принадлежит другому ключу. Своё ищите в истории.",
+    unsupported_media: "Файлы такого вида здесь не подходят.",
+    too_large: "Файл слишком большой.",
+    microphone_denied: "Микрофон заблокирован. Разрешите его для этой страницы в настройках браузера и попробуйте ещё раз.",
+    microphone_missing: "Микрофон не найден. Подключите его и попробуйте ещё раз.",
+    microphone_insecure: "Браузеры дают микрофон только защищённым страницам. Откройте страницу по https или на localhost.",
+    microphone_busy: "Микрофон не открывается. Закройте другие программы, которые им пользуются, и попробуйте ещё раз.",
+    unplayable: "Браузер не может это воспроизвести. Скачайте файл и откройте его в другом проигрывателе.",
+  },
+};
+
+/** Russian for codes that the server explains well in English; its own words follow for the numbers in them. */
+const RUSSIAN = {
+  empty_file: "Файл пустой. Выберите другой.",
+  no_audio: "В файле нет звука. Выберите другой.",
+  damaged: "Файл повреждён. Выберите другой или сохраните его заново.",
+  encrypted: "Файл зашифрован. Снимите защиту и попробуйте ещё раз.",
+  too_short: "Слишком коротко. Возьмите что-нибудь длиннее.",
+  too_long: "Слишком длинно. Сократите и попробуйте ещё раз.",
+  upload_timeout: "Файл шёл слишком долго. Попробуйте ещё раз при лучшем соединении.",
+  upload_aborted: "Передача файла прервалась. Попробуйте ещё раз.",
+  empty_text: "Текст пустой. Напишите что-нибудь.",
+  nothing_to_say: "В этом тексте нечего произнести.",
+  unsupported_language: "Этот язык не поддерживается. Выберите другой.",
+  unsupported_pair: "Эта пара языков не поддерживается. Выберите другую.",
+  same_language: "Запись уже на этом языке. Выберите другой.",
+  unknown_voice: "Такого голоса нет. Выберите другой.",
+  unsupported_voice: "Этот голос здесь использовать нельзя. Выберите другой.",
+  unknown_speaker: "Такого говорящего нет.",
+  no_face: "Лицо не найдено. Возьмите снимок, где оно видно прямо и хорошо освещено.",
+  face_too_small: "Лицо слишком маленькое. Возьмите снимок крупнее.",
+  too_many_pixels: "На снимке слишком много пикселей. Уменьшите его.",
+  too_small: "Снимок слишком маленький. Возьмите больше.",
+  animated: "Движущиеся картинки не подходят. Возьмите снимок или видео.",
+  no_video: "В файле нет изображения. Выберите другой.",
+  name_taken: "Такое имя у вас уже есть. Возьмите другое.",
+  too_many_avatars: "У вас слишком много аватаров. Удалите один из них.",
+  no_speech: "Речи не слышно. Говорите ближе к микрофону.",
+  not_understood: "Слов не разобрать. Повторите, пожалуйста.",
+  session_busy: "Ответ ещё готовится. Подождите немного.",
+  session_not_found: "Этот разговор закончился. Начните новый.",
+  conversation_refused: "Собеседник отказался отвечать на это.",
+  chat_unavailable: "Собеседник недоступен. Попробуйте немного позже.",
+  speech_failed: "Ответ не удалось произнести; текст — на экране.",
+  role_unavailable: "Нужная модель сейчас недоступна. Попробуйте немного позже.",
+  out_of_memory: "Модели не хватило памяти. Попробуйте немного позже.",
+  service_full: "Сервис занят. Попробуйте немного позже.",
+  storage_unavailable: "Хранилище недоступно. Попробуйте немного позже.",
+  queue_full: "У вас слишком много заданий в очереди. Дождитесь, пока одно закончится.",
+  rate_limited: "Слишком много запросов. Подождите немного.",
+  too_many_streams: "Открыто слишком много вкладок с заданиями. Закройте одну.",
+  idempotency_conflict: "Это уже отправлено с другими настройками. Отправьте ещё раз.",
+  invalid_request: "Запрос составлен неверно.",
+  timeout: "Работа заняла слишком много времени и остановлена. Попробуйте запись короче.",
+};
+
+const t = speaker(WORDS);
+
+/**
+ * Say a problem in the person's language.
+ * @param {string} code
+ * @param {object} more status, detail, retryAfter, correlationId
+ */
+export function problemSentence(code, {status = 0, detail = "", retryAfter = null, correlationId = ""} = {}) {
+  const values = {status, detail: detail.trim(), correlationId, n: retryAfter ?? 0};
+  const russian = locale() === "ru";
+  if (code === "internal" || status === 500) return t("internal", values);
+  if (code.endsWith("_not_found") && code !== "session_not_found") return t("not_found");
+  let said = WORDS[locale()][code] ? t(code, values) : "";
+  if (!said && russian && RUSSIAN[code]) said = RUSSIAN[code];
+  if (russian && said && detail && NUMBER.test(detail)) said += ` (${detail})`;
+  if (!said) said = detail || t("status", values);
+  if (retryAfter && status) said = russian ? `${said} ${t("again_later", values)}` : t("again_later", {...values, detail: said});
+  return said.trim();
+}
+
+// Limits are told in numbers, which need no translation to be understood.
+const NUMBER = /\d/;

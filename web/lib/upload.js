@@ -1,0 +1,47 @@
+/** Sending files: with progress, which fetch can't tell. */
+
+import {address, key, Problem, refusal} from "./api.js";
+
+/** A name that no other submission has. (crypto.randomUUID is for secure pages only.) */
+export function submissionKey() {
+  return [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+/**
+ * Post a form with a file.
+ * @param {string} path of the API
+ * @param {object} fields by name; empty ones (null, undefined, "") are left out
+ * @param {File} file
+ * @param {object} [options] `onProgress(share 0..1)`, `signal`, `idempotencyKey`: sending the same again with the same key
+ *   makes no second job
+ * @returns {Promise<object>} the answer's JSON
+ * @throws {Problem} "network" where it did not arrive, or the API's refusal; AbortError
+ */
+export function upload(path, fields, file, {onProgress = () => {}, signal, idempotencyKey, fileField = "file"} = {}) {
+  const form = new FormData();
+  for (const [name, value] of Object.entries(fields)) {
+    if (value !== null && value !== undefined && value !== "") form.append(name, String(value));
+  }
+  form.append(fileField, file, file.name);
+  return new Promise((resolve, reject) => {
+    const request = new XMLHttpRequest();
+    request.open("POST", address(path));
+    request.setRequestHeader("X-API-Key", key() ?? "");
+    if (idempotencyKey) request.setRequestHeader("Idempotency-Key", idempotencyKey);
+    request.upload.addEventListener("progress", (event) => {
+      if (event.lengthComputable) onProgress(event.loaded / event.total);
+    });
+    request.addEventListener("load", () => {
+      if (request.status >= 200 && request.status < 300) {
+        resolve(request.responseText ? JSON.parse(request.responseText) : null);
+      } else {
+        reject(refusal(request.status, request.responseText, (name) => request.getResponseHeader(name)));
+      }
+    });
+    request.addEventListener("error", () => reject(new Problem("network")));
+    request.addEventListener("abort", () => reject(new DOMException("aborted", "AbortError")));
+    signal?.addEventListener("abort", () => request.abort(), {once: true});
+    if (signal?.aborted) reject(new DOMException("aborted", "AbortError"));
+    else request.send(form);
+  });
+}
