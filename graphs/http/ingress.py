@@ -27,6 +27,7 @@ from graphs.http import (
     jobs,
     lingua,
     live_lingua,
+    me,
     ops,
     page,
     proxyai,
@@ -80,7 +81,7 @@ def create_app(config: ApiConfig, roles: Roles | None = None) -> FastAPI:
     errors.install(app)
     for module in (
         jobs, uploads, speech, voices, translation, assistant, avatars, avatar_films,
-        proxyai, realtone, golos, lingua, live_lingua, talking_avatar, admin, ops, page,
+        proxyai, realtone, golos, lingua, live_lingua, talking_avatar, admin, me, ops, page,
     ):  # fmt: skip
         app.include_router(module.router)
     # The last one added is the first to see a request.
