@@ -62,6 +62,8 @@ const ICONS = {
   link: "M10 14a4 4 0 0 1 0-6l2-2a4 4 0 0 1 6 6l-1 1M14 10a4 4 0 0 1 0 6l-2 2a4 4 0 0 1-6-6l1-1",
   close: "M6 6l12 12M18 6L6 18",
   retry: "M19 12a7 7 0 1 1-2-5M19 3v5h-5",
+  copy: "M9 9h11v11H9zM6 15H4V4h11v2",
+  sound: "M4 10v4h4l5 4V6L8 10zM16 9a4 4 0 0 1 0 6M18.500 6.500a8 8 0 0 1 0 11",
   trash: "M5 7h14M10 7V4h4v3M7 7l1 13h8l1-13",
   edit: "M5 19l1-4L16 5l3 3L9 18z",
   swap: "M4 8h14l-4-4M20 16H6l4 4",
