@@ -25,11 +25,11 @@ export const AUDIO = "audio/*,video/mp4,video/webm,video/quicktime,.wav,.mp3,.og
  * Make a sound input.
  * @param {object} options `onFile(file|null)`: a file was given, or taken back; `onProblem(sentence|"")`; `limits`, those of
  *   GET /v1/me; `signal` ends recording; `accept`; `kinds`, a sentence in place of the usual one; `maxBytes`;
- *   `record` (default true); `preview(file)`, an element in place of the usual player
+ *   `record` (default true); `title` in place of the usual one; `preview(file)`, an element in place of the usual player
  * @returns {HTMLElement & {clear: () => void, file: File|null}}
  */
 export function soundInput({
-  onFile, onProblem, limits, signal, accept = AUDIO, kinds, maxBytes = limits.recordings.max_bytes, record = true, preview,
+  onFile, onProblem, limits, signal, accept = AUDIO, kinds, maxBytes = limits.recordings.max_bytes, record = true, title, preview,
 }) {
   const chooser = h("input", {type: "file", accept, class: "visually-hidden", tabindex: "-1", "aria-hidden": "true",
     on: {change: () => take(chooser.files[0])}});
@@ -102,7 +102,7 @@ export function soundInput({
       onFile: take, onProblem, signal, maxSeconds: Math.min(1800, limits.recordings.max_seconds),
     }) : null;
     fill(element, chooser,
-      h("p", {class: "drop-title"}, t("drop")),
+      h("p", {class: "drop-title"}, title ?? t("drop")),
       h("div", {class: "row centred"}, choose, recording),
       hint);
     onFile(null);
