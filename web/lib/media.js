@@ -4,14 +4,14 @@ import {address, askJson} from "./api.js";
 
 /**
  * Ask for an address of a job's "recording", "translation.wav" or "avatar.mp4" that works for an hour without the key.
- * @returns {Promise<{url: string, downloadUrl: string, contentType: string, filename: string}>}
+ * @returns {Promise<{url: string, downloadUrl: string, contentType: string, size: number, filename: string}>}
  */
 export async function mediaOf(jobId, name, signal) {
   const given = await askJson(`v1/jobs/${jobId}/media/${name}`, {method: "POST", signal});
   const url = address(given.url);
   const download = new URL(url);
   download.searchParams.set("download", "1");
-  return {url: url.href, downloadUrl: download.href, contentType: given.content_type, filename: given.filename};
+  return {url: url.href, downloadUrl: download.href, contentType: given.content_type, size: given.size, filename: given.filename};
 }
 
 let playing = null;
