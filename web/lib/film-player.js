@@ -1,0 +1,122 @@
+/** Plays a film while it arrives: fragments of MP4, fed to the browser's MediaSource as they come. */
+
+const KINDS = [window.MediaSource, window.ManagedMediaSource];
+
+/**
+ * Play what arrives, from its first fragment on.
+ * @param {HTMLVideoElement} video
+ * @param {ReadableStream<Uint8Array>} body
+ * @returns {Promise<{film: Blob, plays: boolean}>} the whole film, and whether the element has all of it: a browser that
+ *   can't play what arrives, or gives up on the way, is to be given the file
+ * @throws whatever the stream throws, where it breaks off
+ */
+export async function playArriving(video, body) {
+  const feeder = new Feeder(video);
+  const pieces = [];
+  const reader = body.getReader();
+  try {
+    for (;;) {
+      const {done, value} = await reader.read();
+      if (done) break;
+      pieces.push(value);
+      feeder.add(value);
+    }
+  } finally {
+    feeder.end();
+  }
+  return {film: new Blob(pieces, {type: "video/mp4"}), plays: feeder.plays};
+}
+
+/** Show nothing more, and let go of what was shown. */
+export function unload(video) {
+  video.removeAttribute("src");
+  video.load();
+}
+
+/** Play what is at an address; where the person has to press play first, the element gets the event "play-refused". */
+export function play(video, url, from = 0) {
+  video.src = url;
+  if (from) video.currentTime = from;
+  video.play().catch((error) => {
+    if (error.name === "NotAllowedError") video.dispatchEvent(new Event("play-refused"));
+  });
+}
+
+class Feeder {
+  constructor(video) {
+    this.video = video;
+    this.waiting = [];
+    this.source = this.buffer = null;
+    this.ended = this.failed = false;
+  }
+
+  add(piece) {
+    if (this.failed) return;
+    this.waiting.push(piece);
+    if (this.source) this.feed();
+    else this.open();
+  }
+
+  /** The film's header tells what it is; until it is there, nothing can be opened. */
+  open() {
+    const type = mediaType(joined(this.waiting));
+    if (!type) return;
+    const Source = KINDS.find((kind) => kind?.isTypeSupported(type));
+    if (!Source) {
+      this.failed = true;
+      return;
+    }
+    this.source = new Source();
+    // Without this a ManagedMediaSource never opens.
+    if (Source !== window.MediaSource) this.video.disableRemotePlayback = true;
+    const url = URL.createObjectURL(this.source);
+    this.source.addEventListener("sourceopen", () => {
+      URL.revokeObjectURL(url);
+      this.buffer = this.source.addSourceBuffer(type);
+      this.buffer.addEventListener("updateend", () => this.feed());
+      this.feed();
+    }, {once: true});
+    play(this.video, url);
+  }
+
+  feed() {
+    if (!this.buffer || this.buffer.updating || this.source.readyState !== "open") return;
+    try {
+      if (this.waiting.length) this.buffer.appendBuffer(joined(this.waiting.splice(0)));
+      else if (this.ended) this.source.endOfStream();
+    } catch {
+      // It takes no more of it; the film is played from its file when it is complete.
+      this.failed = true;
+    }
+  }
+
+  end() {
+    this.ended = true;
+    this.feed();
+  }
+
+  get plays() {
+    return this.source !== null && !this.failed && !this.video.error;
+  }
+}
+
+/** The film's codecs by the names that MediaSource asks for; null until its header is there. */
+function mediaType(bytes) {
+  for (let i = 4; i + 8 <= bytes.length; i++) {
+    if (bytes[i] === 0x61 && bytes[i + 1] === 0x76 && bytes[i + 2] === 0x63 && bytes[i + 3] === 0x43) { // "avcC"
+      const profile = [5, 6, 7].map((step) => bytes[i + step].toString(16).padStart(2, "0")).join("");
+      return `video/mp4; codecs="avc1.${profile}, mp4a.40.2"`;
+    }
+  }
+  return null;
+}
+
+function joined(pieces) {
+  const all = new Uint8Array(pieces.reduce((sum, piece) => sum + piece.length, 0));
+  let filled = 0;
+  for (const piece of pieces) {
+    all.set(piece, filled);
+    filled += piece.length;
+  }
+  return all;
+}
