@@ -1,5 +1,167 @@
-import {h} from "../lib/dom.js";
+/** Avatar: a face, words, and the film of one saying the other, watched while it is made or made in the background. */
 
-export function mount(root) {
-  root.append(h("p", {}, "…"));
+import {ask, askJson, Problem, sentenceOf} from "../lib/api.js";
+import {fill, h, icon} from "../lib/dom.js";
+import {playArriving} from "../lib/film-player.js";
+import {speaker} from "../lib/i18n.js";
+import {jobPanel} from "../lib/job-panel.js";
+import {mediaOf} from "../lib/media.js";
+import {faceChoice} from "./avatar-faces.js";
+import {stage} from "./avatar-stage.js";
+import {words} from "./avatar-words.js";
+
+const t = speaker({
+  en: {
+    make: "Make the film", making: "Making it…", background: "Make it in the background",
+    background_hint: "For long films: it goes on when you leave, and waits for you in the history.",
+    label: "Visible label", label_hint: "It says in the picture that the film is synthetic.",
+    synthetic: "Films are synthetic. Each one says so in its file, with or without the visible label.",
+    cut: "The connection broke before the film was complete. Try again, or make it in the background.",
+    no_face: "The faces are not here yet. Wait a moment, or load them again.", copy: "Copy the link", copied: "Copied",
+  },
+  ru: {
+    make: "Создать видео", making: "Создаётся…", background: "Создать в фоне",
+    background_hint: "Для длинных видео: работа продолжится, если вы уйдёте, а результат будет ждать в истории.",
+    label: "Видимая пометка", label_hint: "На самой картинке написано, что видео синтетическое.",
+    synthetic: "Видео синтетические. Это указано в каждом файле, с видимой пометкой или без неё.",
+    cut: "Связь прервалась до конца видео. Попробуйте ещё раз или создайте его в фоне.",
+    no_face: "Лица ещё не загрузились. Подождите немного или загрузите их снова.", copy: "Скопировать ссылку", copied: "Скопировано",
+  },
+});
+
+const FILM = "avatar.mp4";
+
+export function mount(root, {owner: {limits}, params: [jobId], signal, showInAddress}) {
+  const screen = stage({signal, onStop: () => running?.abort()});
+  const fault = h("p", {class: "fault", role: "alert", hidden: true});
+  const faces = faceChoice({limits, signal, onChoice: screen.face});
+  const said = words({limits, signal, onProblem: tell, onSubmit: () => { if (!running && !panel.busy) film(); }});
+  const label = h("input", {type: "checkbox"});
+  const make = h("button", {type: "button", on: {click: film}}, icon("play"), t("make"));
+  const later = h("button", {type: "button", class: "quiet", on: {click: inBackground}}, t("background"));
+  const copy = h("button", {type: "button", class: "quiet", hidden: true, on: {click: copyLink}}, icon("link"), t("copy"));
+  const panel = jobPanel({signal, onJob: ({id}) => {
+    showInAddress(id);
+    offerLink(true);
+  }, onDone: showJob, onIdle: settle});
+  let running = null;
+  signal.addEventListener("abort", () => running?.abort(), {once: true});
+
+  root.append(h("div", {class: "avatar-layout"},
+    h("div", {class: "avatar-seen"}, screen, copy, panel),
+    h("div", {class: "stack"}, faces, said,
+      h("div", {class: "card"},
+        h("label", {class: "choice"}, label, h("span", {}, t("label"), h("br"), h("span", {class: "hint"}, t("label_hint")))),
+        h("div", {class: "row"}, make, later),
+        fault, h("p", {class: "hint"}, t("background_hint")), h("p", {class: "hint"}, t("synthetic"))))));
+  if (jobId) watch(jobId);
+
+  function tell(sentence) {
+    fault.hidden = !sentence;
+    fill(fault, sentence ?? "");
+  }
+
+  function settle() {
+    fill(make, icon("play"), t(running ? "making" : "make"));
+    make.disabled = later.disabled = panel.busy || running !== null;
+  }
+
+  /** What is asked for, or null where something is missing. */
+  function asked() {
+    tell("");
+    const given = said.asked();
+    if (!given) return null;
+    if (!faces.chosen) {
+      tell(t("no_face"));
+      return null;
+    }
+    return {...given, ...(label.checked && {label: true})};
+  }
+
+  async function film() {
+    const wish = asked();
+    if (!wish) return;
+    const {id, name} = faces.chosen;
+    const mine = running = new AbortController();
+    const pressed = document.activeElement === make;
+    panel.hidden = true;
+    offerLink(false);
+    screen.begin();
+    if (pressed) screen.stop.focus();
+    settle();
+    screen.scrollIntoView({block: "nearest"});
+    try {
+      const response = await ask(`v1/avatars/${id}/speak`, {method: "POST", signal: mine.signal, ...bodyOf(wish)});
+      screen.complete(await arrived(response), `${name}.mp4`);
+    } catch (error) {
+      const stopping = document.activeElement === screen.stop;
+      screen.clear();
+      running = null;
+      settle();
+      if (stopping) make.focus();
+      if (!signal.aborted) tell(sentenceOf(error));
+    }
+    running = null;
+    settle();
+  }
+
+  async function arrived(response) {
+    try {
+      return await playArriving(screen.video, response.body);
+    } catch (error) {
+      if (error.name === "AbortError") throw error;
+      throw new Problem("film_cut", {detail: t("cut")});
+    }
+  }
+
+  function inBackground() {
+    const wish = asked();
+    if (!wish) return;
+    screen.clear();
+    const {file, ...rest} = {...wish, avatar: faces.chosen.id};
+    panel.submit(file ? {path: "v1/jobs/avatar", fields: rest, file} : {path: "v1/jobs/avatar", json: rest});
+    settle();
+    panel.scrollIntoView({block: "nearest"});
+  }
+
+  /** A job of before: what was asked comes back into the form. */
+  async function watch(id) {
+    offerLink(true);
+    const following = panel.watch(id);
+    settle();
+    try {
+      const {params} = await askJson(`v1/jobs/${id}`, {signal});
+      said.fillIn(params);
+      label.checked = params.label ?? false;
+      faces.choose(params.avatar ?? "default");
+    } catch { /* The panel says what is wrong with it. */ }
+    await following;
+  }
+
+  async function showJob({id, result}) {
+    settle();
+    try {
+      screen.show({media: await mediaOf(id, FILM, signal), seconds: result.seconds});
+    } catch (error) {
+      if (!signal.aborted) tell(sentenceOf(error));
+    }
+  }
+
+  function offerLink(is) {
+    copy.hidden = !is || !navigator.clipboard;
+    fill(copy, icon("link"), t("copy"));
+  }
+
+  async function copyLink() {
+    await navigator.clipboard.writeText(location.href);
+    fill(copy, icon("check"), t("copied"));
+  }
+}
+
+function bodyOf({file, ...rest}) {
+  if (!file) return {json: rest};
+  const body = new FormData();
+  for (const [name, value] of Object.entries(rest)) body.append(name, value);
+  body.append("file", file, file.name);
+  return {body};
 }

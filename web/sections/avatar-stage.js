@@ -1,0 +1,164 @@
+/** Where the face is seen: its picture, in whose place its film plays; what was measured, and the film as a file. */
+
+import {fill, h, icon} from "../lib/dom.js";
+import {play, unload} from "../lib/film-player.js";
+import {bytes, duration, speaker} from "../lib/i18n.js";
+import {exclusive} from "../lib/media.js";
+import {problemSentence} from "../lib/problems.js";
+
+const t = speaker({
+  en: {
+    stage: "The film", face: "The face: {name}", film: "The film", facts: "What was measured",
+    first: "First picture after", total: "Complete after", length: "Length", size: "Size",
+    waiting: "Waiting for the first picture…", playing: "It plays while the rest is being made.", complete: "The film is complete.",
+    play: "Play again", download: "Download", stop: "Stop", press: "Press play to watch it.",
+  },
+  ru: {
+    stage: "Видео", face: "Лицо: {name}", film: "Видео", facts: "Измерено",
+    first: "Первый кадр через", total: "Готово через", length: "Длительность", size: "Размер файла",
+    waiting: "Ждём первый кадр…", playing: "Видео уже идёт, остальное ещё создаётся.", complete: "Видео готово.",
+    play: "Смотреть ещё раз", download: "Скачать", stop: "Остановить", press: "Нажмите воспроизведение, чтобы посмотреть.",
+  },
+});
+
+const FACTS = ["first", "total", "length", "size"];
+
+/**
+ * Make the stage.
+ * @param {object} options `signal`: after which nothing plays; `onStop()`: the person wants no more of what is being made
+ * @returns {HTMLElement & object} `face({name, width, height}, pictureUrl)`: who is seen; `begin()`: a film is asked for (the button to stop it is `stop`);
+ *   `complete(arrived, filename)`: all of it is there (what playArriving returns); `show(film)`: one that was made before; `clear()`: back to the picture
+ */
+export function stage({signal, onStop}) {
+  const picture = h("img", {class: "avatar-picture", hidden: true});
+  const video = exclusive(h("video", {
+    class: "avatar-video", playsinline: true, controls: true, hidden: true, preload: "auto", "aria-label": t("film"), on: {
+      loadeddata: appear, durationchange: measureLength, ended: disappear, error: fail, "play-refused": askToPlay,
+    },
+  }));
+  const frame = h("div", {class: "avatar-frame"}, icon("avatar"), picture, video);
+  const status = h("p", {class: "hint", role: "status"});
+  const stop = h("button", {type: "button", class: "quiet small", on: {click: onStop}}, icon("stop"), t("stop"));
+  const making = h("div", {class: "row", hidden: true}, h("span", {class: "avatar-spinner", "aria-hidden": "true"}), stop);
+  const fault = h("p", {class: "fault", role: "alert", hidden: true});
+  const values = Object.fromEntries(FACTS.map((name) => [name, h("dd", {})]));
+  const rows = Object.fromEntries(FACTS.map((name) => [name, h("div", {}, h("dt", {}, t(name)), values[name])]));
+  const facts = h("dl", {class: "avatar-facts", "aria-label": t("facts"), hidden: true}, FACTS.map((name) => rows[name]));
+  const again = h("button", {type: "button", on: {click: replay}}, icon("play"), t("play"));
+  const download = h("a", {class: "button quiet"}, icon("download"), t("download"));
+  const actions = h("div", {class: "row", hidden: true}, again, download);
+  const below = h("div", {class: "avatar-below", hidden: true}, h("div", {class: "row spread"}, status, making), fault, actions, facts);
+  const element = h("section", {class: "card avatar-stage", "aria-label": t("stage")}, frame, below);
+  let [began, isComplete, url] = [null, false, null];
+  signal.addEventListener("abort", clear, {once: true});
+
+  function fact(name, value) {
+    rows[name].hidden = value === null;
+    facts.hidden = FACTS.every((one) => rows[one].hidden);
+    fill(values[name], value ?? "");
+  }
+
+  function swap(toFilm) {
+    video.hidden = !toFilm;
+    picture.hidden = toFilm || !picture.src;
+  }
+
+  function clear() {
+    began = null;
+    isComplete = false;
+    if (url) URL.revokeObjectURL(url);
+    url = null;
+    video.pause();
+    unload(video);
+    swap(false);
+    below.hidden = actions.hidden = fault.hidden = making.hidden = true;
+    for (const name of FACTS) fact(name, null);
+    fill(status);
+  }
+
+  function appear() {
+    swap(true);
+    if (began === null || values.first.textContent) return;
+    fact("first", since());
+    if (!isComplete) fill(status, t("playing"));
+  }
+
+  function askToPlay() {
+    swap(true);
+    fill(status, t("press"));
+  }
+
+  /** The film is over: the face is still again. */
+  function disappear() {
+    const watched = document.activeElement === video;
+    if (document.fullscreenElement === video) document.exitFullscreen();
+    swap(false);
+    if (watched) again.focus();
+  }
+
+  function measureLength() {
+    if (isComplete && Number.isFinite(video.duration)) fact("length", duration(video.duration));
+  }
+
+  function fail() {
+    if (!isComplete || !video.error) return;
+    swap(false);
+    again.hidden = true;
+    fault.hidden = false;
+    fill(fault, problemSentence("unplayable"));
+  }
+
+  function replay() {
+    swap(true);
+    video.currentTime = 0;
+    video.play().catch(() => {});
+  }
+
+  const since = () => duration((performance.now() - began) / 1000);
+
+  function offer(href, filename) {
+    const stopping = document.activeElement === stop;
+    isComplete = true;
+    making.hidden = true;
+    download.href = href;
+    download.download = filename;
+    actions.hidden = again.hidden = false;
+    if (stopping) again.focus();
+    measureLength();
+  }
+
+  return Object.assign(element, {
+    video, stop, clear,
+    face({name, width, height}, pictureUrl) {
+      picture.alt = t("face", {name});
+      frame.style.setProperty("--ratio", width / height);
+      for (const [shown, attribute] of [[picture, "src"], [video, "poster"]]) {
+        if (pictureUrl) shown.setAttribute(attribute, pictureUrl);
+        else shown.removeAttribute(attribute);
+      }
+      if (video.hidden) swap(false);
+    },
+    begin() {
+      clear();
+      began = performance.now();
+      below.hidden = making.hidden = false;
+      fill(status, t("waiting"));
+    },
+    complete({film, plays}, filename) {
+      fact("total", since());
+      fact("size", bytes(film.size));
+      fill(status, t("complete"));
+      url = URL.createObjectURL(film);
+      offer(url, filename);
+      if (!plays) play(video, url, video.currentTime);
+    },
+    show({media, seconds}) {
+      clear();
+      below.hidden = false;
+      offer(media.downloadUrl, media.filename);
+      fact("length", duration(seconds));
+      fact("size", bytes(media.size));
+      play(video, media.url);
+    },
+  });
+}

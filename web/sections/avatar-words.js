@@ -1,0 +1,201 @@
+/** What the face shall say: a text with its language, voice and speed, or a recording. */
+
+import {askJson, sentenceOf} from "../lib/api.js";
+import {fill, h, icon, uniqueId} from "../lib/dom.js";
+import {decimal, languageName, locale, speaker} from "../lib/i18n.js";
+import {soundInput} from "../lib/sound-input.js";
+import {tabs} from "../lib/tabs.js";
+
+const t = speaker({
+  en: {
+    words: "Words", how: "Type or speak", type: "Type", record: "Speak", text: "Text",
+    shortcut: "Ctrl + Enter makes the film", count: "{n} of {limit}",
+    language: "Language", often: "Often used", all: "All languages", voice: "Voice", own: "{name} (yours)",
+    default_voice: "The language's usual voice", speed: "Speed", times: "{speed} ×", male: "male", female: "female",
+    loading: "Loading…", again: "Try again", no_text: "Write what shall be said.",
+    too_long: {one: "The text is {n} character too long.", other: "The text is {n} characters too long."},
+    no_file: "Record something or choose a file first.", heard: "Its sound is heard in the film.",
+  },
+  ru: {
+    words: "Слова", how: "Написать или сказать", type: "Написать", record: "Сказать", text: "Текст",
+    shortcut: "Ctrl + Enter — создать видео", count: "{n} из {limit}",
+    language: "Язык", often: "Частые", all: "Все языки", voice: "Голос", own: "{name} (ваш)",
+    default_voice: "Обычный голос языка", speed: "Скорость", times: "{speed} ×", male: "мужской", female: "женский",
+    loading: "Загрузка…", again: "Повторить", no_text: "Напишите, что нужно сказать.",
+    too_long: {
+      one: "Текст длиннее на {n} знак.", few: "Текст длиннее на {n} знака.", many: "Текст длиннее на {n} знаков.",
+      other: "Текст длиннее на {n} знака.",
+    },
+    no_file: "Сначала запишите что-нибудь или выберите файл.", heard: "В видео будет слышен её звук.",
+  },
+});
+
+const OFTEN = ["en", "ru", "kk"];
+
+/**
+ * Make the choice of words.
+ * @param {object} options `limits` of GET /v1/me; `signal`; `onSubmit()`: Ctrl+Enter; `onProblem(sentence)`
+ * @returns {HTMLElement & {asked: () => object|null, fillIn: (params: object) => void}} `asked()` is {text, language, voice, speed}
+ *   or {file}; null where something is missing, which it has said. `fillIn` takes the params of a job.
+ */
+export function words({limits, signal, onSubmit, onProblem}) {
+  const typing = typedWords({limits, signal, onSubmit});
+  const max_seconds = Math.min(limits.recordings.max_seconds, limits.video.max_seconds);
+  const recording = soundInput({
+    limits: {...limits, recordings: {...limits.recordings, max_seconds}}, signal, onProblem, onFile: () => {},
+  });
+  let chosen = "type";
+  const choice = tabs(t("how"), [
+    {id: "type", title: t("type"), panel: typing},
+    {id: "record", title: t("record"), panel: h("div", {}, recording, h("p", {class: "hint"}, t("heard")))},
+  ], (id) => {
+    chosen = id;
+    onProblem("");
+  });
+  return Object.assign(h("section", {class: "card"}, h("h2", {}, t("words")), choice), {
+    asked() {
+      if (chosen === "record") {
+        if (!recording.file) onProblem(t("no_file"));
+        return recording.file ? {file: recording.file} : null;
+      }
+      const wrong = typing.wrong();
+      if (!wrong) return typing.asked();
+      onProblem(wrong);
+      typing.text.focus();
+      return null;
+    },
+    fillIn(params) {
+      if (params.text) typing.fillIn(params);
+    },
+  });
+}
+
+function typedWords({limits, signal, onSubmit}) {
+  const limit = limits.texts.max_speech_chars;
+  const count = h("span", {class: "numbers"});
+  const text = h("textarea", {rows: "6", on: {input: () => measure(), keydown: (event) => {
+    if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey)) return;
+    event.preventDefault();
+    onSubmit();
+  }}});
+  const below = h("div", {class: "below", id: uniqueId("below")}, h("span", {}, t("shortcut")), count);
+  text.setAttribute("aria-describedby", below.id);
+  const language = h("select", {on: {change: () => loadVoices()}});
+  const voice = h("select", {});
+  const said = h("output", {class: "numbers"});
+  const speed = h("input", {type: "range", min: "0.5", max: "2", step: "0.1", value: "1", on: {input: () => sayTempo()}});
+  const fault = h("div", {class: "stack", hidden: true});
+  const element = h("div", {},
+    h("div", {class: "field"}, h("label", {class: "field"}, h("span", {}, t("text")), text), below),
+    h("div", {class: "columns avatar-how"},
+      h("label", {class: "field"}, h("span", {}, t("language")), language),
+      h("label", {class: "field"}, h("span", {}, t("voice")), voice),
+      h("label", {class: "field"}, h("span", {class: "row spread"}, t("speed"), said), speed)), fault);
+  let wanted = {language: locale(), voice: ""};
+  let asking = null;
+
+  // Characters as the service counts them.
+  const length = () => [...text.value].length;
+
+  function measure() {
+    fill(count, t("count", {n: length(), limit}));
+    count.classList.toggle("avatar-over", length() > limit);
+    text.lang = language.value;
+  }
+
+  function sayTempo() {
+    const words = t("times", {speed: decimal(Number(speed.value))});
+    fill(said, words);
+    speed.setAttribute("aria-valuetext", words);
+  }
+
+  async function loadLanguages() {
+    fault.hidden = true;
+    for (const select of [language, voice]) {
+      select.disabled = true;
+      fill(select, h("option", {value: ""}, t("loading")));
+    }
+    try {
+      const {speech} = await askJson("v1/languages", {signal});
+      offer(speech.languages);
+      language.disabled = false;
+      await loadVoices();
+    } catch (error) {
+      tell(error, loadLanguages);
+    }
+  }
+
+  function offer(codes) {
+    const title = (code) => `${languageName(code).charAt(0).toLocaleUpperCase(locale())}${languageName(code).slice(1)}`;
+    const option = (code) => h("option", {value: code}, title(code));
+    const mine = [locale(), ...navigator.languages.map((tag) => tag.split("-")[0]), ...OFTEN];
+    const often = [...new Set(mine)].filter((code) => codes.includes(code));
+    const rest = codes.filter((code) => !often.includes(code)).sort((a, b) => title(a).localeCompare(title(b), locale()));
+    fill(language,
+      often.length ? h("optgroup", {label: t("often")}, often.map(option)) : null,
+      rest.length ? h("optgroup", {label: t("all")}, rest.map(option)) : null);
+    language.value = codes.includes(wanted.language) ? wanted.language : often[0] ?? rest[0];
+    measure();
+  }
+
+  async function loadVoices() {
+    asking?.abort();
+    const mine = asking = new AbortController();
+    signal.addEventListener("abort", () => mine.abort(), {once: true, signal: mine.signal});
+    fault.hidden = true;
+    text.lang = language.value;
+    voice.disabled = true;
+    fill(voice, h("option", {value: ""}, t("loading")));
+    try {
+      const {voices, registered} = await askJson(`v1/voices?language=${language.value}`, {signal: mine.signal});
+      // Only some engines can sound like somebody who was recorded.
+      const own = voices.some((one) => one.clones) ? registered : [];
+      fill(voice, h("option", {value: ""}, t("default_voice")),
+        voices.map((one) => h("option", {value: one.id}, titleOf(one))),
+        own.map((one) => h("option", {value: one.id}, t("own", {name: one.name}))));
+      voice.disabled = false;
+      voice.value = wanted.voice;
+      if (voice.selectedIndex < 0) voice.value = "";
+    } catch (error) {
+      tell(error, loadVoices);
+    }
+  }
+
+  function titleOf({name, gender}) {
+    const known = gender === "male" || gender === "female";
+    return known && !name.includes(gender) ? `${name} · ${t(gender)}` : name;
+  }
+
+  function tell(error, retry) {
+    const sentence = sentenceOf(error);
+    if (!sentence) return;
+    fault.hidden = false;
+    fill(fault, h("p", {class: "fault", role: "alert"}, sentence),
+      h("button", {type: "button", class: "quiet", on: {click: retry}}, icon("retry"), t("again")));
+  }
+
+  measure();
+  sayTempo();
+  loadLanguages();
+  return Object.assign(element, {
+    text,
+    wrong() {
+      if (!text.value.trim()) return t("no_text");
+      return length() > limit ? t("too_long", {n: length() - limit}) : "";
+    },
+    asked: () => ({
+      text: text.value,
+      ...(language.value && {language: language.value}), ...(voice.value && {voice: voice.value}), speed: Number(speed.value),
+    }),
+    fillIn(params) {
+      text.value = params.text;
+      speed.value = params.speed ?? 1;
+      wanted = {language: params.language ?? wanted.language, voice: params.voice ?? ""};
+      measure();
+      sayTempo();
+      if (language.disabled) return;
+      language.value = wanted.language;
+      loadVoices();
+    },
+  });
+}
