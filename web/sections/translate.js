@@ -1,5 +1,37 @@
-import {h} from "../lib/dom.js";
+/** Translate: a text, a recording, or what is being said. */
 
-export function mount(root) {
-  root.append(h("p", {}, "…"));
+import {speaker} from "../lib/i18n.js";
+import {tabs} from "../lib/tabs.js";
+import {filePanel} from "./translate-file.js";
+import {languageList} from "./translate-languages.js";
+import {livePanel} from "./translate-live.js";
+import {textPanel} from "./translate-text.js";
+
+const t = speaker({
+  en: {what: "What to translate", text: "Text", file: "Recording", live: "Live"},
+  ru: {what: "Что перевести", text: "Текст", file: "Запись", live: "Вживую"},
+});
+
+/** `#/translate` is the text, `#/translate/live` what is said, `#/translate/file` a recording, `#/translate/ID` its job. */
+export async function mount(root, {owner, params, signal, showInAddress}) {
+  const list = languageList(signal);
+  const shared = {list, limits: owner.limits, signal};
+  const text = textPanel(shared);
+  const file = filePanel({...shared, showInAddress});
+  const live = livePanel(shared);
+  const asked = params[0] ?? "text";
+  const first = ["text", "file", "live"].includes(asked) ? asked : "file";
+  if (first !== asked) file.watch(asked);
+  const chooser = tabs(t("what"), [
+    {id: "text", title: t("text"), panel: text},
+    {id: "file", title: t("file"), panel: file},
+    {id: "live", title: t("live"), panel: live},
+  ], (id) => {
+    if (id !== "live") live.leave();
+    if (id === "text") showInAddress();
+    else showInAddress(id === "file" ? file.jobId ?? id : id);
+  });
+  chooser.choose(first);
+  root.append(chooser);
+  list.load();
 }

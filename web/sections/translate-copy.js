@@ -1,0 +1,43 @@
+/** A button that copies a text. */
+
+import {fill, h, icon} from "../lib/dom.js";
+import {speaker} from "../lib/i18n.js";
+
+const t = speaker({
+  en: {copied: "Copied", by_hand: "Press Ctrl + C"},
+  ru: {copied: "Скопировано", by_hand: "Нажмите Ctrl + C"},
+});
+
+/**
+ * Make it.
+ * @returns {HTMLElement & {disable: (disabled: boolean) => void}}
+ * @param {object} options `text()`, what to copy; `words`, on the button; `from`, an element that shows the text: it is
+ *   selected where the browser does not let a page copy (it does on secure pages only); `symbol`
+ */
+export function copyButton({text, words, from, symbol = "copy"}) {
+  const label = h("span", {}, words);
+  const said = h("span", {class: "visually-hidden", role: "status"});
+  const button = h("button", {type: "button", class: "quiet", on: {click: async () => {
+    try {
+      await navigator.clipboard.writeText(text());
+      tell(t("copied"));
+    } catch {
+      from.hidden = false;
+      getSelection().selectAllChildren(from);
+      tell(t("by_hand"));
+    }
+  }}}, icon(symbol), label);
+
+  function tell(sentence) {
+    fill(label, sentence);
+    fill(said, sentence);
+    setTimeout(() => {
+      fill(label, words);
+      fill(said);
+    }, 2500);
+  }
+
+  const element = h("span", {}, button, said);
+  element.disable = (disabled) => { button.disabled = disabled; };
+  return element;
+}

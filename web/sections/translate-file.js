@@ -1,0 +1,145 @@
+/** A recording: what is asked of it, its job, and what came of it. */
+
+import {askJson, sentenceOf} from "../lib/api.js";
+import {fill, h, icon} from "../lib/dom.js";
+import {speaker} from "../lib/i18n.js";
+import {jobPanel} from "../lib/job-panel.js";
+import {soundInput} from "../lib/sound-input.js";
+import {languagePair, voiceChoice} from "./translate-languages.js";
+import {translationResult, utteranceRows} from "./translate-result.js";
+
+const t = speaker({
+  en: {
+    title: "A recording in another language", result: "Result", spoken: "Spoken, with texts and subtitles", texts: "Texts and subtitles only",
+    format: "Sound file", start: "Translate the recording", none: "Choose or record something first.",
+    another: "Translate another recording", again: "Try again", so_far: "Translated so far", recording: "Recording",
+    other_kind: "This link leads to a job of another kind. ", history: "Find yours in the history.",
+  },
+  ru: {
+    title: "Запись на другом языке", result: "Результат", spoken: "Озвучка, тексты и субтитры", texts: "Только тексты и субтитры",
+    format: "Звуковой файл", start: "Перевести запись", none: "Сначала выберите или запишите что-нибудь.",
+    another: "Перевести другую запись", again: "Повторить", so_far: "Уже переведено", recording: "Запись",
+    other_kind: "Эта ссылка ведёт к заданию другого вида. ", history: "Своё ищите в истории.",
+  },
+});
+
+const FORMATS = {wav: "WAV", mp3: "MP3", opus: "Opus", flac: "FLAC"};
+
+/** Make the panel. It has `jobId`, of the job it shows, and `watch(jobId)`. */
+export function filePanel({list, limits, signal, showInAddress}) {
+  const fault = h("p", {class: "fault", role: "alert", hidden: true});
+  const input = soundInput({onFile: () => {}, onProblem: complain, limits, signal});
+  const voice = voiceChoice({signal});
+  const pair = languagePair({list, detect: true, onChange: (now) => voice.offer(now?.target ?? null)});
+  const format = h("select", {}, Object.entries(FORMATS).map(([id, name]) => h("option", {value: id}, name)));
+  const spoken = h("input", {type: "radio", name: "translate-speak", value: "true", checked: true, on: {change: chooseSpeech}});
+  const texts = h("input", {type: "radio", name: "translate-speak", value: "false", on: {change: chooseSpeech}});
+  const sound = h("div", {class: "columns"}, voice, h("label", {class: "field"}, h("span", {}, t("format")), format));
+  const form = h("form", {class: "card", on: {submit: (event) => {
+    event.preventDefault();
+    submit();
+  }}},
+    h("h2", {}, t("title")), input, pair,
+    h("fieldset", {}, h("legend", {}, t("result")), h("div", {class: "row"},
+      h("label", {class: "choice"}, spoken, h("span", {}, t("spoken"))),
+      h("label", {class: "choice"}, texts, h("span", {}, t("texts"))))),
+    sound, fault, h("div", {class: "row"}, h("button", {type: "submit"}, t("start"))));
+
+  const name = h("h2", {class: "file-name", tabindex: "-1"});
+  const rows = utteranceRows();
+  const soFar = h("section", {class: "card", hidden: true}, h("h3", {}, t("so_far")), rows);
+  const result = h("div", {class: "stack"});
+  const panel = jobPanel({
+    signal,
+    onJob: begin,
+    onEvent: ({type, data}) => {
+      // Another attempt begins anew.
+      if (type === "started") rows.clear();
+      else if (type === "utterance") rows.add(data);
+      soFar.hidden = rows.count === 0;
+    },
+    onDone: finish,
+    onIdle: () => { form.hidden = false; },
+  });
+  const another = h("button", {type: "button", class: "quiet", on: {click: startOver}}, icon("upload"), t("another"));
+  const head = h("div", {class: "row spread", hidden: true}, name, another);
+  const element = h("div", {}, head, panel, soFar, result, form);
+  element.jobId = null;
+
+  function complain(sentence) {
+    fault.hidden = !sentence;
+    fill(fault, sentence ?? "");
+  }
+
+  function chooseSpeech() {
+    sound.hidden = !spoken.checked;
+  }
+
+  function submit() {
+    if (!pair.pair) return;
+    complain(input.file ? "" : t("none"));
+    if (!input.file) {
+      input.querySelector("button").focus();
+      return;
+    }
+    const {source, target} = pair.pair;
+    const speech = spoken.checked ? {voice: voice.value, audio_format: format.value} : {speak: false};
+    work(input.file.name);
+    name.focus();
+    panel.submit({path: "v1/jobs/translation", fields: {source, target, ...speech}, file: input.file});
+  }
+
+  /** Show a job in the form's place. */
+  function work(filename) {
+    fill(name, filename);
+    form.hidden = true;
+    head.hidden = false;
+    another.hidden = true;
+    rows.clear();
+    soFar.hidden = true;
+    fill(result);
+  }
+
+  function begin(job) {
+    element.jobId = job.id;
+    form.hidden = true;
+    showInAddress(job.id);
+  }
+
+  async function finish(job) {
+    another.hidden = false;
+    if (job.kind !== "translation") {
+      fill(result, h("p", {class: "notice"}, t("other_kind"), h("a", {href: "#/history"}, t("history"))));
+      return;
+    }
+    fill(name, job.filename ?? t("recording"));
+    try {
+      const report = await askJson(`v1/jobs/${job.id}/artifacts/translation.json`, {signal});
+      fill(result, translationResult({job, report, signal}));
+      soFar.hidden = true;
+    } catch (error) {
+      const sentence = sentenceOf(error);
+      if (sentence) {
+        fill(result, h("p", {class: "fault", role: "alert"}, sentence),
+          h("div", {}, h("button", {type: "button", on: {click: () => finish(job)}}, icon("retry"), t("again"))));
+      }
+    }
+  }
+
+  function startOver() {
+    element.jobId = null;
+    head.hidden = true;
+    fill(result);
+    form.hidden = false;
+    input.clear();
+    showInAddress("file");
+    input.querySelector("button").focus();
+  }
+
+  element.watch = (jobId) => {
+    element.jobId = jobId;
+    work(t("recording"));
+    panel.watch(jobId);
+  };
+  return element;
+}

@@ -1,0 +1,210 @@
+/** The languages: which pairs there are, and the two lists in which a person chooses them. */
+
+import {askJson, sentenceOf} from "../lib/api.js";
+import {fill, h, icon} from "../lib/dom.js";
+import {languageName, locale, speaker} from "../lib/i18n.js";
+
+const t = speaker({
+  en: {
+    from: "From", into: "Into", swap: "Swap the languages", detect: "Detect the language", loading: "Loading…",
+    again: "Try again",
+    no_pairs: "No languages are installed for translation yet. Whoever runs this server can add some, for instance with",
+    no_pairs_after: "or with a translation model, and start it anew.",
+    voice: "Voice", default_voice: "The language's default voice", own_voice: "{name} (yours)",
+    no_voices: "No voice speaks this language; choose text only.",
+  },
+  ru: {
+    from: "С какого языка", into: "На какой язык", swap: "Поменять языки местами", detect: "Определить язык", loading: "Загрузка…",
+    again: "Повторить",
+    no_pairs: "Языки для перевода пока не установлены. Администратор сервера может добавить их, например командой",
+    no_pairs_after: "или моделью перевода, и перезапустить сервер.",
+    voice: "Голос", default_voice: "Голос языка по умолчанию", own_voice: "{name} (ваш)",
+    no_voices: "Этот язык никто не озвучивает; выберите «только текст».",
+  },
+});
+
+const STORED = "voicegraph-translate-pair";
+
+/** "Spanish", "Испанский": at the beginning of a line. */
+export function languageTitle(code) {
+  const name = languageName(code.replaceAll("_", "-"));
+  return name.charAt(0).toLocaleUpperCase(locale()) + name.slice(1);
+}
+
+/** The `lang` of an element whose text is in this language. */
+export const langOf = (code) => code?.replaceAll("_", "-") ?? null;
+
+/**
+ * Ask for the languages, once for the whole section.
+ * @returns {{watch: (draw: (seen: object) => void) => void, load: () => Promise<void>}} `draw` is told {languages}, or {fault}, or
+ *   while they are on their way neither
+ */
+export function languageList(signal) {
+  const watchers = [];
+  const tell = (seen) => watchers.forEach((draw) => draw(seen));
+  return {
+    watch: (draw) => watchers.push(draw),
+    async load() {
+      tell({});
+      try {
+        tell({languages: understand(await askJson("v1/languages", {signal}))});
+      } catch (error) {
+        const fault = sentenceOf(error);
+        if (fault) tell({fault});
+      }
+    },
+  };
+}
+
+function understand({translation, speech}) {
+  const {languages, pairs} = translation;
+  const targetsOf = (source) => pairs ? pairs[source] ?? [] : languages.filter((code) => code !== source);
+  const sources = languages.filter((code) => targetsOf(code).length);
+  const targets = languages.filter((code) => sources.some((source) => targetsOf(source).includes(code)));
+  return {
+    sources, targets, targetsOf,
+    has: (source, target) => targetsOf(source).includes(target),
+    spoken: (code) => speech.languages.some((one) => one === code || one.startsWith(`${code}-`)),
+  };
+}
+
+/**
+ * Make the two lists and the button that swaps them.
+ * @param {object} options `list`, of languageList; `detect`: whether the source may be left open;
+ *   `onChange({source, target, languages})`, source "" where it shall be detected, null for both where there are no pairs;
+ *   `onSwap()` after the two have changed places
+ * @returns {HTMLElement & {pair: object|null, lock: (locked: boolean) => void}}
+ */
+export function languagePair({list, detect = false, onChange, onSwap = () => {}}) {
+  const source = h("select", {on: {change: () => settle()}});
+  const target = h("select", {on: {change: () => settle()}});
+  const swap = h("button", {type: "button", class: "quiet icon-only", "aria-label": t("swap"), title: t("swap"), on: {click: exchange}},
+    icon("swap"));
+  const lists = h("div", {class: "translate-pair"},
+    h("label", {class: "field"}, h("span", {}, t("from")), source), swap,
+    h("label", {class: "field"}, h("span", {}, t("into")), target));
+  const notice = h("div", {class: "stack"});
+  const element = h("div", {class: "stack"}, lists, notice);
+  element.pair = null;
+  let languages = null;
+  let locked = false;
+
+  list.watch((seen) => {
+    languages = seen.languages ?? null;
+    const none = languages?.sources.length === 0;
+    lists.hidden = none || Boolean(seen.fault);
+    fill(notice);
+    if (seen.fault) {
+      fill(notice, h("p", {class: "fault", role: "alert"}, seen.fault),
+        h("button", {type: "button", class: "quiet", on: {click: () => list.load()}}, icon("retry"), t("again")));
+    } else if (none) {
+      fill(notice, h("p", {class: "notice"}, t("no_pairs"), " ", h("code", {}, "apt-get install apertium apertium-eng-spa"),
+        " ", t("no_pairs_after")));
+    }
+    if (languages && !none) offer(firstChoice(languages, detect));
+    else {
+      for (const select of [source, target]) fill(select, h("option", {}, t("loading")));
+      announce(null);
+    }
+  });
+
+  /** Fill both lists for this choice. */
+  function offer(wanted) {
+    fill(source, detect ? h("option", {value: ""}, t("detect")) : null, options(languages.sources));
+    source.value = wanted.source;
+    fill(target, options(source.value ? languages.targetsOf(source.value) : languages.targets));
+    target.value = wanted.target;
+    if (target.selectedIndex < 0) target.selectedIndex = 0;
+    announce({source: source.value, target: target.value, languages});
+  }
+
+  function settle() {
+    offer({source: source.value, target: target.value});
+    localStorage.setItem(STORED, JSON.stringify({source: source.value, target: target.value}));
+  }
+
+  function exchange() {
+    offer({source: target.value, target: source.value});
+    settle();
+    onSwap();
+  }
+
+  function announce(pair) {
+    element.pair = pair;
+    enable();
+    onChange(pair);
+  }
+
+  function enable() {
+    const {pair} = element;
+    source.disabled = target.disabled = locked || !pair;
+    swap.disabled = locked || !pair?.source || !pair.languages.has(pair.target, pair.source);
+  }
+
+  element.lock = (is) => {
+    locked = is;
+    enable();
+  };
+  return element;
+}
+
+function options(codes) {
+  return codes.map((code) => [code, languageTitle(code)])
+    .sort(([, one], [, other]) => one.localeCompare(other, locale()))
+    .map(([code, name]) => h("option", {value: code}, name));
+}
+
+/** What was chosen last; else from the person's own language, else from English, to whatever is first. */
+function firstChoice({sources, targetsOf, targets, has}, detect) {
+  let last = {};
+  try {
+    last = JSON.parse(localStorage.getItem(STORED)) ?? {};
+  } catch { /* Something else wrote there. */ }
+  if (has(last.source, last.target) || (detect && last.source === "" && targets.includes(last.target))) return last;
+  const source = [locale(), "en"].find((code) => sources.includes(code)) ?? sources[0];
+  const target = [locale(), "en"].find((code) => has(source, code)) ?? targetsOf(source)[0];
+  return {source, target};
+}
+
+/**
+ * Make the list of voices for a language that changes.
+ * @returns {HTMLElement & {value: string, offer: (language: string|null) => void, disable: (disabled: boolean) => void}}
+ *   `value` is "" for the language's default
+ */
+export function voiceChoice({signal}) {
+  const select = h("select", {});
+  const notice = h("div", {class: "row"});
+  const element = h("div", {class: "field"}, h("label", {class: "field"}, h("span", {}, t("voice")), select), notice);
+  let asked = null;
+  const usual = () => h("option", {value: ""}, t("default_voice"));
+  fill(select, usual());
+
+  element.offer = async (language) => {
+    if (language === asked) return;
+    asked = language;
+    fill(notice);
+    if (!language || !/^[a-z]{2,3}$/.test(language)) {
+      fill(select, usual());
+      return;
+    }
+    fill(select, h("option", {value: ""}, t("loading")));
+    try {
+      const {voices, registered} = await askJson(`v1/voices?language=${language}`, {signal});
+      if (asked !== language) return;
+      const own = voices.some((voice) => voice.clones) ? registered : [];
+      fill(select, usual(), voices.map(({id, name}) => h("option", {value: id}, name)),
+        own.map(({id, name}) => h("option", {value: id}, t("own_voice", {name}))));
+      if (!voices.length) fill(notice, h("p", {class: "hint"}, t("no_voices")));
+    } catch (error) {
+      const sentence = sentenceOf(error);
+      if (!sentence || asked !== language) return;
+      asked = null;
+      fill(select, usual());
+      fill(notice, h("p", {class: "hint", role: "alert"}, sentence),
+        h("button", {type: "button", class: "quiet small", on: {click: () => element.offer(language)}}, icon("retry"), t("again")));
+    }
+  };
+  element.disable = (disabled) => { select.disabled = disabled; };
+  Object.defineProperty(element, "value", {get: () => select.value});
+  return element;
+}

@@ -1,0 +1,260 @@
+/** An interpreter: what is said into the microphone, in captions and aloud in another language. */
+
+import {Problem, sentenceOf} from "../lib/api.js";
+import {fill, h, icon} from "../lib/dom.js";
+import {clock, speaker} from "../lib/i18n.js";
+import {openLive, REPLY_RATE} from "../lib/live.js";
+import {save} from "../lib/media.js";
+import {loudness, openMicrophone} from "../lib/microphone.js";
+import {soundOut} from "../lib/sound-out.js";
+import {asSubtitles, asText, captions} from "./translate-captions.js";
+import {languagePair, languageTitle, voiceChoice} from "./translate-languages.js";
+
+const t = speaker({
+  en: {
+    title: "An interpreter for what is said", start: "Start interpreting", stop: "Stop", stop_now: "Stop at once",
+    space: "Space starts and stops.", level: "Level of the microphone", elapsed: "Time since the start",
+    speak: "Speak the translation", headphones: "Use headphones, so that the microphone does not hear the translation.",
+    unspoken: "No voice speaks {language}; there are captions only.",
+    off: "The microphone is off.", opening: "Opening the microphone…", connecting: "Connecting…", ready: "Listening. Speak, and pause after a sentence.",
+    reconnecting: "The connection broke. Connecting again; go on speaking.", finishing: "Finishing what was said…",
+    audio_lost: "The connection is too slow: some of what you said was lost.", blocked: "Press any key, so that the browser lets the page be heard.",
+    not_spoken: "This could not be spoken.", save: "Save the captions", which: "Languages", both: "Both languages", source: "What was said", target: "The translation",
+    text: "Text", subtitles: "Subtitles (SRT)", clear: "Clear the captions", file: "captions",
+  },
+  ru: {
+    title: "Переводчик того, что говорят", start: "Начать перевод", stop: "Остановить", stop_now: "Остановить сразу",
+    space: "Пробел начинает и останавливает.", level: "Уровень микрофона", elapsed: "Прошло с начала",
+    speak: "Озвучивать перевод", headphones: "Наденьте наушники, чтобы микрофон не слышал перевод.",
+    unspoken: "{language}: этот язык никто не озвучивает, будут только титры.",
+    off: "Микрофон выключен.", opening: "Включаю микрофон…", connecting: "Соединяюсь…", ready: "Слушаю. Говорите и делайте паузу после фразы.",
+    reconnecting: "Связь прервалась. Соединяюсь снова; можно говорить дальше.", finishing: "Заканчиваю сказанное…",
+    audio_lost: "Связь слишком медленная: часть сказанного пропала.", blocked: "Нажмите любую клавишу, чтобы браузер разрешил странице звучать.",
+    not_spoken: "Это произнести не удалось.", save: "Сохранить титры", which: "Языки", both: "Оба языка", source: "Сказанное", target: "Перевод",
+    text: "Текст", subtitles: "Субтитры (SRT)", clear: "Очистить титры", file: "titry",
+  },
+});
+
+const PATH = "api/v1/ws/translation";
+const OWN_SPACE = "button, a, input, select, textarea, summary, audio, [role=tab]";
+
+/** Make the panel; `leave()` ends what is going on. */
+export function livePanel({list, signal}) {
+  const fault = h("p", {class: "fault", role: "alert", hidden: true});
+  const status = h("p", {class: "job-status", role: "status"}, t("off"));
+  const bar = h("span", {class: "level-bar"});
+  const time = h("span", {class: "numbers", role: "timer", "aria-label": t("elapsed")}, clock(0));
+  const signs = h("span", {class: "row", hidden: true}, h("span", {class: "level", role: "img", "aria-label": t("level")}, bar), time);
+  const button = h("button", {type: "button", class: "translate-start", disabled: true, on: {click: toggle}});
+  const voice = voiceChoice({signal});
+  const speak = h("input", {type: "checkbox", checked: true, on: {change: chooseSpeech}});
+  const unspoken = h("p", {class: "hint", hidden: true});
+  const headphones = h("p", {class: "hint"}, t("headphones"));
+  const shown = captions({onChange: () => { saving.hidden = shown.entries.length === 0; }});
+  const which = h("select", {"aria-label": t("which")}, ["both", "source", "target"].map((id) => h("option", {value: id}, t(id))));
+  const saving = h("div", {class: "row", role: "group", "aria-label": t("save"), hidden: true},
+    which, saveButton("text", "txt", "text/plain", asText), saveButton("subtitles", "srt", "application/x-subrip", asSubtitles),
+    h("button", {type: "button", class: "quiet", on: {click: () => shown.clear()}}, icon("trash"), t("clear")));
+  const element = h("div", {},
+    h("section", {class: "card"}, h("h2", {}, t("title")),
+      languagePair({list, detect: true, onChange: chooseLanguages}),
+      h("div", {class: "columns"}, voice,
+        h("div", {class: "field"}, h("label", {class: "choice"}, speak, h("span", {}, t("speak"))), unspoken, headphones)),
+      h("div", {class: "row"}, button, signs, status), h("p", {class: "hint translate-hotkey"}, t("space")), fault),
+    h("section", {class: "card translate-live"}, shown, saving));
+
+  let pair = null;
+  let state = "off";
+  let out = null;
+  let microphone = null;
+  let session = null;
+  let sessions = 0;
+  const lives = new Set();
+  let beganAt = 0;
+  let ticking = 0;
+  show("off");
+  document.addEventListener("keydown", space, {signal});
+  voice.addEventListener("change", () => renew());
+  signal.addEventListener("abort", leave, {once: true});
+
+  function complain(sentence) {
+    fault.hidden = !sentence;
+    fill(fault, sentence ?? "");
+  }
+
+  function show(next) {
+    state = next;
+    const on = ["opening", "connecting", "ready", "reconnecting"].includes(next);
+    fill(status, t(next));
+    fill(button, icon(next === "off" ? "voice" : "stop"), t(next === "off" ? "start" : on ? "stop" : "stop_now"));
+    button.classList.toggle("danger", next !== "off");
+    button.classList.toggle("quiet", next !== "off");
+    signs.hidden = !on;
+  }
+
+  function space(event) {
+    const own = event.target instanceof Element && event.target.closest(OWN_SPACE);
+    if (event.key !== " " || event.repeat || event.defaultPrevented || element.hidden || own || button.disabled) return;
+    event.preventDefault();
+    toggle();
+  }
+
+  function toggle() {
+    if (state === "off") start();
+    else if (state === "finishing") end();
+    else finish();
+  }
+
+  async function start() {
+    complain("");
+    show("opening");
+    beganAt = performance.now();
+    // Made now, in reply to the gesture, without which browsers let no page be heard.
+    out ??= soundOut({
+      sampleRate: REPLY_RATE, signal, onBegin: ({id}) => shown.light(id), onIdle: () => shown.light(null),
+      onBlocked: (blocked) => complain(blocked ? t("blocked") : ""),
+    });
+    const opening = {};
+    microphone = opening;
+    try {
+      const opened = await openMicrophone(hear);
+      if (microphone !== opening) {
+        opened.close();
+        return;
+      }
+      microphone = opened;
+      ticking = setInterval(() => fill(time, clock((performance.now() - beganAt) / 1000)), 250);
+      begin();
+    } catch (error) {
+      if (microphone !== opening) return;
+      end();
+      complain(sentenceOf(error));
+    }
+  }
+
+  function hear(samples) {
+    if (!microphone?.close) return;
+    bar.style.inlineSize = `${Math.round(loudness(samples) * 100)}%`;
+    session?.live.send(samples, microphone.sampleRate);
+  }
+
+  /** Begin a connection with what is chosen now. */
+  function begin() {
+    const id = ++sessions;
+    const aloud = wanted();
+    const start = {target: pair.target, speak: aloud};
+    if (pair.source) start.source = pair.source;
+    if (aloud && voice.value) start.voice = voice.value;
+    const mine = session = {id, aloud, live: null};
+    mine.live = openLive({
+      path: PATH, start, signal,
+      onEvent: (event, samples) => follow(event, samples, `${id}.${event.turnId}`),
+      onState: (next, problem) => {
+        if (next === "reconnecting" || next === "closed") shown.lose(`${id}.`);
+        if (next === "closed") lives.delete(mine.live);
+        // One that was followed by another finishes quietly what was said to it.
+        if (mine !== session) return;
+        if (next !== "closed") {
+          if (state !== "finishing") show(next);
+          return;
+        }
+        session = null;
+        closeMicrophone();
+        show("off");
+        complain(problem ? sentenceOf(problem) : "");
+      },
+    });
+    lives.add(mine.live);
+  }
+
+  /** Other languages or another voice: a new connection, while the last one finishes what was said. */
+  function renew() {
+    if (!session || state === "finishing") return;
+    session.live.stop();
+    if (pair) begin();
+    else end();
+  }
+
+  function follow(event, samples, id) {
+    switch (event.type) {
+      case "speech_started": return shown.begin(id, event.startedAt);
+      case "speech_ended": return shown.end(id, event.endedAt);
+      case "transcript.partial": return shown.partial(id, event.text);
+      case "transcript.final": return shown.said(id, event.text, event.language);
+      case "translation": return shown.mean(id, event.text, event.language, event.suspect);
+      case "reply.audio": return speak.checked ? out.play(samples, {id}) : null;
+      case "reply.end": return shown.close(id);
+      case "interrupted": return out.drop();
+      case "audio_lost": return complain(t("audio_lost"));
+      case "error": return refuse(event, id);
+      default: return null;
+    }
+  }
+
+  function refuse(event, id) {
+    const sentence = event.code === "speech_failed" ? t("not_spoken") : sentenceOf(new Problem(event.code, {detail: event.message}));
+    if (event.turn === undefined) complain(sentence);
+    else shown.fail(id, sentence);
+  }
+
+  /** What was said is finished, and heard. */
+  function finish() {
+    if (!session) {
+      end();
+      return;
+    }
+    closeMicrophone();
+    show("finishing");
+    session.live.stop();
+  }
+
+  function closeMicrophone() {
+    microphone?.close?.();
+    microphone = null;
+    clearInterval(ticking);
+    bar.style.inlineSize = 0;
+  }
+
+  /** Everything ends now. */
+  function end() {
+    closeMicrophone();
+    session = null;
+    for (const live of [...lives]) live.close();
+    out?.drop();
+    show("off");
+  }
+
+  function leave() {
+    if (state !== "off" || out?.playing) end();
+  }
+
+  const wanted = () => speak.checked && !speak.disabled;
+
+  function chooseSpeech() {
+    if (!speak.checked) {
+      out?.drop();
+      shown.light(null);
+    }
+    voice.hidden = headphones.hidden = !wanted();
+    if (session && wanted() && !session.aloud) renew();
+  }
+
+  function chooseLanguages(now) {
+    pair = now;
+    button.disabled = !now;
+    const mute = now !== null && !now.languages.spoken(now.target);
+    speak.disabled = mute;
+    unspoken.hidden = !mute;
+    fill(unspoken, mute ? t("unspoken", {language: languageTitle(now.target)}) : "");
+    voice.offer(mute ? null : now?.target ?? null);
+    voice.hidden = headphones.hidden = !wanted();
+    renew();
+  }
+
+  function saveButton(words, ending, type, write) {
+    return h("button", {type: "button", class: "quiet", on: {click: () =>
+      save(new Blob([write(shown.entries, which.value)], {type: `${type};charset=utf-8`}), `${t("file")}.${ending}`)}}, icon("download"), t(words));
+  }
+
+  return Object.assign(element, {leave});
+}
