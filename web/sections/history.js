@@ -1,5 +1,266 @@
-import {h} from "../lib/dom.js";
+/** Everything that the owner has made or is making: to be found, opened, shared, cancelled, tried again and deleted. */
 
-export function mount(root) {
-  root.append(h("p", {}, "…"));
+import {askJson, sentenceOf} from "../lib/api.js";
+import {fill, h, icon} from "../lib/dom.js";
+import {speaker} from "../lib/i18n.js";
+import {clearEnded} from "./history-clear.js";
+import {historyRow} from "./history-row.js";
+import {isActive, KINDS, kindName, STATES, stateName} from "./history-short.js";
+
+const t = speaker({
+  en: {
+    search: "Search in file names, texts and options", kind: "Kind", any_kind: "All kinds", state: "State", any_state: "All states",
+    list: "Jobs", loading: "Loading…", more: "Show more", retry: "Try again", stale: "The server cannot be reached; this is how things stood before. The page goes on trying.",
+    shown: {one: "{n} job", other: "{n} jobs"}, newest: "The newest {n}",
+    empty: "Nothing has been made yet. What you make is kept here, until you delete it or its time is over. Begin with one of these:",
+    nothing: "Nothing matches what you searched for.", all: "Show everything",
+    kept: {one: "What has ended is deleted by itself after {n} day.", other: "What has ended is deleted by itself after {n} days."},
+    check: "Check a voice", transcribe: "Transcribe a recording", translate: "Translate", film: "Film an avatar",
+  },
+  ru: {
+    search: "Поиск в именах файлов, текстах и настройках", kind: "Вид", any_kind: "Все виды", state: "Состояние", any_state: "Все состояния",
+    list: "Задания", loading: "Загрузка…", more: "Показать ещё", retry: "Повторить", stale: "Сервер недоступен; так было раньше. Страница пробует дальше.",
+    shown: {one: "{n} задание", few: "{n} задания", many: "{n} заданий", other: "{n} задания"}, newest: "Самые новые: {n}",
+    empty: "Здесь пока пусто. Всё, что вы сделаете, хранится тут, пока вы это не удалите или не истечёт срок. Начните с чего-нибудь:",
+    nothing: "По этому запросу ничего не нашлось.", all: "Показать всё",
+    kept: {one: "Завершённое удаляется само через {n} день.", few: "Завершённое удаляется само через {n} дня.",
+      many: "Завершённое удаляется само через {n} дней.", other: "Завершённое удаляется само через {n} дня."},
+    check: "Проверить голос", transcribe: "Расшифровать запись", translate: "Перевести", film: "Снять аватара",
+  },
+});
+
+const PAGE = 20;
+const MOST = 100;
+const POLL_S = 3;
+const LONGEST_POLL_S = 30;
+const DEBOUNCE_MS = 300;
+const ASTRAY_AT_ONCE = 5;
+
+export async function mount(root, {query, signal}) {
+  const words = h("input", {type: "search", maxlength: "200", "aria-label": t("search"), placeholder: t("search"),
+    value: query.get("query") ?? "", on: {input: () => soon(apply, DEBOUNCE_MS)}});
+  const kind = choice("any_kind", "kind", Object.keys(KINDS), kindName, query.get("kind"));
+  const state = choice("any_state", "state", STATES, stateName, query.get("state"));
+  const form = h("form", {class: "history-filter", role: "search", on: {submit: (event) => {
+    event.preventDefault();
+    soon(apply, 0);
+  }}}, h("span", {class: "history-search"}, icon("search"), words), kind, state);
+  const filter = () => ({query: words.value.trim(), kind: kind.value, state: state.value});
+  const count = h("p", {class: "hint", role: "status"});
+  const spoken = h("p", {class: "visually-hidden", role: "status"});
+  const clear = clearEnded({filter, signal, onGone: (id) => { if (rows.has(id)) remove(rows.get(id)); }});
+  const stale = h("p", {class: "notice", role: "status", hidden: true}, t("stale"));
+  const list = h("ul", {class: "history-list", "aria-label": t("list")});
+  const message = h("div", {class: "card history-message", hidden: true});
+  const more = h("button", {type: "button", class: "quiet history-more", on: {click: showMore}}, t("more"));
+  const kept = h("p", {class: "hint"});
+  fill(root, form, h("div", {class: "row spread"}, count, clear), clear.panel, spoken, stale, list, message, more, kept);
+  list.hidden = more.hidden = clear.hidden = true;
+
+  const rows = new Map();
+  let [cursor, loading, waiting, poll, failures] = [null, null, null, null, 0];
+  document.addEventListener("visibilitychange", look, {signal});
+  signal.addEventListener("abort", () => {
+    loading?.abort();
+    clearTimeout(waiting);
+    clearTimeout(poll);
+  }, {once: true});
+
+  function choice(any, label, values, nameOf, chosen) {
+    const select = h("select", {"aria-label": t(label), on: {change: () => soon(apply, 0)}},
+      h("option", {value: ""}, t(any)), values.map((value) => h("option", {value}, nameOf(value))));
+    select.value = values.includes(chosen) ? chosen : "";
+    return select;
+  }
+
+  function soon(work, milliseconds) {
+    clearTimeout(waiting);
+    waiting = setTimeout(work, milliseconds);
+  }
+
+  const asked = (extra) => {
+    const params = new URLSearchParams(extra);
+    for (const [name, value] of Object.entries(filter())) if (value) params.set(name, value);
+    return params;
+  };
+
+  /** Search anew, with what is searched for in the address. */
+  function apply() {
+    const hash = `#/history${asked({}).size ? `?${asked({})}` : ""}`;
+    if (hash === location.hash && !loading) return;
+    history.replaceState(null, "", hash);
+    load(PAGE);
+  }
+
+  async function load(limit) {
+    loading?.abort();
+    clearTimeout(poll);
+    const mine = loading = new AbortController();
+    list.setAttribute("aria-busy", "true");
+    fill(count, t("loading"));
+    message.hidden = true;
+    try {
+      const page = await askJson(`v1/jobs?${asked({limit})}`, {signal: mine.signal});
+      if (loading === mine) loading = null;
+      for (const row of rows.values()) row.remove();
+      rows.clear();
+      ({next_cursor: cursor} = page);
+      for (const job of page.jobs) put(job);
+      failures = 0;
+      show();
+    } catch (error) {
+      if (mine.signal.aborted) return;
+      loading = null;
+      fill(count);
+      stale.hidden = clear.hidden = list.hidden = more.hidden = true;
+      fill(message, h("p", {class: "fault", role: "alert"}, sentenceOf(error)),
+        h("div", {}, h("button", {type: "button", on: {click: () => load(limit)}}, icon("retry"), t("retry"))));
+      message.hidden = false;
+    } finally {
+      list.removeAttribute("aria-busy");
+    }
+  }
+
+  async function showMore() {
+    more.disabled = true;
+    const asking = loading;
+    const before = [...rows.keys()];
+    try {
+      const page = await askJson(`v1/jobs?${asked({limit: PAGE, cursor})}`, {signal});
+      if (asking !== loading) return;
+      cursor = page.next_cursor;
+      for (const job of page.jobs) put(job);
+      show();
+      // The keyboard goes on where the new ones begin.
+      const first = page.jobs.find((job) => !before.includes(job.id));
+      if (first) rows.get(first.id).querySelector("a, button").focus({preventScroll: true});
+      rememberPlace();
+    } catch (error) {
+      const sentence = sentenceOf(error);
+      if (sentence) {
+        fill(message, h("p", {class: "fault", role: "alert"}, sentence));
+        message.hidden = false;
+      }
+    } finally {
+      more.disabled = false;
+    }
+  }
+
+  /** Show a job where it belongs by its age; rows that are there stay where they are, and keep the focus. */
+  function put(job) {
+    const known = rows.get(job.id);
+    if (known) {
+      known.update(job);
+      return;
+    }
+    const row = historyRow(job, {
+      signal, announce: (sentence) => fill(spoken, sentence), onGone: remove, onOpen: rememberPlace,
+      onChange: () => {
+        failures = 0;
+        show();
+      },
+    });
+    rows.set(job.id, row);
+    const older = [...list.children].find((other) => isOlder(other.job, job));
+    list.insertBefore(row, older ?? null);
+  }
+
+  function remove(row) {
+    const focused = row.contains(document.activeElement);
+    const beside = row.nextElementSibling ?? row.previousElementSibling;
+    row.remove();
+    rows.delete(row.job.id);
+    show();
+    if (!focused) return;
+    (beside ?? message).querySelector("a, button")?.focus();
+  }
+
+  /** Bring what stands around the list into line with it. */
+  function show() {
+    const {size} = rows;
+    const all = [...rows.values()];
+    const narrowed = asked({}).size > 0;
+    fill(count, size === 0 ? "" : t(cursor ? "newest" : "shown", {n: size}));
+    list.hidden = size === 0;
+    more.hidden = cursor === null;
+    clear.hidden = !all.some((row) => !isActive(row.job));
+    stale.hidden = failures === 0;
+    message.hidden = size > 0;
+    if (size === 0) fill(message, narrowed ? nothing() : empty());
+    const ended = all.find(({job}) => job.finished_at && job.expires_at)?.job;
+    fill(kept, ended && t("kept", {n: Math.round((new Date(ended.expires_at) - new Date(ended.finished_at)) / 86_400_000)}));
+    schedule();
+  }
+
+  const nothing = () => [h("p", {role: "status"}, t("nothing")), h("div", {}, h("button", {type: "button", class: "quiet", on: {click: () => {
+    words.value = kind.value = state.value = "";
+    apply();
+    words.focus();
+  }}}, t("all")))];
+
+  const empty = () => [h("p", {}, t("empty")), h("div", {class: "row"},
+    [["voice-check", "voice", "check"], ["transcript", "transcript", "transcribe"], ["translate", "translate", "translate"], ["avatar", "avatar", "film"]]
+      .map(([section, symbol, said]) => h("a", {class: "button quiet", href: `#/${section}`}, icon(symbol), t(said))))];
+
+  /** While something waits or is in work, and somebody can see it, the list is asked for again. */
+  function schedule() {
+    clearTimeout(poll);
+    if (signal.aborted || document.hidden || loading) return;
+    if (failures === 0 && ![...rows.values()].some((row) => isActive(row.job))) return;
+    poll = setTimeout(refresh, Math.min(POLL_S * 2 ** failures, LONGEST_POLL_S) * 1000);
+  }
+
+  function look() {
+    if (!document.hidden && !loading) refresh();
+  }
+
+  async function refresh() {
+    clearTimeout(poll);
+    const asking = loading;
+    const before = filter();
+    try {
+      const limit = Math.min(MOST, Math.max(PAGE, rows.size));
+      const page = await askJson(`v1/jobs?${asked({limit})}`, {signal});
+      if (asking !== loading || JSON.stringify(before) !== JSON.stringify(filter())) return;
+      if (rows.size === 0) cursor = page.next_cursor;
+      for (const job of page.jobs) put(job);
+      await lookAfter(page);
+      failures = 0;
+    } catch (error) {
+      if (signal.aborted) return;
+      failures++;
+      sentenceOf(error);
+    }
+    if (!loading) show();
+  }
+
+  /** Jobs that the page of the list no longer has were deleted elsewhere, or are no longer what was searched for. */
+  async function lookAfter({jobs, next_cursor: rest}) {
+    const listed = new Set(jobs.map((job) => job.id));
+    const covered = (job) => rest === null || !isOlder(job, jobs.at(-1));
+    const astray = [...rows.values()].filter(({job}) => !listed.has(job.id) && (covered(job) || isActive(job)));
+    await Promise.all(astray.slice(0, ASTRAY_AT_ONCE).map(async (row) => {
+      try {
+        row.update(await askJson(`v1/jobs/${row.job.id}`, {signal}));
+      } catch (error) {
+        if (error.status !== 404) throw error;
+        if (rows.has(row.job.id)) remove(row);
+      }
+    }));
+  }
+
+  /** The browser's way back leads to the same place in the list. */
+  function rememberPlace() {
+    history.replaceState({shown: rows.size, scroll: scrollY}, "");
+  }
+
+  const place = history.state;
+  const first = load(Math.min(MOST, Math.max(PAGE, place?.shown ?? 0)));
+  if (place?.scroll) first.then(() => { if (!signal.aborted) scrollTo(0, place.scroll); });
+}
+
+/** Whether `one` is listed after `other`. */
+function isOlder(one, other) {
+  const [a, b] = [one.created_at, other.created_at];
+  return a === b ? one.id < other.id : a < b;
 }
