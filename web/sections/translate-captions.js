@@ -6,11 +6,11 @@ import {langOf} from "./translate-languages.js";
 
 const t = speaker({
   en: {
-    captions: "Captions", listening: "…", check: "Check this: it looks like no translation.",
+    captions: "Captions", listening: "…", recognising: "Recognising…", check: "Check this: it looks like no translation.",
     lost: "This was lost with the connection. Say it again.", empty: "What you say appears here, and its translation below it.",
   },
   ru: {
-    captions: "Титры", listening: "…", check: "Проверьте: не похоже на перевод.",
+    captions: "Титры", listening: "…", recognising: "Распознаю…", check: "Проверьте: не похоже на перевод.",
     lost: "Это пропало вместе со связью. Повторите.", empty: "Здесь появится то, что вы говорите, и под ним — перевод.",
   },
 });
@@ -21,7 +21,7 @@ const USUAL_SECONDS = 3;
 /**
  * Make the captions. A turn goes by its id; what is still being said stands below what was said, out of the log.
  * @param {object} options `onChange()`: there are more or fewer of them
- * @returns {HTMLElement & object} see the methods; `entries` are those with a text: {from, until, source, target}
+ * @returns {HTMLElement & object} see the methods; `entries()` are those with a text: {from, until, source, target}
  */
 export function captions({onChange}) {
   const log = h("div", {class: "translate-log", role: "log", "aria-label": t("captions")});
@@ -46,7 +46,7 @@ export function captions({onChange}) {
     const place = turn.final || turn.fault ? log : pending;
     if (turn.element.parentNode !== place) place.append(turn.element);
     fill(turn.element,
-      h("p", {class: "translate-heard", dir: "auto", lang: langOf(turn.language)}, turn.source || turn.partial || t("listening")),
+      h("p", {class: "translate-heard", dir: "auto", lang: langOf(turn.language)}, turn.source || turn.partial || t(turn.until ? "recognising" : "listening")),
       turn.target ? h("p", {class: "translate-meant", dir: "auto", lang: langOf(turn.into)}, turn.target) : null,
       turn.suspect ? h("p", {class: "hint"}, icon("warning"), " ", t("check")) : null,
       turn.fault ? h("p", {class: "hint"}, icon("warning"), " ", turn.fault) : null);
@@ -92,7 +92,7 @@ export function captions({onChange}) {
       hint.hidden = false;
       onChange();
     },
-    get entries() {
+    entries() {
       return [...turns.values()].filter(({source}) => source).map(({from, until, source, target}) =>
         ({from, until: until ?? from + USUAL_SECONDS * 1000, source, target: target ?? ""}));
     },

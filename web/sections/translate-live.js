@@ -12,7 +12,7 @@ import {languagePair, languageTitle, voiceChoice} from "./translate-languages.js
 
 const t = speaker({
   en: {
-    title: "An interpreter for what is said", start: "Start interpreting", stop: "Stop", stop_now: "Stop at once",
+    title: "Live interpreting", start: "Start interpreting", stop: "Stop", stop_now: "Stop at once",
     space: "Space starts and stops.", level: "Level of the microphone", elapsed: "Time since the start",
     speak: "Speak the translation", headphones: "Use headphones, so that the microphone does not hear the translation.",
     unspoken: "No voice speaks {language}; there are captions only.",
@@ -23,7 +23,7 @@ const t = speaker({
     text: "Text", subtitles: "Subtitles (SRT)", clear: "Clear the captions", file: "captions",
   },
   ru: {
-    title: "Переводчик того, что говорят", start: "Начать перевод", stop: "Остановить", stop_now: "Остановить сразу",
+    title: "Синхронный перевод", start: "Начать перевод", stop: "Остановить", stop_now: "Остановить сразу",
     space: "Пробел начинает и останавливает.", level: "Уровень микрофона", elapsed: "Прошло с начала",
     speak: "Озвучивать перевод", headphones: "Наденьте наушники, чтобы микрофон не слышал перевод.",
     unspoken: "{language}: этот язык никто не озвучивает, будут только титры.",
@@ -50,18 +50,19 @@ export function livePanel({list, signal}) {
   const speak = h("input", {type: "checkbox", checked: true, on: {change: chooseSpeech}});
   const unspoken = h("p", {class: "hint", hidden: true});
   const headphones = h("p", {class: "hint"}, t("headphones"));
-  const shown = captions({onChange: () => { saving.hidden = shown.entries.length === 0; }});
+  const shown = captions({onChange: () => { saving.hidden = shown.entries().length === 0; }});
   const which = h("select", {"aria-label": t("which")}, ["both", "source", "target"].map((id) => h("option", {value: id}, t(id))));
   const saving = h("div", {class: "row", role: "group", "aria-label": t("save"), hidden: true},
     which, saveButton("text", "txt", "text/plain", asText), saveButton("subtitles", "srt", "application/x-subrip", asSubtitles),
     h("button", {type: "button", class: "quiet", on: {click: () => shown.clear()}}, icon("trash"), t("clear")));
+  const stage = h("section", {class: "card translate-live"}, shown, fault,
+    h("div", {class: "row"}, button, signs, status, h("span", {class: "hint translate-hotkey"}, t("space"))), saving);
   const element = h("div", {},
     h("section", {class: "card"}, h("h2", {}, t("title")),
       languagePair({list, detect: true, onChange: chooseLanguages}),
-      h("div", {class: "columns"}, voice,
-        h("div", {class: "field"}, h("label", {class: "choice"}, speak, h("span", {}, t("speak"))), unspoken, headphones)),
-      h("div", {class: "row"}, button, signs, status), h("p", {class: "hint translate-hotkey"}, t("space")), fault),
-    h("section", {class: "card translate-live"}, shown, saving));
+      h("div", {class: "columns"},
+        h("div", {class: "field"}, h("label", {class: "choice"}, speak, h("span", {}, t("speak"))), unspoken, headphones), voice)),
+    stage);
 
   let pair = null;
   let state = "off";
@@ -108,6 +109,7 @@ export function livePanel({list, signal}) {
   async function start() {
     complain("");
     show("opening");
+    stage.scrollIntoView({block: matchMedia("(max-width: 50rem)").matches ? "start" : "nearest"});
     beganAt = performance.now();
     // Made now, in reply to the gesture, without which browsers let no page be heard.
     out ??= soundOut({
@@ -253,7 +255,7 @@ export function livePanel({list, signal}) {
 
   function saveButton(words, ending, type, write) {
     return h("button", {type: "button", class: "quiet", on: {click: () =>
-      save(new Blob([write(shown.entries, which.value)], {type: `${type};charset=utf-8`}), `${t("file")}.${ending}`)}}, icon("download"), t(words));
+      save(new Blob([write(shown.entries(), which.value)], {type: `${type};charset=utf-8`}), `${t("file")}.${ending}`)}}, icon("download"), t(words));
   }
 
   return Object.assign(element, {leave});
