@@ -1,11 +1,11 @@
 /** A translated recording: both texts side by side, heard row by row in either language. */
 
 import {ask, sentenceOf} from "../lib/api.js";
+import {copyButton} from "../lib/copy-button.js";
 import {fill, h, icon} from "../lib/dom.js";
 import {clock, decimal, duration, speaker} from "../lib/i18n.js";
 import {exclusive, mediaOf, playSpan, save} from "../lib/media.js";
 import {problemSentence} from "../lib/problems.js";
-import {copyButton} from "./translate-copy.js";
 import {langOf, languageTitle} from "./translate-languages.js";
 
 const t = speaker({

@@ -1,9 +1,9 @@
 /** A text and its translation, side by side. */
 
 import {askJson, sentenceOf} from "../lib/api.js";
+import {copyButton} from "../lib/copy-button.js";
 import {fill, h, icon, uniqueId} from "../lib/dom.js";
 import {percent, speaker} from "../lib/i18n.js";
-import {copyButton} from "./translate-copy.js";
 import {langOf, languagePair, languageTitle} from "./translate-languages.js";
 import {listenButton} from "./translate-listen.js";
 

@@ -1,7 +1,7 @@
 /** A button that copies a text. */
 
-import {fill, h, icon} from "../lib/dom.js";
-import {speaker} from "../lib/i18n.js";
+import {fill, h, icon} from "./dom.js";
+import {speaker} from "./i18n.js";
 
 const t = speaker({
   en: {copied: "Copied", by_hand: "Press Ctrl + C"},
