@@ -45,8 +45,9 @@ export function captions({onChange}) {
   function draw(turn) {
     const place = turn.final || turn.fault ? log : pending;
     if (turn.element.parentNode !== place) place.append(turn.element);
+    const words = turn.source || turn.partial || (turn.fault ? "" : t(turn.until ? "recognising" : "listening"));
     fill(turn.element,
-      h("p", {class: "translate-heard", dir: "auto", lang: langOf(turn.language)}, turn.source || turn.partial || t(turn.until ? "recognising" : "listening")),
+      words ? h("p", {class: "translate-heard", dir: "auto", lang: langOf(turn.language)}, words) : null,
       turn.target ? h("p", {class: "translate-meant", dir: "auto", lang: langOf(turn.into)}, turn.target) : null,
       turn.suspect ? h("p", {class: "hint"}, icon("warning"), " ", t("check")) : null,
       turn.fault ? h("p", {class: "hint"}, icon("warning"), " ", turn.fault) : null);

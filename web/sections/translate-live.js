@@ -19,7 +19,8 @@ const t = speaker({
     off: "The microphone is off.", opening: "Opening the microphone…", connecting: "Connecting…", ready: "Listening. Speak, and pause after a sentence.",
     reconnecting: "The connection broke. Connecting again; go on speaking.", finishing: "Finishing what was said…",
     audio_lost: "The connection is too slow: some of what you said was lost.", blocked: "Press any key, so that the browser lets the page be heard.",
-    not_spoken: "This could not be spoken.", save: "Save the captions", which: "Languages", both: "Both languages", source: "What was said", target: "The translation",
+    not_spoken: "This could not be spoken.",
+    not_understood: "{language}: the speech recogniser of this server does not understand it. Choose another to speak in.", save: "Save the captions", which: "Languages", both: "Both languages", source: "What was said", target: "The translation",
     text: "Text", subtitles: "Subtitles (SRT)", clear: "Clear the captions", file: "captions",
   },
   ru: {
@@ -30,7 +31,8 @@ const t = speaker({
     off: "Микрофон выключен.", opening: "Включаю микрофон…", connecting: "Соединяюсь…", ready: "Слушаю. Говорите и делайте паузу после фразы.",
     reconnecting: "Связь прервалась. Соединяюсь снова; можно говорить дальше.", finishing: "Заканчиваю сказанное…",
     audio_lost: "Связь слишком медленная: часть сказанного пропала.", blocked: "Нажмите любую клавишу, чтобы браузер разрешил странице звучать.",
-    not_spoken: "Это произнести не удалось.", save: "Сохранить титры", which: "Языки", both: "Оба языка", source: "Сказанное", target: "Перевод",
+    not_spoken: "Это произнести не удалось.",
+    not_understood: "{language}: распознаватель этого сервера такого языка не понимает. Выберите другой язык речи.", save: "Сохранить титры", which: "Языки", both: "Оба языка", source: "Сказанное", target: "Перевод",
     text: "Текст", subtitles: "Субтитры (SRT)", clear: "Очистить титры", file: "titry",
   },
 });
@@ -194,6 +196,11 @@ export function livePanel({list, signal}) {
   }
 
   function refuse(event, id) {
+    if (event.code === "unsupported_language" && pair?.source) {
+      end();
+      complain(t("not_understood", {language: languageTitle(pair.source)}));
+      return;
+    }
     const sentence = event.code === "speech_failed" ? t("not_spoken") : sentenceOf(new Problem(event.code, {detail: event.message}));
     if (event.turn === undefined) complain(sentence);
     else shown.fail(id, sentence);
