@@ -62,7 +62,7 @@ export function openLive({path, start, sessionId = null, onEvent, onState, signa
       if (ended.signal.aborted) return;
       stood ||= opened;
       if (opened && performance.now() - began > STEADY_MS) failures = 0;
-      if (stopping || !BROKEN.includes(code)) {
+      if (stopping || !(BROKEN.includes(code) || reason === "no_start")) {
         end(problem ?? (code === 1000 || stopping ? null : new Problem(reason || "live_closed", {detail: message, correlationId})));
         return;
       }
@@ -135,7 +135,7 @@ export function openLive({path, start, sessionId = null, onEvent, onState, signa
         socket = null;
         if (code === 4401) forgetKey(new Problem(closing?.reason ?? "invalid_key").message);
         resolve({
-          code: problem ? 1000 : code, reason: closing?.reason ?? reason, message: closing?.message ?? "", problem, opened,
+          code: problem ? 1000 : code, reason: closing?.reason ?? reason, message: inWords(closing?.message ?? ""), problem, opened,
         });
       };
     });
@@ -187,6 +187,9 @@ export function openLive({path, start, sessionId = null, onEvent, onState, signa
     for (const frame of frames) transmit(frame);
     if (stopping) socket.send(JSON.stringify({type: "stop"}));
   }
+
+  /** Its limits say nothing to a person, and sentences that are known need no other. */
+  const inWords = (message) => /\d/.test(message) ? "" : message;
 
   const command = (type, more = {}) => put(JSON.stringify({type, ...more}));
 

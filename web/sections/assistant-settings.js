@@ -1,0 +1,117 @@
+/** Which language is spoken, whose voice answers, and whether it does. */
+
+import {askJson, sentenceOf} from "../lib/api.js";
+import {fill, h, icon} from "../lib/dom.js";
+import {languageName, locale} from "../lib/i18n.js";
+import {t} from "./assistant-words.js";
+
+const STORED = "voicegraph-assistant";
+const CODE = /^[a-z]{2,3}$/;
+
+/**
+ * Make the choices.
+ * @param {object} options `onChange()`, `signal`
+ * @returns {{fields: HTMLElement, speakField: HTMLElement, start: () => object}} `start`: fields for the live protocol
+ */
+export function assistantSettings({onChange, signal}) {
+  const chosen = {language: locale(), voice: "", speak: true, ...stored()};
+  const language = h("select", {on: {change: () => {
+    chosen.language = language.value;
+    chosen.voice = "";
+    changed();
+    loadVoices();
+  }}});
+  const voice = h("select", {on: {change: () => {
+    chosen.voice = voice.value;
+    changed();
+  }}});
+  const speak = h("input", {type: "checkbox", checked: chosen.speak, on: {change: () => {
+    chosen.speak = speak.checked;
+    changed();
+  }}});
+  const notice = h("div", {class: "row assistant-notice"});
+  const fields = h("div", {class: "stack"}, h("div", {class: "assistant-settings"},
+    h("label", {class: "field"}, h("span", {}, t("language")), language),
+    h("label", {class: "field"}, h("span", {}, t("voice")), voice)), notice);
+  let asked = null;
+
+  function changed() {
+    localStorage.setItem(STORED, JSON.stringify(chosen));
+    onChange();
+  }
+
+  const option = (code) => h("option", {value: code}, title(code));
+
+  function offerLanguages(codes) {
+    const common = [...new Set([chosen.language, locale(), "en", ...navigator.languages.map((one) => one.split("-")[0])])]
+      .filter((code) => codes.includes(code) || code === chosen.language);
+    const others = codes.filter((code) => !common.includes(code)).sort((a, b) => title(a).localeCompare(title(b), locale()));
+    fill(language, others.length
+      ? [h("optgroup", {label: t("common")}, common.map(option)), h("optgroup", {label: t("others")}, others.map(option))]
+      : common.map(option));
+    language.value = chosen.language;
+  }
+
+  async function loadLanguages() {
+    offerLanguages([]);
+    await attempt(loadLanguages, async () => {
+      const {speech} = await askJson("v1/languages", {signal});
+      offerLanguages([...new Set(speech.languages.map((code) => code.split("-")[0]))].filter((code) => CODE.test(code)));
+    });
+  }
+
+  async function loadVoices() {
+    const wanted = asked = chosen.language;
+    fill(voice, h("option", {value: chosen.voice}, t("loading_short")));
+    await attempt(loadVoices, async () => {
+      const {voices, registered} = await askJson(`v1/voices?language=${wanted}`, {signal});
+      if (asked !== wanted) return;
+      const own = voices.some((one) => one.clones) ? registered : [];
+      fill(voice, h("option", {value: ""}, t("usual_voice")),
+        voices.map(({id, name}) => h("option", {value: id}, name)),
+        own.map(({id, name}) => h("option", {value: id}, t("own_voice", {name}))));
+      voice.value = chosen.voice;
+      if (voice.selectedIndex >= 0) return;
+      voice.value = chosen.voice = "";
+      changed();
+    });
+  }
+
+  /** Load; where that fails, say so beside the lists, with a button to try again. */
+  async function attempt(again, load) {
+    try {
+      await load();
+    } catch (error) {
+      const sentence = sentenceOf(error);
+      if (!sentence) return;
+      const told = h("div", {class: "row"}, h("span", {class: "hint", role: "alert"}, sentence),
+        h("button", {type: "button", class: "quiet small", on: {click: () => {
+          told.remove();
+          again();
+        }}}, icon("retry"), t("again")));
+      notice.append(told);
+    }
+  }
+
+  loadLanguages();
+  loadVoices();
+  return {
+    fields,
+    speakField: h("label", {class: "choice"}, speak, h("span", {}, t("speak"))),
+    start: () => ({language: chosen.language, speak: chosen.speak, ...(chosen.voice ? {voice: chosen.voice} : {})}),
+  };
+}
+
+function stored() {
+  try {
+    const {language, voice, speak} = JSON.parse(localStorage.getItem(STORED)) ?? {};
+    return {...(CODE.test(language) ? {language} : {}), ...(voice ? {voice} : {}), ...(speak === false ? {speak} : {})};
+  } catch {
+    return {};
+  }
+}
+
+function title(code) {
+  const name = languageName(code);
+  return name.charAt(0).toLocaleUpperCase(locale()) + name.slice(1);
+}
