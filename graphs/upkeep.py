@@ -10,6 +10,7 @@ from graphs.avatar_upkeep import ORPHANED_AFTER, erase_orphans
 from graphs.recordings import JOBS, UPLOADS, erase_objects
 from graphs.stores import Stores
 from storage.avatars import Avatars
+from storage.media_links import MediaLinks
 from storage.sessions import Sessions
 
 PERIOD_S = 600.0
@@ -17,7 +18,7 @@ _log = structlog.get_logger()
 
 
 async def upkeep(stores: Stores, now: Callable[[], datetime], retention_days: float) -> None:
-    """Erase expired sessions, expired jobs with their objects, and objects that no job owns any more, until cancelled.
+    """Erase expired sessions, links, jobs with their objects, and objects that no job owns any more, until cancelled.
 
     An object is as old as its last write, so what a job still needs is never older than the retention: jobs are
     erased first, and objects only after twice that time.
@@ -25,6 +26,7 @@ async def upkeep(stores: Stores, now: Callable[[], datetime], retention_days: fl
     while True:
         try:
             await Sessions(stores.database, clock=now).expire()
+            await MediaLinks(stores.database, clock=now).expire()
             keys = await stores.jobs.expire(now())
             erased = await asyncio.to_thread(erase_objects, stores.objects, keys)
             orphaned = now() - timedelta(days=2 * retention_days)

@@ -28,6 +28,7 @@ from graphs.http import (
     lingua,
     live_lingua,
     me,
+    media,
     ops,
     page,
     proxyai,
@@ -80,7 +81,7 @@ def create_app(config: ApiConfig, roles: Roles | None = None) -> FastAPI:
     app.state.audio_analysis = AudioAnalysis(config)
     errors.install(app)
     for module in (
-        jobs, uploads, speech, voices, translation, assistant, avatars, avatar_films,
+        jobs, media, uploads, speech, voices, translation, assistant, avatars, avatar_films,
         proxyai, realtone, golos, lingua, live_lingua, talking_avatar, admin, me, ops, page,
     ):  # fmt: skip
         app.include_router(module.router)

@@ -102,6 +102,12 @@ def _media(job: Job) -> _Media | None:
             return None
 
 
+def media_name(job: Job) -> str | None:
+    """Return the name of a job's translated audio or film, None where there will be none."""
+    media = _media(job)
+    return media.name if media is not None else None
+
+
 def media_object(job: Job, name: str) -> str | None:
     """Return the key of a job's translated audio or film, None for the name of anything else.
 

@@ -58,6 +58,7 @@ from storage.users import User
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 
+MAX_QUERY = 200
 _CHECK_S = 5.0
 _log = structlog.get_logger()
 
@@ -247,12 +248,21 @@ async def list_jobs(
     owner: Owner,
     kind: Annotated[str | None, Query(max_length=64)] = None,
     state: Literal["queued", "running", "succeeded", "failed", "cancelled"] | None = None,
+    query: Annotated[
+        str | None,
+        Query(
+            min_length=1,
+            max_length=MAX_QUERY,
+            pattern=r"^[^\x00]*$",
+            description="Only jobs with this text in the file's name or in their options, whatever its case.",
+        ),
+    ] = None,
     limit: Annotated[int, Query(ge=1, le=100)] = 20,
     cursor: Annotated[str | None, Query(max_length=200)] = None,
 ) -> JobPageBody:
     """Return a page of jobs; ``next_cursor`` leads to the page after it."""
     try:
-        page = await services.jobs.list(owner.id, kind=kind, state=state, limit=limit, cursor=cursor)
+        page = await services.jobs.list(owner.id, kind=kind, state=state, text=query, limit=limit, cursor=cursor)
     except ValueError as error:
         raise ApiError(
             422, "invalid_cursor", "The cursor is not one that this service gave.", field="cursor"

@@ -19,6 +19,7 @@ from graphs.stores import Stores, open_stores
 from graphs.voices import Speakers
 from models.chat import build as build_chat
 from storage.avatars import Avatars
+from storage.media_links import MediaLinks
 from storage.rate_limits import RateLimits
 from storage.sessions import MAX_MESSAGES, Sessions
 from storage.users import Users
@@ -55,6 +56,7 @@ def _services(config: ApiConfig, stores: Stores, roles: Roles, share: Callable[[
         database=stores.database,
         objects=stores.objects,
         jobs=stores.jobs,
+        media_links=MediaLinks(stores.database),
         users=Users(stores.database),
         rate_limits=RateLimits(stores.database),
         roles=roles,

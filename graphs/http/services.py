@@ -14,6 +14,7 @@ from graphs.roles import Roles
 from graphs.voices import Speakers
 from storage.database import Database
 from storage.jobs import JobStore
+from storage.media_links import MediaLinks
 from storage.objects import ObjectStore
 from storage.rate_limits import RateLimits
 from storage.sessions import Sessions
@@ -26,6 +27,7 @@ class Services:
     """Open stores and settings of one ingress replica.
 
     Attributes:
+        media_links: Addresses for players.
         roles: The roles that answer at once.
         voices: Voices that owners have registered.
         speakers: Finds who is meant by the name of a voice.
@@ -41,6 +43,7 @@ class Services:
     database: Database
     objects: ObjectStore
     jobs: JobStore
+    media_links: MediaLinks
     users: Users
     rate_limits: RateLimits
     roles: Roles

@@ -1,17 +1,16 @@
 """Presigned uploads, and the routes that serve presigned URLs where objects lie in a directory."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime, timedelta
 
 from fastapi import APIRouter, Request, Response
-from fastapi.responses import StreamingResponse
 
 from graphs.http.auth import Owner
 from graphs.http.errors import ApiError
 from graphs.http.multipart import receive_body, store_body
 from graphs.http.schemas import UploadRequest, UploadTicket
 from graphs.http.services import Services, ServicesDependency
+from graphs.http.stored_object import stored_object
 from graphs.recordings import new_upload_key
 from storage.objects import Expired, InvalidSignature, content_disposition
 from storage.objects.directory import DirectoryObjectStore
@@ -20,8 +19,6 @@ from storage.objects.signing import Grant
 router = APIRouter(prefix="/v1", tags=["uploads"])
 
 PRESIGNED_FOR = timedelta(hours=1)
-# Players ask for all of the rest and read a little; they ask again for what they have not got.
-MAX_RANGE_BYTES = 8 * 1024 * 1024
 
 
 @router.post("/uploads", status_code=201, summary="Get a URL to upload a recording to")
@@ -73,42 +70,13 @@ async def put_object(request: Request, services: ServicesDependency, key: str) -
 
 @router.get("/objects/{key:path}", include_in_schema=False)
 async def get_object(request: Request, services: ServicesDependency, key: str) -> Response:
-    """Serve a presigned download; byte ranges as players ask for them (RFC 9110, one range)."""
+    """Serve a presigned download."""
     store, grant = _granted(request, services, key, "GET")
     info = await asyncio.to_thread(store.head, key)
-    first, last = _byte_range(request.headers.get("range"), info.size)
-    partial = (first, last) != (0, info.size - 1)
-    headers = {"Accept-Ranges": "bytes", "Content-Length": str(last - first + 1), "X-Content-Type-Options": "nosniff"}
-    if partial:
-        headers["Content-Range"] = f"bytes {first}-{last}/{info.size}"
-    headers["Content-Disposition"] = content_disposition(grant.filename or "recording")
-    chunks = await asyncio.to_thread(store.iterate, key, first, last + 1)
-    return StreamingResponse(
-        _in_threads(chunks),
-        206 if partial else 200,
-        headers=headers,
+    return await stored_object(
+        request,
+        store,
+        info,
         media_type=grant.content_type or info.content_type or "application/octet-stream",
+        headers={"Content-Disposition": content_disposition(grant.filename or "recording")},
     )
-
-
-async def _in_threads(chunks: Iterator[bytes]) -> AsyncIterator[bytes]:
-    while (chunk := await asyncio.to_thread(next, chunks, None)) is not None:
-        yield chunk
-
-
-def _byte_range(header: str | None, size: int) -> tuple[int, int]:
-    """Return the first and last byte asked for; the whole object for anything but one satisfiable range."""
-    whole = (0, size - 1)
-    if not header or not header.startswith("bytes=") or "," in header:
-        return whole
-    start, _, end = header.removeprefix("bytes=").partition("-")
-    try:
-        if not start:
-            first, last = max(0, size - int(end)), size - 1
-        else:
-            first, last = int(start), min(int(end) if end else size - 1, size - 1)
-    except ValueError:
-        return whole
-    if first > last or first >= size:
-        raise ApiError(416, "range_not_satisfiable", f"The object has {size} bytes.", field="Range")
-    return first, min(last, first + MAX_RANGE_BYTES - 1)

@@ -8,6 +8,7 @@ with ``models.errors.InputError``. ``AudioEncoder`` and ``encode`` write samples
 from models.audio.decoding import decode, probe, stream
 from models.audio.encoding import AUDIO_FORMATS, AudioEncoder, AudioFormat, SyntheticMark, encode
 from models.audio.limits import SAMPLE_RATE, AudioInfo, AudioLimits
+from models.audio.media_type import media_type
 
 __all__ = [
     "AUDIO_FORMATS",
@@ -19,6 +20,7 @@ __all__ = [
     "SyntheticMark",
     "decode",
     "encode",
+    "media_type",
     "probe",
     "stream",
 ]

@@ -208,6 +208,7 @@ class JobStore:
         *,
         kind: str | None = None,
         state: str | None = None,
+        text: str | None = None,
         limit: int = 50,
         cursor: str | None = None,
     ) -> JobPage:
@@ -217,6 +218,7 @@ class JobStore:
             owner_id: Whose jobs.
             kind: Only this kind.
             state: Only this state.
+            text: Only those with this text, whatever its case, in a string of their params, at any depth.
             limit: Jobs per page, 1 to 200.
             cursor: ``next_cursor`` of the page before; None for the first page.
 
@@ -235,6 +237,9 @@ class JobStore:
                 WHERE owner_id = %(owner_id)s
                   AND (%(kind)s::text IS NULL OR kind = %(kind)s)
                   AND (%(state)s::text IS NULL OR state = %(state)s)
+                  AND (%(pattern)s::text IS NULL OR EXISTS (
+                       SELECT FROM jsonb_path_query(params, 'strict $.** ? (@.type() == "string")') AS said
+                       WHERE said #>> '{}' ILIKE %(pattern)s))
                   AND (%(created_at)s::timestamptz IS NULL
                        OR (created_at, id) < (%(created_at)s::timestamptz, %(last_id)s::uuid))
                 ORDER BY created_at DESC, id DESC
@@ -244,6 +249,7 @@ class JobStore:
                     "owner_id": owner_id,
                     "kind": kind,
                     "state": state,
+                    "pattern": None if text is None else _containing(text),
                     "created_at": created_at,
                     "last_id": last_id,
                     "limit": limit + 1,
@@ -417,6 +423,11 @@ async def _events(connection: Connection, job_id: UUID, after: int, limit: int) 
         "SELECT * FROM job_events WHERE job_id = %s AND id > %s ORDER BY id LIMIT %s", [job_id, after, limit]
     )
     return [event_of(row) for row in await cursor.fetchall()]
+
+
+def _containing(text: str) -> str:
+    """The LIKE pattern of everything that has the text in it."""
+    return "%" + re.sub(r"([\\%_])", r"\\\1", text) + "%"
 
 
 def _fingerprint(kind: str, params: JSONObject) -> str:

@@ -14,11 +14,11 @@ def checked_lifetime(expires: timedelta) -> timedelta:
     return expires
 
 
-def content_disposition(filename: str) -> str:
-    """Return the header value that makes a browser save an answer under a name (RFC 6266, RFC 8187).
+def content_disposition(filename: str, *, inline: bool = False) -> str:
+    """Return the header value that names an answer, and makes a browser save it unless ``inline`` (RFC 6266, RFC 8187).
 
     The plain parameter is for old clients, with ``_`` for what ASCII or a quoted string can't carry.
     """
     plain = "".join(c if c.isascii() and c.isprintable() and c not in '"\\%' else "_" for c in filename)
     encoded = quote(filename, safe="", errors="replace")
-    return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{encoded}"
+    return f"{'inline' if inline else 'attachment'}; filename=\"{plain}\"; filename*=UTF-8''{encoded}"

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from models.audio import SAMPLE_RATE, AudioInfo, AudioLimits, decode, probe, stream
+from models.audio import SAMPLE_RATE, AudioInfo, AudioLimits, decode, media_type, probe, stream
 from models.errors import InputError
 
 pytestmark = pytest.mark.unit
@@ -233,6 +233,18 @@ def test_probe_tells_what_the_recording_is(kind: Media, write: Writer) -> None:
         assert info.duration == pytest.approx(3.0, abs=0.1)
     else:
         assert info.duration is None
+
+
+@media
+def test_a_player_is_told_what_the_recording_is(kind: Media, write: Writer) -> None:
+    subtype = {"mp3": "mpeg", "ipod": "mp4", "adts": "aac", "mov": "mp4", "matroska": "x-matroska"}
+    family = "video" if kind.video else "audio"
+    assert media_type(io.BytesIO(write(kind))) == f"{family}/{subtype.get(kind.muxer, kind.muxer)}"
+
+
+@pytest.mark.parametrize("data", [b"", b"<html><script>alert(1)</script></html>", b"\x1a\x45\xdf\xa3webm", b"%PDF-1.7"])
+def test_a_player_is_told_nothing_of_what_is_no_recording(data: bytes) -> None:
+    assert media_type(io.BytesIO(data)) == "application/octet-stream"
 
 
 @media

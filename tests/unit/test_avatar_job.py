@@ -92,6 +92,10 @@ def test_a_text_becomes_a_film_and_a_report(serve: Serve, tmp_path: Path) -> Non
         assert (job["kind"], job["state"], job["progress"]) == ("avatar", "succeeded", 1.0), job
         assert list(job["artifacts"]) == ["avatar.json", "avatar.mp4"]
         film = client.get(job["artifacts"]["avatar.mp4"])
+        played = client.post(f"/v1/jobs/{job['id']}/media/avatar.mp4").json()
+        assert (played["content_type"], client.get(played["url"]).content) == ("video/mp4", film.content)
+        unheard = client.post(f"/v1/jobs/{job['id']}/media/recording")
+        assert (unheard.status_code, unheard.json()["code"]) == (404, "no_recording")
         report = AvatarFilm.model_validate_json(client.get(job["artifacts"]["avatar.json"]).text)
         story = told(client, job["id"])
         missing = client.get(f"/v1/jobs/{job['id']}/recording")

@@ -132,7 +132,7 @@ def test_simultaneous_migrations_by_several_processes_all_succeed(empty_database
     with context.Pool(4) as pool:
         pool.map(migrate, [empty_database_url] * 8, chunksize=1)
     with psycopg.connect(empty_database_url) as connection:
-        assert connection.execute("SELECT version_num FROM alembic_version").fetchall() == [("0004",)]
+        assert connection.execute("SELECT version_num FROM alembic_version").fetchall() == [("0005",)]
         assert connection.execute("SELECT count(*) FROM jobs").fetchone() == (0,)
 
 

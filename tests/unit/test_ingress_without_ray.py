@@ -11,7 +11,7 @@ from ingress import ADMIN, Serve
 
 from graphs.config import ADMIN_KEY_VARIABLE
 from graphs.http.ingress import create_app
-from graphs.http.uploads import MAX_RANGE_BYTES
+from graphs.http.stored_object import MAX_RANGE_BYTES
 from models.samples import DIALOGUE
 
 pytestmark = pytest.mark.unit
@@ -34,6 +34,22 @@ def test_a_waiting_job_knows_its_place_and_can_be_cancelled(serve: Serve) -> Non
         refused = client.get(f"/v1/jobs/{second['id']}/artifacts/transcript.json")
         assert (refused.status_code, refused.json()["code"]) == (409, "not_ready")
         assert client.put(f"/v1/jobs/{second['id']}/labels", json={"labels": {}}).status_code == 409
+
+
+def test_history_is_searched_by_the_name_of_the_file_and_the_options(serve: Serve) -> None:
+    with serve() as client:
+        job = submit(client, language="en").json()["id"]
+        submit(client, num_speakers="2")
+
+        def found(query: str) -> list[str]:
+            return [found["id"] for found in client.get("/v1/jobs", params={"query": query}).json()["jobs"]]
+
+        assert len(found("TALK.fl")) == 2
+        assert found("en") == [job]
+        assert found("%") == []
+        for query in ("", "x" * 201, "a\0b"):
+            refused = client.get("/v1/jobs", params={"query": query})
+            assert (refused.status_code, refused.json()["field"]) == (422, "query")
 
 
 def test_an_owner_with_too_many_waiting_jobs_is_told_when_to_come_back(serve: Serve, tmp_path: Path) -> None:
@@ -122,6 +138,7 @@ def test_a_refused_job_never_takes_the_recording_of_an_accepted_one(serve: Serve
         ("bytes=100-", 206, 100, len(RECORDING) - 1),
         ("bytes=-5", 206, len(RECORDING) - 5, len(RECORDING) - 1),
         ("bytes=5-10000000000", 206, 5, len(RECORDING) - 1),
+        ("bytes=0-", 206, 0, len(RECORDING) - 1),
         ("bytes=a-b", 200, 0, len(RECORDING) - 1),
         ("bytes=0-1,4-5", 200, 0, len(RECORDING) - 1),
         ("items=0-1", 200, 0, len(RECORDING) - 1),
@@ -138,7 +155,7 @@ def test_players_can_ask_for_a_part(serve: Serve, asked: str, status: int, first
 
 
 def test_a_part_is_bounded_and_one_beyond_the_end_is_refused(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("graphs.http.uploads.MAX_RANGE_BYTES", 1000)
+    monkeypatch.setattr("graphs.http.stored_object.MAX_RANGE_BYTES", 1000)
     assert MAX_RANGE_BYTES > 1000
     with serve() as client:
         link = client.get(f"/v1/jobs/{submit(client).json()['id']}/recording", follow_redirects=False)

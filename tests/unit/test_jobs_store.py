@@ -275,6 +275,51 @@ async def test_lists_are_filtered_by_kind_and_state(store: JobStore, ada: int) -
     assert (await store.list(ada, kind="one", state="cancelled")).jobs == []
 
 
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("TALK", ["talk"]),
+        ("алл", ["greeting"]),
+        ("ПРИВЕТ", ["greeting"]),
+        ("e", ["talk", "greeting"]),
+        ("100%", ["talk"]),
+        ("%", ["talk"]),
+        ("_", ["greeting"]),
+        ("0_", []),
+        ("\\", ["greeting"]),
+        ("'", []),
+        ("true", []),
+        ("filename", []),
+    ],
+)
+async def test_lists_are_searched_by_the_strings_of_the_params(
+    store: JobStore, ada: int, eve: int, text: str, found: list[str]
+) -> None:
+    talk = {"filename": "Talk 100% sure.mp3", "options": {"speak": True}}
+    greeting = {"filename": None, "options": {"text": "Привет, Алло \\ hello_you", "deep": [{"er": "x"}]}}
+    ids = {}
+    for name, params in {"talk": talk, "greeting": greeting}.items():
+        ids[(await submit(store, ada, params=params)).id] = name
+        await submit(store, eve, params=params)
+    assert sorted(ids[job.id] for job in (await store.list(ada, text=text)).jobs) == sorted(found)
+
+
+async def test_a_search_goes_on_over_pages_and_with_the_other_filters(store: JobStore, ada: int) -> None:
+    wanted = [await submit(store, ada, params={"name": f"talk {n}"}) for n in range(5)]
+    await submit(store, ada, params={"name": "other"})
+    await submit(store, ada, kind="another", params={"name": "talk"})
+    seen: list[UUID] = []
+    cursor: str | None = None
+    while True:
+        page = await store.list(ada, kind="demo", state="queued", text="talk", limit=2, cursor=cursor)
+        seen += [job.id for job in page.jobs]
+        cursor = page.next_cursor
+        if cursor is None:
+            break
+    assert sorted(seen) == sorted(job.id for job in wanted)
+    assert (await store.list(ada, state="failed", text="talk")).jobs == []
+
+
 @pytest.mark.parametrize("cursor", ["", "x", "!!!!", "bm90IGEgY3Vyc29y", "ы", "A" * 1000])
 async def test_a_bad_cursor_is_refused(store: JobStore, ada: int, cursor: str) -> None:
     with pytest.raises(ValueError, match="cursor"):

@@ -109,6 +109,9 @@ def test_a_recording_becomes_audio_texts_and_subtitles_in_both_languages(serve: 
         ]
         results = {name: client.get(url) for name, url in job["artifacts"].items()}
         report = SpeechTranslation.model_validate_json(results["translation.json"].text)
+        played = client.post(f"/v1/jobs/{job['id']}/media/translation.wav").json()
+        assert (played["content_type"], played["filename"]) == ("audio/wav", "translation.wav")
+        assert client.get(played["url"]).content == results["translation.wav"].content
     assert [utterance.target_text for utterance in report.utterances] == ["GOOD DAY", "MY FRIEND"]
     assert results["target.txt"].text == "[00:00:01] GOOD DAY\n[00:00:04] MY FRIEND\n"
     assert results["source.srt"].text == (
