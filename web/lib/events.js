@@ -1,27 +1,32 @@
 /** Server-sent events, read through fetch, since EventSource can't send a key. */
 
-import {ask, pause, Problem} from "./api.js";
+import {ask, Problem} from "./api.js";
+
+const ENDS = ["succeeded", "failed", "cancelled"];
+const LONGEST_PAUSE_S = 10;
+// The service says every 15 s that the connection is alive.
+const SILENCE_S = 45;
 
 /**
- * Follow a job from its beginning to its end; broken connections are taken up where they broke.
+ * Follow a job to its end; broken connections are taken up where they broke.
  * @param {string} jobId
  * @param {(event: {id: number, type: string, data: object}) => void} onEvent
  * @param {AbortSignal} signal
- * @param {(connected: boolean) => void} [onConnection]
+ * @param {object} [options] `onConnection(connected: boolean)`; `after`: the id of the last event that is known already
  * @returns {Promise<void>} when the job has ended
  */
-export async function followJob(jobId, onEvent, signal, onConnection = () => {}) {
-  let last = 0;
+export async function followJob(jobId, onEvent, signal, {onConnection = () => {}, after = 0} = {}) {
+  let last = after;
   let failures = 0;
   let ended = false;
   for (;;) {
     try {
       const response = await ask(`v1/jobs/${jobId}/events`, {headers: {"Last-Event-ID": String(last)}, signal});
       onConnection(true);
-      for await (const event of read(response.body)) {
+      for await (const event of read(response.body, SILENCE_S)) {
         failures = 0;
         last = event.id ?? last;
-        ended = ["succeeded", "failed", "cancelled"].includes(event.type);
+        ended = ENDS.includes(event.type);
         onEvent(event);
       }
       // A job that was tried again has ends in its past: the service closes the stream after the last one.
@@ -31,17 +36,39 @@ export async function followJob(jobId, onEvent, signal, onConnection = () => {})
       if (!passing) throw error;
     }
     onConnection(false);
-    await pause(Math.min(2 ** failures++, 10), signal);
+    await pauseOrOnline(Math.min(2 ** failures++, LONGEST_PAUSE_S), signal);
   }
 }
 
-/** Read a stream of events (https://html.spec.whatwg.org/multipage/server-sent-events.html). */
-export async function* read(body) {
+/** Wait, but no longer than until the browser says that there is a network again. */
+function pauseOrOnline(seconds, signal) {
+  return new Promise((resolve, reject) => {
+    const done = new AbortController();
+    const end = (settle) => (value) => {
+      done.abort();
+      clearTimeout(timer);
+      settle(value);
+    };
+    const timer = setTimeout(end(resolve), seconds * 1000);
+    addEventListener("online", end(resolve), {signal: done.signal});
+    const stop = end(reject);
+    signal.addEventListener("abort", () => stop(new DOMException("aborted", "AbortError")), {signal: done.signal});
+    if (signal.aborted) stop(new DOMException("aborted", "AbortError"));
+  });
+}
+
+/**
+ * Read a stream of events (https://html.spec.whatwg.org/multipage/server-sent-events.html).
+ * @param {ReadableStream} body
+ * @param {number} [silence] seconds without a byte after which the connection is taken for lost
+ * @throws {Problem} "network"
+ */
+export async function* read(body, silence = Infinity) {
   const reader = body.pipeThrough(new TextDecoderStream()).getReader();
   let rest = "";
   try {
     for (;;) {
-      const {done, value} = await reader.read();
+      const {done, value} = await within(silence, reader.read());
       if (done) return;
       const blocks = (rest + value).split(/\r\n\r\n|\n\n/);
       rest = blocks.pop();
@@ -53,6 +80,15 @@ export async function* read(body) {
   } finally {
     reader.cancel().catch(() => {});
   }
+}
+
+function within(seconds, work) {
+  if (seconds === Infinity) return work;
+  let timer;
+  const late = new Promise((_, reject) => {
+    timer = setTimeout(() => reject(new Problem("network")), seconds * 1000);
+  });
+  return Promise.race([work, late]).finally(() => clearTimeout(timer));
 }
 
 function parse(block) {

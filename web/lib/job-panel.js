@@ -1,29 +1,36 @@
 /** One job from its submission to its end: upload, place in the queue, stages, cancel, retry. */
 
-import {askJson, Problem, problemOf, sentenceOf} from "./api.js";
+import {askJson, pause, Problem, problemOf, sentenceOf} from "./api.js";
 import {fill, h, icon} from "./dom.js";
 import {followJob} from "./events.js";
 import {percent, speaker} from "./i18n.js";
+import {cancelJob, isActive} from "./jobs.js";
 import {submissionKey, upload} from "./upload.js";
 
 const t = speaker({
   en: {
-    sending: "Sending the file", accepted: "Accepted", queued: "Waiting: number {n} in the queue", queued_first: "Waiting: next in line",
-    running: "Working", decode: "Reading the recording", transcribe: "Recognising speech and speakers", spoof: "Judging the voice",
-    translate: "Recognising, translating and speaking", prepare: "Preparing the face", film: "Filming",
-    retrying: "Trying once more", cancelled: "Cancelled. Nothing of it was kept but the recording.", cancel: "Cancel", retry: "Try again",
-    lost: "The connection broke; the work goes on, and this page looks for it again.", progress: "Progress", done: "Done",
+    sending: "Sending the file", sent: "Sent; the service looks at it", asking: "Asking the service",
+    looking: "Looking for the job", queued: "Waiting: number {n} in the queue", queued_first: "Waiting: next in line",
+    running: "Working", decode: "Reading the recording", transcribe: "Recognising speech and speakers",
+    spoof: "Judging the voice", translate: "Recognising, translating and speaking", prepare: "Preparing the face",
+    film: "Filming", retrying: "Trying once more", cancelled: "Cancelled.", cancelling: "Cancelling…", cancel: "Cancel",
+    retry: "Try again", progress: "Progress", done: "Done",
+    stay: "Keep this page open until the file is sent. The work after that goes on without it.",
+    lost: "The connection broke; the work goes on, and this page looks for it again.",
   },
   ru: {
-    sending: "Передача файла", accepted: "Принято", queued: "В очереди: место {n}", queued_first: "В очереди: следующее",
-    running: "Выполняется", decode: "Чтение записи", transcribe: "Распознавание речи и говорящих", spoof: "Проверка голоса",
-    translate: "Распознавание, перевод и озвучивание", prepare: "Подготовка лица", film: "Съёмка",
-    retrying: "Ещё одна попытка", cancelled: "Отменено. Сохранена только запись.", cancel: "Отменить", retry: "Повторить",
-    lost: "Связь прервалась; работа продолжается, страница ищет её снова.", progress: "Ход работы", done: "Готово",
+    sending: "Передача файла", sent: "Передано; сервис смотрит файл", asking: "Запрос к сервису",
+    looking: "Поиск задания", queued: "В очереди: место {n}", queued_first: "В очереди: следующее",
+    running: "Выполняется", decode: "Чтение записи", transcribe: "Распознавание речи и говорящих",
+    spoof: "Проверка голоса", translate: "Распознавание, перевод и озвучивание", prepare: "Подготовка лица",
+    film: "Съёмка", retrying: "Ещё одна попытка", cancelled: "Отменено.", cancelling: "Отмена…", cancel: "Отменить",
+    retry: "Повторить", progress: "Ход работы", done: "Готово",
+    stay: "Не закрывайте страницу, пока файл передаётся. Дальше работа пойдёт и без неё.",
+    lost: "Связь прервалась; работа продолжается, страница ищет её снова.",
   },
 });
 
-const QUEUE_POLL_S = 2;
+const POLL_S = 2;
 const STAGES = new Set(["decode", "transcribe", "spoof", "translate", "prepare", "film"]);
 
 /**
@@ -33,7 +40,8 @@ const STAGES = new Set(["decode", "transcribe", "spoof", "translate", "prepare",
  * @param {object} options
  *   `signal`: ends everything here (the job goes on in the service);
  *   `onJob(job)`: it was accepted, or retried: the moment to put its id into the address;
- *   `onEvent({id, type, data})`: each of docs/api.md's events, from the job's beginning;
+ *   `onEvent({id, type, data})`: each of docs/api.md's events, from the job's beginning, once; what an earlier attempt
+ *     told is void when "started" comes again;
  *   `onDone(job)`: it succeeded;
  *   `onIdle()`: it failed, was cancelled or was not accepted: the form may be used again
  * @returns {HTMLElement & {submit: Function, watch: Function, busy: boolean}}
@@ -41,18 +49,20 @@ const STAGES = new Set(["decode", "transcribe", "spoof", "translate", "prepare",
  *   `watch(jobId)` shows a job that is there already.
  */
 export function jobPanel({signal, onJob = () => {}, onEvent = () => {}, onDone = () => {}, onIdle = () => {}}) {
-  const status = h("p", {class: "job-status", role: "status"});
+  const status = h("p", {class: "job-status", role: "status", tabindex: "-1"});
   const share = h("span", {class: "job-share"});
   const bar = h("progress", {max: "1", "aria-label": t("progress")});
   const fault = h("p", {class: "fault", role: "alert", hidden: true});
-  const note = h("p", {class: "hint", hidden: true}, t("lost"));
+  const note = h("p", {class: "hint", role: "status"});
   const cancel = h("button", {type: "button", class: "quiet", on: {click: stop}}, icon("close"), t("cancel"));
   const again = h("button", {type: "button", on: {click: retry}}, icon("retry"), t("retry"));
   const element = h("section", {class: "card job-panel", hidden: true, "aria-label": t("progress")},
     h("div", {class: "row spread"}, status, share), bar, note, fault, h("div", {class: "row"}, cancel, again));
   element.busy = false;
-  let [job, submission, running, said] = [null, null, null, ""];
+  let [job, watched, submission, running] = [null, null, null, null];
+  let [sending, cancelling, lastEvent, said] = [false, false, 0, ""];
   signal.addEventListener("abort", () => running?.abort(), {once: true});
+  addEventListener("beforeunload", (event) => { if (sending) event.preventDefault(); }, {signal});
 
   function say(sentence) {
     if (sentence === said) return;
@@ -60,14 +70,19 @@ export function jobPanel({signal, onJob = () => {}, onEvent = () => {}, onDone =
     fill(status, sentence);
   }
 
+  const remark = (sentence) => { if (note.textContent !== sentence) fill(note, sentence); };
+
   function begin() {
+    const focused = element.contains(document.activeElement);
     running?.abort();
     running = new AbortController();
+    cancelling = false;
     element.busy = true;
     element.hidden = false;
-    fault.hidden = again.hidden = note.hidden = true;
+    fault.hidden = again.hidden = true;
     bar.hidden = cancel.hidden = cancel.disabled = false;
     element.setAttribute("aria-busy", "true");
+    if (focused) cancel.focus();
     return running.signal;
   }
 
@@ -78,14 +93,17 @@ export function jobPanel({signal, onJob = () => {}, onEvent = () => {}, onDone =
   }
 
   function end(sentence, {retriable = true} = {}) {
+    const focused = element.contains(document.activeElement);
     running?.abort();
     element.busy = false;
     element.removeAttribute("aria-busy");
-    bar.hidden = cancel.hidden = note.hidden = true;
+    bar.hidden = cancel.hidden = true;
+    remark("");
     fill(share, "");
     again.hidden = !retriable;
     fault.hidden = !sentence;
     fill(fault, sentence ?? "");
+    if (focused) (retriable ? again : status).focus();
   }
 
   async function run(work) {
@@ -94,127 +112,209 @@ export function jobPanel({signal, onJob = () => {}, onEvent = () => {}, onDone =
       await work(mine);
     } catch (error) {
       if (mine.aborted) return;
-      const missing = error instanceof Problem && error.status === 404;
       say("");
-      end(sentenceOf(error), {retriable: !missing && !(job === null && isFinal(error))});
+      end(sentenceOf(error), {retriable: !isFinal(error)});
       onIdle();
     }
   }
 
-  element.submit = (asked) => {
-    submission = {...asked, idempotencyKey: submissionKey()};
-    job = null;
-    return send();
-  };
-
-  function send() {
-    return run(async (mine) => {
-      const {path, fields = {}, file, json, idempotencyKey} = submission;
-      say(file ? t("sending") : t("accepted"));
-      progress(file ? 0 : null);
-      const accepted = file
-        ? await upload(path, fields, file, {onProgress: progress, signal: mine, idempotencyKey})
-        : await askJson(path, {method: "POST", json, signal: mine, headers: {"Idempotency-Key": idempotencyKey}});
-      onJob(accepted);
-      await follow(accepted, mine);
-    });
+  function forget() {
+    job = watched = null;
+    lastEvent = 0;
   }
 
-  element.watch = (jobId) => run(async (mine) => {
-    job = null;
-    say(t("accepted"));
-    progress(null);
-    await follow(await askJson(`v1/jobs/${jobId}`, {signal: mine}), mine);
-  });
+  element.submit = (asked) => {
+    submission = {...asked, idempotencyKey: submissionKey()};
+    forget();
+    return run(send);
+  };
 
-  async function follow(accepted, mine) {
+  async function send(mine) {
+    const {path, fields = {}, file, json, idempotencyKey} = submission;
+    say(t(file ? "sending" : "asking"));
+    progress(file ? 0 : null);
+    let accepted;
+    if (file) {
+      sending = true;
+      remark(t("stay"));
+      try {
+        accepted = await upload(path, fields, file, {onProgress: showSending, signal: mine, idempotencyKey});
+      } finally {
+        sending = false;
+        remark("");
+      }
+    } else {
+      accepted = await askJson(path, {method: "POST", json, signal: mine, headers: {"Idempotency-Key": idempotencyKey}});
+    }
     job = accepted;
+    onJob(accepted);
+    await goOn(mine);
+  }
+
+  /** Follow what the service has accepted, unless it was called off meanwhile. */
+  async function goOn(mine) {
+    if (cancelling) await callOff();
+    if (!mine.aborted) await follow(mine);
+  }
+
+  function showSending(fraction) {
+    progress(fraction < 1 ? fraction : null);
+    if (fraction < 1 || !sending) return;
+    sending = false;
+    remark("");
+    if (!cancelling) say(t("sent"));
+  }
+
+  element.watch = (jobId) => {
+    forget();
+    submission = null;
+    watched = jobId;
+    return run(find);
+  };
+
+  async function find(mine) {
+    say(t("looking"));
+    progress(null);
+    cancel.hidden = true;
+    job = await askJson(`v1/jobs/${watched}`, {signal: mine});
+    cancel.hidden = false;
+    await follow(mine);
+  }
+
+  /** Show the job until it has ended; by its events, or where these can't be had by asking for it again and again. */
+  async function follow(mine) {
     show(job);
-    if (job.state === "queued") pollQueue(mine);
-    await followJob(job.id, (event) => hear(event), mine, (connected) => { note.hidden = connected; });
+    const following = new AbortController();
+    mine.addEventListener("abort", () => following.abort(), {once: true});
+    let connected = true;
+    const onConnection = (now) => {
+      connected = now;
+      remark(now ? "" : t("lost"));
+    };
+    const wanted = () => !connected || job.state === "queued";
+    await Promise.race([
+      followJob(job.id, hear, following.signal, {onConnection, after: lastEvent}), poll(wanted, following.signal),
+    ]);
+    following.abort();
     job = await askJson(`v1/jobs/${job.id}`, {signal: mine});
-    show(job);
+    conclude();
   }
 
   /** Events tell no place in the queue; it is asked for while the job waits. */
-  async function pollQueue(mine) {
-    try {
-      while (!mine.aborted && job.state === "queued") {
+  async function poll(wanted, mine) {
+    for (;;) {
+      await pause(POLL_S, mine);
+      if (!wanted()) continue;
+      try {
         const seen = await askJson(`v1/jobs/${job.id}`, {signal: mine});
-        if (job.state === "queued" && seen.state === "queued") show(seen);
-        await new Promise((resolve) => setTimeout(resolve, QUEUE_POLL_S * 1000));
+        if (!wanted()) continue;
+        if (!isActive(seen)) return;
+        show(seen);
+      } catch (error) {
+        if (mine.aborted || error.status === 404) throw error;
       }
-    } catch { /* The events tell what matters. */ }
+    }
   }
 
   function hear({id, type, data}) {
+    lastEvent = id;
     if (type === "queued") job = {...job, state: "queued"};
     else if (type === "started") job = {...job, state: "running"};
-    else if (type === "retrying") say(t("retrying"));
-    else if (type === "progress") {
-      job = {...job, state: "running", stage: data.stage};
-      showRunning(data.stage, data.progress);
-    }
+    else if (type === "retrying" && !cancelling) say(t("retrying"));
+    else if (type === "progress") show({...job, state: "running", stage: data.stage, progress: data.progress});
     onEvent({id, type, data});
-  }
-
-  function showRunning(stage, fraction) {
-    say(t(STAGES.has(stage) ? stage : "running"));
-    progress(fraction);
   }
 
   function show(seen) {
     job = seen;
-    if (seen.state === "queued") {
-      say(seen.queue_position > 1 ? t("queued", {n: seen.queue_position}) : t("queued_first"));
-      progress(null);
-    } else if (seen.state === "running") showRunning(seen.stage, seen.progress);
-    else if (seen.state === "succeeded") {
+    if (!isActive(seen)) return;
+    const waits = seen.state === "queued";
+    progress(waits ? null : seen.progress);
+    if (cancelling) return;
+    if (waits) say(seen.queue_position > 1 ? t("queued", {n: seen.queue_position}) : t("queued_first"));
+    else say(t(STAGES.has(seen.stage) ? seen.stage : "running"));
+  }
+
+  function conclude() {
+    if (job.state === "succeeded") {
       say(t("done"));
       end(null, {retriable: false});
       element.hidden = true;
-      onDone(seen);
-    } else if (seen.state === "cancelled") {
+      onDone(job);
+    } else if (job.state === "cancelled") {
       say(t("cancelled"));
       end(null);
       onIdle();
     } else {
       say("");
-      end(problemOf({...seen.error, correlation_id: seen.correlation_id}).message);
+      end(problemOf({...job.error, correlation_id: job.correlation_id}).message);
       onIdle();
     }
   }
 
   async function stop() {
-    cancel.disabled = true;
-    if (job === null) {
+    cancel.disabled = cancelling = true;
+    if (sending) {
       say(t("cancelled"));
       end(null);
       onIdle();
       return;
     }
+    say(t("cancelling"));
+    // What is sent may be accepted any moment: its job is waited for, then cancelled.
+    if (job === null || !isActive(job)) return;
     try {
-      await askJson(`v1/jobs/${job.id}`, {method: "DELETE", signal});
+      await callOff();
     } catch (error) {
+      cancelling = false;
+      const sentence = sentenceOf(error);
+      if (running.signal.aborted || !sentence) return;
+      show(job);
       cancel.disabled = false;
       fault.hidden = false;
-      fill(fault, sentenceOf(error) ?? "");
+      fill(fault, sentence);
     }
   }
 
+  async function callOff() {
+    const after = await cancelJob(job.id, signal);
+    if (after) return;
+    forget();
+    say(t("cancelled"));
+    end(null, {retriable: submission !== null});
+    onIdle();
+  }
+
   function retry() {
-    if (job === null) return submission ? send() : null;
+    if (job === null) return watched ? run(find) : run(send);
+    // The connection was lost, not the job.
+    if (isActive(job) || job.state === "succeeded") return run(follow);
     return run(async (mine) => {
+      say(t("asking"));
       progress(null);
-      const again = await askJson(`v1/jobs/${job.id}/retry`, {method: "POST", signal: mine});
-      onJob(again);
-      await follow(again, mine);
+      try {
+        job = await askJson(`v1/jobs/${job.id}/retry`, {method: "POST", signal: mine});
+      } catch (error) {
+        if ([404, 410].includes(error.status) && submission) {
+          // What was sent is gone in the service, but still at hand here.
+          submission.idempotencyKey = submissionKey();
+          forget();
+          await send(mine);
+          return;
+        }
+        if (error.status !== 409) throw error;
+        // Somebody was faster, in another tab perhaps.
+        job = await askJson(`v1/jobs/${job.id}`, {signal: mine});
+        if (job.state === "failed" || job.state === "cancelled") throw error;
+      }
+      onJob(job);
+      await goOn(mine);
     });
   }
 
   return element;
 }
 
-// What the API refuses for good comes back the same however often it is sent.
+// What the API refuses for good comes back the same however often it is asked for.
 const isFinal = (error) => error instanceof Problem && error.status >= 400 && error.status < 500 &&
   ![408, 409, 429].includes(error.status);

@@ -5,11 +5,12 @@ import {Problem} from "./api.js";
 /**
  * Open the microphone.
  * @param {(samples: Float32Array) => void} onSamples mono, at `sampleRate`, about 40 ms each
- * @param {object} [options] `echoCancellation` (default true, also noise suppression): off for judging a voice
+ * @param {object} [options] `echoCancellation` (default true, also noise suppression): off for judging a voice;
+ *   `onEnd()`: it was unplugged, or the person took the permission back
  * @returns {Promise<{sampleRate: number, close: () => void}>}
  * @throws {Problem} microphone_denied, microphone_missing, microphone_busy, microphone_insecure
  */
-export async function openMicrophone(onSamples, {echoCancellation = true} = {}) {
+export async function openMicrophone(onSamples, {echoCancellation = true, onEnd = () => {}} = {}) {
   if (!navigator.mediaDevices?.getUserMedia || !window.AudioWorkletNode) throw new Problem("microphone_insecure");
   let stream;
   try {
@@ -20,6 +21,7 @@ export async function openMicrophone(onSamples, {echoCancellation = true} = {}) 
     const codes = {NotAllowedError: "microphone_denied", SecurityError: "microphone_denied", NotFoundError: "microphone_missing"};
     throw new Problem(codes[error.name] ?? "microphone_busy");
   }
+  for (const track of stream.getTracks()) track.addEventListener("ended", onEnd);
   const context = new AudioContext();
   const close = () => {
     for (const track of stream.getTracks()) track.stop();

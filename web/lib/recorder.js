@@ -1,13 +1,19 @@
 /** A button that records, with time and level, and hands over a WAV file. */
 
-import {Problem, sentenceOf} from "./api.js";
+import {sentenceOf} from "./api.js";
 import {fill, h, icon} from "./dom.js";
 import {clock, speaker} from "./i18n.js";
 import {loudness, openMicrophone, pcm16, wavFile} from "./microphone.js";
 
 const t = speaker({
-  en: {record: "Record", stop: "Stop recording", level: "Level of the microphone", recording: "Recording"},
-  ru: {record: "Записать", stop: "Остановить запись", level: "Уровень микрофона", recording: "Идёт запись"},
+  en: {
+    record: "Record", stop: "Stop recording", level: "Level of the microphone",
+    short: "That was too short to hear anything. Record a little longer.",
+  },
+  ru: {
+    record: "Записать", stop: "Остановить запись", level: "Уровень микрофона",
+    short: "Это слишком коротко, ничего не слышно. Запишите подольше.",
+  },
 });
 
 /**
@@ -40,12 +46,13 @@ export function recorder({onFile, onProblem, maxSeconds = 1800, signal, echoCanc
     pieces = [];
     samples = 0;
     try {
-      const opened = await openMicrophone(hear, {echoCancellation});
+      const opened = await openMicrophone(hear, {echoCancellation, onEnd: () => finish(true)});
       if (signal?.aborted) {
         opened.close();
         return;
       }
       microphone = opened;
+      onProblem("");
       show(true);
     } catch (error) {
       onProblem(sentenceOf(error));
@@ -71,7 +78,7 @@ export function recorder({onFile, onProblem, maxSeconds = 1800, signal, echoCanc
     microphone = null;
     show(false);
     if (!keep) return;
-    if (samples < sampleRate / 10) onProblem(sentenceOf(new Problem("too_short", {detail: ""})));
+    if (samples < sampleRate / 10) onProblem(t("short"));
     else onFile(wavFile(pieces, sampleRate, recordingName(new Date())));
     pieces = [];
   }

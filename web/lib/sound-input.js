@@ -1,6 +1,5 @@
 /** Where a person gives a recording: drops a file, chooses one, or records; and hears it before it is sent. */
 
-import {problemSentence} from "./problems.js";
 import {fill, h, icon, uniqueId} from "./dom.js";
 import {bytes, duration, speaker} from "./i18n.js";
 import {exclusive} from "./media.js";
@@ -10,14 +9,17 @@ const t = speaker({
   en: {
     drop: "Drop a recording here", choose: "Choose a file", or: "or",
     kinds: "WAV, MP3, FLAC, OGG, M4A, WebM or the sound of an MP4; up to {size}.",
-    another: "Choose another", preview: "Listen to it", larger: "This file has {size}; the limit is {limit}. Choose a smaller one.",
+    empty: "This file is empty. Choose another.", another: "Choose another", preview: "Listen to it", larger: "This file has {size}; the limit is {limit}. Choose a smaller one.",
   },
   ru: {
     drop: "Перетащите запись сюда", choose: "Выбрать файл", or: "или",
     kinds: "WAV, MP3, FLAC, OGG, M4A, WebM или звук из MP4; до {size}.",
-    another: "Загрузить другой", preview: "Прослушать", larger: "В этом файле {size}, а можно до {limit}. Выберите файл поменьше.",
+    empty: "Этот файл пустой. Выберите другой.", another: "Загрузить другой", preview: "Прослушать", larger: "В этом файле {size}, а можно до {limit}. Выберите файл поменьше.",
   },
 });
+
+const LONGEST_RECORDING_S = 1800;
+const BYTES_PER_SECOND = 2 * 48_000;
 
 export const AUDIO = "audio/*,video/mp4,video/webm,video/quicktime,.wav,.mp3,.ogg,.opus,.flac,.webm,.m4a,.aac,.mp4,.mov";
 
@@ -39,7 +41,7 @@ export function soundInput({
       event.preventDefault();
       element.classList.add("over");
     },
-    dragleave: () => element.classList.remove("over"),
+    dragleave: (event) => { if (!element.contains(event.relatedTarget)) element.classList.remove("over"); },
     drop: (event) => {
       event.preventDefault();
       element.classList.remove("over");
@@ -47,11 +49,21 @@ export function soundInput({
     },
   }});
   let url = null;
+  let recording = new AbortController();
   signal?.addEventListener("abort", release, {once: true});
 
+  /** Let go of the file, and of the microphone. */
   function release() {
     if (url) URL.revokeObjectURL(url);
     url = null;
+    recording.abort();
+  }
+
+  /** Draw anew, and keep the keyboard where it was: here. */
+  function draw(children, first) {
+    const focused = element.contains(document.activeElement);
+    fill(element, chooser, children);
+    if (focused) first.focus();
   }
 
   function take(file) {
@@ -62,7 +74,7 @@ export function soundInput({
       return;
     }
     if (file.size === 0) {
-      onProblem(problemSentence("empty_file", {detail: t("choose")}));
+      onProblem(t("empty"));
       return;
     }
     onProblem("");
@@ -85,11 +97,8 @@ export function soundInput({
       }}));
     }
     element.classList.add("filled");
-    fill(element, chooser,
-      h("div", {class: "row"},
-        h("span", {class: "file-name"}, file.name), facts,
-        h("button", {type: "button", class: "quiet", on: {click: element.clear}}, t("another"))),
-      shown);
+    const another = h("button", {type: "button", class: "quiet", on: {click: element.clear}}, t("another"));
+    draw([h("div", {class: "row"}, h("span", {class: "file-name"}, file.name), facts, another), shown], another);
   }
 
   element.clear = () => {
@@ -98,13 +107,14 @@ export function soundInput({
     element.classList.remove("filled");
     const choose = h("button", {type: "button", "aria-describedby": hint.id, on: {click: () => chooser.click()}},
       icon("upload"), t("choose"));
-    const recording = record ? recorder({
-      onFile: take, onProblem, signal, maxSeconds: Math.min(1800, limits.recordings.max_seconds),
-    }) : null;
-    fill(element, chooser,
+    recording = new AbortController();
+    const maxSeconds = Math.min(LONGEST_RECORDING_S, limits.recordings.max_seconds, maxBytes / BYTES_PER_SECOND - 1);
+    draw([
       h("p", {class: "drop-title"}, title ?? t("drop")),
-      h("div", {class: "row centred"}, choose, recording),
-      hint);
+      h("div", {class: "row centred"}, choose,
+        record ? recorder({onFile: take, onProblem, signal: recording.signal, maxSeconds}) : null),
+      hint,
+    ], choose);
     onFile(null);
   };
   element.file = null;

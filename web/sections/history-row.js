@@ -3,7 +3,8 @@
 import {ask, askJson, sentenceOf} from "../lib/api.js";
 import {fill, h, icon} from "../lib/dom.js";
 import {moment, percent, speaker} from "../lib/i18n.js";
-import {badge, facts, failure, isActive, jobHash, jobName, KINDS, kindName, stateName} from "./history-short.js";
+import {cancelJob, isActive} from "../lib/jobs.js";
+import {badge, facts, failure, jobHash, jobName, KINDS, kindName, stateName} from "./history-short.js";
 
 const t = speaker({
   en: {
@@ -118,9 +119,7 @@ export function historyRow(job, {signal, onChange, onGone, announce, onOpen}) {
 
   function cancel(button) {
     return attempt(button, async () => {
-      // What has ended in the meantime would be erased by the same request.
-      const now = await askJson(`v1/jobs/${job.id}`, {signal});
-      const after = isActive(now) ? await askJson(`v1/jobs/${job.id}`, {method: "DELETE", signal}) : now;
+      const after = await cancelJob(job.id, signal);
       if (!after) {
         onGone(element);
         return;

@@ -9,19 +9,20 @@ const t = speaker({
     spoof: "Voice check", transcription: "Transcript", translation: "Translation", avatar: "Avatar film",
     queued: "Waiting", queued_at: "Waiting: number {n}", queued_next: "Waiting: next in line", running: "In work",
     succeeded: "Done", failed: "Failed", cancelled: "Cancelled",
-    bona_fide: "Probably real", inconclusive: "Unclear", machine: "Probably made by a machine", no_speech: "No speech",
-    machine_share: "machine voice: {share}", speakers: {one: "{n} speaker", other: "{n} speakers"},
-    utterances: {one: "{n} utterance", other: "{n} utterances"}, machine_speakers: "machine voices: {n} of {of}",
+    bona_fide: "Probably genuine", inconclusive: "Unclear", machine: "Probably made by AI", no_speech: "No speech",
+    machine_share: "machine-made: {share}", speakers: {one: "{n} speaker", other: "{n} speakers"},
+    utterances: {one: "{n} utterance", other: "{n} utterances"}, machine_speakers: "machine-made voices: {n} of {of}",
     into: "into {target}", unnamed: "Recording without a name",
   },
   ru: {
     spoof: "Проверка голоса", transcription: "Расшифровка", translation: "Перевод", avatar: "Видео с аватаром",
     queued: "В очереди", queued_at: "В очереди: место {n}", queued_next: "В очереди: следующее", running: "Выполняется",
     succeeded: "Готово", failed: "Не удалось", cancelled: "Отменено",
-    bona_fide: "Вероятно, подлинный", inconclusive: "Неясно", machine: "Вероятно, синтез", no_speech: "Нет речи",
-    machine_share: "синтезированный голос: {share}", speakers: {one: "{n} говорящий", few: "{n} говорящих", many: "{n} говорящих", other: "{n} говорящих"},
+    bona_fide: "Вероятно, подлинный", inconclusive: "Неясно", machine: "Вероятно, создан ИИ", no_speech: "Нет речи",
+    machine_share: "машинный: {share}",
+    speakers: {one: "{n} говорящий", other: "{n} говорящих"},
     utterances: {one: "{n} реплика", few: "{n} реплики", many: "{n} реплик", other: "{n} реплики"},
-    machine_speakers: "синтезированных голосов: {n} из {of}", into: "на {target}", unnamed: "Запись без имени",
+    machine_speakers: "машинных голосов: {n} из {of}", into: "на {target}", unnamed: "Запись без имени",
   },
 });
 
@@ -36,8 +37,6 @@ export const STATES = ["queued", "running", "succeeded", "failed", "cancelled"];
 
 export const kindName = (kind) => kind in KINDS ? t(kind) : kind;
 export const stateName = (state) => t(state);
-export const isActive = (job) => job.state === "queued" || job.state === "running";
-
 /** The address of a job's own page, without the part before #; null for a kind that no section shows. */
 export const jobHash = (job) => job.kind in KINDS ? `#/${KINDS[job.kind].section}/${job.id}` : null;
 

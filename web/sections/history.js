@@ -3,9 +3,10 @@
 import {askJson, sentenceOf} from "../lib/api.js";
 import {fill, h, icon} from "../lib/dom.js";
 import {speaker} from "../lib/i18n.js";
+import {isActive} from "../lib/jobs.js";
 import {clearEnded} from "./history-clear.js";
 import {historyRow} from "./history-row.js";
-import {isActive, KINDS, kindName, STATES, stateName} from "./history-short.js";
+import {KINDS, kindName, STATES, stateName} from "./history-short.js";
 
 const t = speaker({
   en: {
