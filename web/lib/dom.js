@@ -60,6 +60,8 @@ const ICONS = {
   download: "M12 5v11M7 11l5 5 5-5M5 20h14",
   search: "M11 5a6 6 0 1 1 0 12 6 6 0 0 1 0-12zM20 20l-4.5-4.5",
   link: "M10 14a4 4 0 0 1 0-6l2-2a4 4 0 0 1 6 6l-1 1M14 10a4 4 0 0 1 0 6l-2 2a4 4 0 0 1-6-6l1-1",
+  up: "M6 15l6-6 6 6",
+  down: "M6 9l6 6 6-6",
   close: "M6 6l12 12M18 6L6 18",
   retry: "M19 12a7 7 0 1 1-2-5M19 3v5h-5",
   copy: "M9 9h11v11H9zM6 15H4V4h11v2",
