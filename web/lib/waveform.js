@@ -1,0 +1,169 @@
+/** The shape of a sound over time, coloured by parts; parts are chosen by pointer or by keys. */
+
+import {h} from "./dom.js";
+
+const BAR = 2;
+const COLUMN = 3;
+const FLAT = 0.3;
+const LABELS_ABOVE = 20;
+const LABEL_FONT = 12;
+
+/**
+ * Make a waveform.
+ * @param {object} options `label`; `signal`: ends it;
+ *   `onPoint(seconds)`: a click or a tap; `onHover(index|null)`: the part under the pointer;
+ *   `onMove(index)`: another part is chosen by arrows, Page Up and Down, Home, End; `onPlay(index)`: Enter on a part;
+ *   `onToggle()`: the space bar; `current()`: index of the part from which the keys move. Without `onMove` it is a
+ *   picture only.
+ * @returns {HTMLElement & {show: Function, cursor: Function, choose: Function}}
+ *   `show({duration, parts, peaks, secondsPerPoint})`: parts {start, end, level, rank, label, text} follow one another;
+ *   `level` names a custom property `--waveform-LEVEL`, its colour; where several parts share a column, the highest
+ *   `rank` is seen; `label` is written above where there is room, `text` is for screen readers;
+ *   without `peaks` (0 to 100) the shape is flat;
+ *   `cursor(seconds)`; `choose(index, {tell})`: mark a part, and let assistive technology know
+ */
+export function waveform({label, signal, onPoint, onHover, onMove, onPlay, onToggle, current}) {
+  const canvas = h("canvas", {"aria-hidden": "true"});
+  const needle = h("div", {class: "waveform-cursor", hidden: true});
+  const frame = h("div", {class: "waveform-part", hidden: true});
+  const element = h("div", {class: "waveform", role: "img", "aria-label": label}, frame, canvas, needle);
+  let shown = {duration: 0, parts: [], peaks: null, secondsPerPoint: 1};
+  let scheduled = 0;
+
+  const observer = new ResizeObserver(draw);
+  observer.observe(canvas);
+  // A window on another screen has other pixels.
+  addEventListener("resize", schedule, {signal});
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", schedule, {signal});
+  signal.addEventListener("abort", () => {
+    observer.disconnect();
+    cancelAnimationFrame(scheduled);
+  }, {once: true});
+
+  function schedule() {
+    scheduled ||= requestAnimationFrame(draw);
+  }
+
+  function draw() {
+    cancelAnimationFrame(scheduled);
+    scheduled = 0;
+    const {clientWidth: width, clientHeight: height} = canvas;
+    if (!width || !shown.duration) return;
+    canvas.width = Math.round(width * devicePixelRatio);
+    canvas.height = Math.round(height * devicePixelRatio);
+    const style = getComputedStyle(element);
+    const colours = new Map();
+    const colourOf = (level) => {
+      if (!colours.has(level)) colours.set(level, style.getPropertyValue(`--waveform-${level}`));
+      return colours.get(level);
+    };
+    const context = canvas.getContext("2d");
+    context.scale(canvas.width / width, canvas.height / height);
+    context.font = `600 ${LABEL_FONT}px ${style.fontFamily}`;
+    context.textAlign = "center";
+    const place = ({start, end}) => [start, end].map((at) => at / shown.duration * width);
+    const fits = (part) => {
+      const [left, right] = place(part);
+      return part.label && context.measureText(part.label).width + 4 < right - left;
+    };
+    const labelled = shown.parts.length * COLUMN * 4 < width ? shown.parts.filter(fits) : [];
+    const above = labelled.length ? LABELS_ABOVE : 0;
+    const body = height - above;
+    const middle = above + body / 2;
+    const loudest = Math.max(10, ...shown.peaks ?? []);
+    let first = 0;
+    for (let x = 0; x < width; x += COLUMN) {
+      const [from, to] = [x, x + COLUMN].map((at) => at / width * shown.duration);
+      while (first < shown.parts.length && shown.parts[first].end <= from) first++;
+      const part = highest(first, to);
+      if (!part) continue;
+      context.fillStyle = colourOf(part.level);
+      context.globalAlpha = 0.13;
+      context.fillRect(x, above, COLUMN, body);
+      context.globalAlpha = 1;
+      const tall = Math.max(2, (shown.peaks ? loudestIn(from, to) / loudest : FLAT) * (body - 4));
+      context.fillRect(x, middle - tall / 2, BAR, tall);
+    }
+    context.fillStyle = style.color;
+    for (const part of labelled) {
+      const [left, right] = place(part);
+      context.clearRect(Math.round(right) - 1, above, 1, body);
+      context.fillText(part.label, (left + right) / 2, above - 6);
+    }
+  }
+
+  function highest(first, before) {
+    let found = null;
+    for (let i = first; i < shown.parts.length && shown.parts[i].start < before; i++) {
+      if (!found || shown.parts[i].rank > found.rank) found = shown.parts[i];
+    }
+    return found;
+  }
+
+  function loudestIn(from, to) {
+    const begin = Math.floor(from / shown.secondsPerPoint);
+    const end = Math.max(begin + 1, Math.ceil(to / shown.secondsPerPoint));
+    return Math.max(0, ...shown.peaks.slice(begin, end));
+  }
+
+  const secondsAt = (event) => {
+    const {left, width} = canvas.getBoundingClientRect();
+    return Math.min(1, Math.max(0, (event.clientX - left) / width)) * shown.duration;
+  };
+  const indexAt = (seconds) => {
+    const found = shown.parts.findIndex((part) => seconds < part.end);
+    return found < 0 ? shown.parts.length - 1 : found;
+  };
+
+  function press(event) {
+    const last = shown.parts.length - 1;
+    const at = current();
+    const target = {
+      ArrowRight: at + 1, ArrowUp: at + 1, ArrowLeft: at - 1, ArrowDown: at - 1,
+      PageUp: at + 10, PageDown: at - 10, Home: 0, End: last,
+    }[event.key];
+    if (event.altKey || event.ctrlKey || event.metaKey) return;
+    if (target !== undefined) onMove(Math.min(last, Math.max(0, target)));
+    else if (event.key === "Enter") onPlay(at);
+    else if (event.key === " ") onToggle();
+    else return;
+    event.preventDefault();
+  }
+
+  element.show = (what) => {
+    shown = {...shown, ...what};
+    if (onMove && shown.parts.length) {
+      element.tabIndex = 0;
+      element.setAttribute("role", "slider");
+      element.setAttribute("aria-valuemin", 1);
+      element.setAttribute("aria-valuemax", shown.parts.length);
+      element.choose(0, {mark: false});
+    }
+    schedule();
+  };
+
+  element.cursor = (seconds) => {
+    needle.hidden = false;
+    needle.style.insetInlineStart = `${Math.min(100, seconds / shown.duration * 100)}%`;
+  };
+
+  element.choose = (index, {tell = true, mark = true} = {}) => {
+    const part = shown.parts[index];
+    if (!part) return;
+    frame.hidden = !mark;
+    frame.style.insetInlineStart = `${part.start / shown.duration * 100}%`;
+    frame.style.inlineSize = `${(part.end - part.start) / shown.duration * 100}%`;
+    if (!tell) return;
+    element.setAttribute("aria-valuenow", index + 1);
+    element.setAttribute("aria-valuetext", part.text);
+  };
+
+  element.indexAt = indexAt;
+  if (onMove) {
+    element.addEventListener("keydown", press);
+    element.addEventListener("click", (event) => onPoint(secondsAt(event)));
+    element.addEventListener("pointermove", (event) => onHover(indexAt(secondsAt(event))));
+    element.addEventListener("pointerleave", () => onHover(null));
+  }
+  return element;
+}
