@@ -365,6 +365,11 @@ class ApiConfig(_Settings):
     upload_chunk_timeout_seconds: PositiveFloat = Field(
         default=30.0, description="An upload that sends nothing for so long is dropped with 408."
     )
+    dashboard_url: str | None = Field(
+        default=None,
+        pattern=r"^https?://[^/\s]+(/\S*)?$",
+        description="Ray's dashboard as people reach it, for the page's link; `make run` sets it.",
+    )
     max_event_streams_per_owner: PositiveInt = Field(
         default=20, description="Open event streams of one owner and ingress replica; more get 429."
     )

@@ -7,11 +7,12 @@ and the samples summed, so that a counter means the same whichever ingress repli
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 
 import httpx
 import ray
 import structlog
+from prometheus_client.metrics_core import Metric
 from prometheus_client.parser import text_string_to_metric_families
 
 _OURS = ("ray_voicegraph_", "ray_http_request")
@@ -24,13 +25,17 @@ Samples = dict[str, dict[tuple[tuple[str, str], ...], float]]
 
 async def render_cluster_metrics() -> str:
     """Return the product's metrics over all nodes; a node that does not answer is left out and logged."""
+    return await asyncio.to_thread(merge_exports, await node_exports())
+
+
+async def node_exports() -> list[str]:
+    """Return what each node exports; an empty text for one that does not answer."""
     nodes = await asyncio.to_thread(ray.nodes)
     urls = [
         f"http://{node['NodeManagerAddress']}:{node['MetricsExportPort']}/metrics" for node in nodes if node["Alive"]
     ]
     async with httpx.AsyncClient(timeout=_TIMEOUT_S) as client:
-        texts = await asyncio.gather(*(_fetch(client, url) for url in urls))
-    return await asyncio.to_thread(merge_exports, texts)
+        return list(await asyncio.gather(*(_fetch(client, url) for url in urls)))
 
 
 async def _fetch(client: httpx.AsyncClient, url: str) -> str:
@@ -54,15 +59,12 @@ def merge_exports(texts: Iterable[str]) -> str:
     """
     heads: dict[str, tuple[str, str]] = {}
     samples: dict[str, Samples] = defaultdict(lambda: defaultdict(lambda: defaultdict(float)))
-    for text in texts:
-        for family in text_string_to_metric_families(text):
-            if not family.name.startswith(_OURS):
-                continue
-            name = family.name.removeprefix("ray_")
-            heads[name] = (family.type, family.documentation)
-            for sample in family.samples:
-                labels = tuple(sorted((k, v) for k, v in sample.labels.items() if k in _LABELS))
-                samples[name][sample.name.removeprefix("ray_")][labels] += sample.value
+    for family in _families(texts, _OURS):
+        name = family.name.removeprefix("ray_")
+        heads[name] = (family.type, family.documentation)
+        for sample in family.samples:
+            labels = tuple(sorted((k, v) for k, v in sample.labels.items() if k in _LABELS))
+            samples[name][sample.name.removeprefix("ray_")][labels] += sample.value
     lines: list[str] = []
     for name, (kind, documentation) in sorted(heads.items()):
         shown = f"{name}_total" if kind == "counter" else name
@@ -70,6 +72,21 @@ def merge_exports(texts: Iterable[str]) -> str:
         for sample_name, values in samples[name].items():
             lines += [f"{sample_name}{_braces(labels)} {value:g}" for labels, value in values.items()]
     return "".join(f"{line}\n" for line in lines)
+
+
+def samples_of(texts: Iterable[str], families: tuple[str, ...]) -> Iterator[tuple[str, Mapping[str, str], float]]:
+    """Yield name, labels and value of each sample in the families whose names begin so."""
+    for family in _families(texts, families):
+        for sample in family.samples:
+            yield sample.name, sample.labels, sample.value
+
+
+def _families(texts: Iterable[str], prefixes: tuple[str, ...]) -> Iterator[Metric]:
+    # An export has megabytes of Ray's own; what is not wanted is dropped before it is parsed.
+    wanted = tuple(f"{head}{prefix}" for prefix in prefixes for head in ("", "# HELP ", "# TYPE "))
+    for text in texts:
+        lines = [line for line in text.splitlines() if line.startswith(wanted)]
+        yield from text_string_to_metric_families("\n".join([*lines, ""]))
 
 
 def _braces(labels: tuple[tuple[str, str], ...]) -> str:

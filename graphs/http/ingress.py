@@ -34,6 +34,7 @@ from graphs.http import (
     proxyai,
     realtone,
     speech,
+    system,
     talking_avatar,
     translation,
     uploads,
@@ -82,7 +83,7 @@ def create_app(config: ApiConfig, roles: Roles | None = None) -> FastAPI:
     errors.install(app)
     for module in (
         jobs, media, uploads, speech, voices, translation, assistant, avatars, avatar_films,
-        proxyai, realtone, golos, lingua, live_lingua, talking_avatar, admin, me, ops, page,
+        proxyai, realtone, golos, lingua, live_lingua, talking_avatar, admin, me, system, ops, page,
     ):  # fmt: skip
         app.include_router(module.router)
     # The last one added is the first to see a request.

@@ -18,6 +18,7 @@ from storage.database import Database, migrate
 from storage.users import Users
 
 OWNER = "local"
+API = "graphs.app:api"
 
 
 @dataclass(frozen=True)
@@ -79,10 +80,24 @@ def running(
         on_step("deploying")
         url = f"http://127.0.0.1:{environment.port}"
         http_options = {**config.get("http_options", {}), "port": environment.port}
-        deploy(dashboard, {**config, "http_options": http_options, "grpc_options": grpc_options})
+        applications = with_dashboard(config["applications"], dashboard.url)
+        deploy(
+            dashboard,
+            {**config, "applications": applications, "http_options": http_options, "grpc_options": grpc_options},
+        )
         wait_until_ready(url, on_step)
         grpc_address = None if grpc_port is None else f"127.0.0.1:{grpc_port}"
         yield RunningSystem(url, grpc_address, dashboard, key, database_url, folder)
+
+
+def with_dashboard(applications: list[dict[str, Any]], url: str) -> list[dict[str, Any]]:
+    """Return the applications, of which the API's knows where Ray's dashboard is, unless it was told."""
+    return [
+        {**application, "args": {"dashboard_url": url, **(application.get("args") or {})}}
+        if application["import_path"] == API
+        else application
+        for application in applications
+    ]
 
 
 @contextmanager
