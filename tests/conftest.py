@@ -22,11 +22,12 @@ structlog.configure(
 
 
 _SYSTEMS = ("tests/production/", "tests/cluster/")
+_OWN_SYSTEM = ("tests/production/", "tests/cluster/test_local_run.py")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put the tests of the production system first: it ends with its file, the other one with the session."""
-    items.sort(key=lambda item: not item.nodeid.startswith("tests/production/"))
+    """Put first the tests that start a system of their own: none then runs beside that of the other tests."""
+    items.sort(key=lambda item: not item.nodeid.startswith(_OWN_SYSTEM))
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -2,8 +2,8 @@
 
 import os
 import tempfile
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Generator, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ import yaml
 from chat_servers import KEY as CHAT_KEY
 from chat_servers import ChatServer
 from chat_servers import running as running_chat
+from cluster_system import ADMIN_KEY, BUCKET, LENT_BUCKET, System
 from s3 import s3_endpoint
 
 from deployments.serve_config import check
@@ -27,34 +28,9 @@ __all__ = ["s3_endpoint"]
 # Ray's workers would otherwise wait for whatever else runs here, other tests foremost.
 os.environ.setdefault("RAY_worker_niceness", "0")
 
-REPOSITORY = Path(__file__).resolve().parents[2]
-ADMIN_KEY = "the-operators-key-of-the-tests"
-BUCKET = "voicegraph-tests"
-LENT_BUCKET = "audio-bucket"
+FOLDER = Path(__file__).resolve().parent
+REPOSITORY = FOLDER.parents[1]
 CHAT_KEY_VARIABLE = "VOICEGRAPH_TESTS_CHAT_KEY"
-
-
-@dataclass(frozen=True)
-class System:
-    """A running system and two owners of it."""
-
-    url: str
-    grpc_address: str
-    s3_endpoint: str
-    key: str
-    other_key: str
-    admin_key: str
-    database_url: str
-    postgres: EmbeddedPostgres
-    chat: ChatServer
-
-    @property
-    def websocket_url(self) -> str:
-        return f"ws{self.url.removeprefix('http')}/api/v1/ws"
-
-    def client(self, key: str | None = None, **headers: str) -> httpx.Client:
-        sent = {"X-API-Key": key or self.key, **headers}
-        return httpx.Client(base_url=self.url, headers=sent, timeout=60)
 
 
 @pytest.fixture(scope="session")
@@ -97,8 +73,27 @@ def chat() -> Iterator[ChatServer]:
         yield server
 
 
+_started = pytest.StashKey[ExitStack]()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> Generator[None]:
+    """Stop the system after the last test that may use it: what else this session runs needs the cores."""
+    yield
+    if nextitem is None or not nextitem.path.is_relative_to(FOLDER):
+        item.config.stash.get(_started, ExitStack()).close()
+
+
 @pytest.fixture(scope="session")
-def system(s3_endpoint: str, chat: ChatServer) -> Iterator[System]:
+def system(s3_endpoint: str, chat: ChatServer, pytestconfig: pytest.Config) -> Iterator[System]:
+    """The running system; it stops with the last of these tests, or with the session."""
+    with ExitStack() as started:
+        pytestconfig.stash[_started] = started
+        yield started.enter_context(_running(s3_endpoint, chat))
+
+
+@contextmanager
+def _running(s3_endpoint: str, chat: ChatServer) -> Iterator[System]:
     port = free_port(8123)
     config = configuration(s3_endpoint, chat.url)
     check(config)

@@ -8,7 +8,7 @@ import boto3
 import grpc
 import httpx
 import pytest
-from conftest import BUCKET, LENT_BUCKET
+from cluster_system import BUCKET, LENT_BUCKET
 from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoReflectionDescriptorDatabase
 from waiting import events, patiently, submit
 
