@@ -16,8 +16,8 @@ A test of a section:
   and requests to another host fail the test when it ends.
 - ``accessible(page)`` fails on what axe-core finds serious.
 - ``microphone=dialogue_wav`` or ``microphone=say("Hello there.")`` in ``visit`` is what the page hears.
-- ``DIALOGUE`` of ``models.samples`` is a file to upload, 31 s and two speakers; ``brief_recording`` is its first
-  exchange (7.5 s, two speakers), which is done much sooner.
+- ``DIALOGUE`` of ``models.samples`` is a file to upload, 31 s and two speakers; ``brief_recording`` has its first
+  three turns (10 s, still two speakers) and is done much sooner.
 - ``finished_job(kind)`` has the API do a job on the brief recording, once per session, and returns its id: for what is
   about a result and not about the way to it.
 - ``api`` is an HTTP client with the key.
@@ -44,9 +44,10 @@ from models.audio import decode, encode
 from models.samples import DIALOGUE
 
 RUNNING = "VOICEGRAPH_PAGE"
+OTHER_KEY = "VOICEGRAPH_PAGE_OTHER_KEY"
 PICTURES = Path(__file__).resolve().parents[3] / "build" / "page"
 MICROPHONE_RATE = 48_000
-FIRST_EXCHANGE_S = 7.5
+BRIEF_S = 10.2
 
 _failed = pytest.StashKey[bool]()
 
@@ -68,6 +69,17 @@ def page_system(request: pytest.FixtureRequest) -> Address:
         pytest.skip("there is no Chromium here (on Debian: apt-get install chromium)")
     system = request.getfixturevalue("system")
     return Address(system.url, system.key)
+
+
+@pytest.fixture(scope="session")
+def other_key(request: pytest.FixtureRequest) -> str:
+    """The key of another owner; of a system that runs already the environment may name one."""
+    if RUNNING in os.environ:
+        if OTHER_KEY not in os.environ:
+            pytest.skip(f"{OTHER_KEY} is not set")
+        return os.environ[OTHER_KEY]
+    key: str = request.getfixturevalue("system").other_key
+    return key
 
 
 @pytest.fixture(scope="module")
@@ -123,8 +135,8 @@ def dialogue_wav(dialogue_samples: NDArray[np.float32], tmp_path_factory: pytest
 
 @pytest.fixture(scope="session")
 def brief_recording(dialogue_samples: NDArray[np.float32], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The first exchange of the bundled recording: a WAV file of 7.5 s."""
-    samples = dialogue_samples[: round(FIRST_EXCHANGE_S * MICROPHONE_RATE)]
+    """The first three turns of the bundled recording, of two speakers: a WAV file of 10 s."""
+    samples = dialogue_samples[: round(BRIEF_S * MICROPHONE_RATE)]
     return _wav(samples, tmp_path_factory.mktemp("recording") / "brief.wav")
 
 
