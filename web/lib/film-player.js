@@ -6,8 +6,8 @@ const KINDS = [window.MediaSource, window.ManagedMediaSource];
  * Play what arrives, from its first fragment on.
  * @param {HTMLVideoElement} video
  * @param {ReadableStream<Uint8Array>} body
- * @returns {Promise<{film: Blob, plays: boolean}>} the whole film, and whether the element has all of it: a browser that
- *   can't play what arrives, or gives up on the way, is to be given the file
+ * @returns {Promise<{film: Blob, plays: boolean}>} the whole film, and whether the element has all of it: a browser
+ *   that can't play what arrives, or gives up on the way, is to be given the file
  * @throws whatever the stream throws, where it breaks off
  */
 export async function playArriving(video, body) {

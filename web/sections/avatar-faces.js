@@ -8,41 +8,44 @@ import {upload} from "../lib/upload.js";
 
 const t = speaker({
   en: {
-    face: "Face", loading: "Loading the faces…", again: "Try again", bundled: "The built-in face", clip: "clip, {length}",
-    still: "picture", add: "Add a face", hide: "Close", name: "Name", save: "Keep this face", stop: "Cancel",
+    face: "Face", loading: "Loading the faces…", again: "Try again", bundled: "The built-in face",
+    clip: "clip, {length}", add: "Add a face", hide: "Close", name: "Name", save: "Keep this face", stop: "Cancel",
     drop: "Drop a picture or a short clip here",
-    kinds: "A face from the front, evenly lit, the mouth shut. JPEG, PNG, WebP; or MP4, MOV, WebM, MKV up to {seconds}. Up to {size}.",
+    kinds: "A face from the front, evenly lit, mouth shut. JPEG, PNG, WebP, or a clip of up to {seconds}; up to {size}.",
     consent: "Use only pictures of people who have agreed.", preview: "What you chose",
     sending: "Sending it: {share}", looking: "Looking for the face…", added: "“{name}” is here, and chosen.",
     no_file: "Choose a picture or a clip first.", no_name: "Give the face a name.",
     several: "It shows {n} faces; the largest one speaks.",
-    erase: "Delete this face", erase_named: "Delete “{name}”?", erase_what: "Its picture is erased. Films that are made stay.",
+    erase: "Delete this face", erase_named: "Delete “{name}”?",
+    erase_what: "Its picture is erased. Films that are made stay.",
     erase_yes: "Delete", erase_no: "Keep it", erased: "“{name}” is deleted.",
   },
   ru: {
     face: "Лицо", loading: "Загрузка лиц…", again: "Повторить", bundled: "Встроенное лицо", clip: "ролик, {length}",
-    still: "снимок", add: "Добавить лицо", hide: "Закрыть", name: "Имя", save: "Сохранить лицо", stop: "Отменить",
+    add: "Добавить лицо", hide: "Закрыть", name: "Имя", save: "Сохранить лицо", stop: "Отменить",
     drop: "Перетащите сюда снимок или короткий ролик",
-    kinds: "Лицо прямо, ровный свет, рот закрыт. JPEG, PNG, WebP или MP4, MOV, WebM, MKV до {seconds}. Размер до {size}.",
+    kinds: "Лицо прямо, ровный свет, рот закрыт. JPEG, PNG, WebP или ролик до {seconds}; размер до {size}.",
     consent: "Берите снимки только тех, кто на это согласен.", preview: "Что вы выбрали",
     sending: "Передача: {share}", looking: "Ищем лицо…", added: "«{name}» добавлено и выбрано.",
     no_file: "Сначала выберите снимок или ролик.", no_name: "Назовите это лицо.",
     several: "Здесь лиц: {n}; говорит самое крупное.",
-    erase: "Удалить это лицо", erase_named: "Удалить «{name}»?", erase_what: "Снимок будет стёрт. Готовые видео останутся.",
+    erase: "Удалить это лицо", erase_named: "Удалить «{name}»?",
+    erase_what: "Снимок будет стёрт. Готовые видео останутся.",
     erase_yes: "Удалить", erase_no: "Оставить", erased: "«{name}» удалено.",
   },
 });
 
 const ACCEPT = "image/jpeg,image/png,image/webp,video/mp4,video/quicktime,video/webm,.mkv";
-const BUNDLED = "default";
+/** The id of the face that everybody has. */
+export const BUNDLED = "default";
 
 /** What a face is called on this page. */
 export const nameOf = (avatar) => avatar.id === BUNDLED ? t("bundled") : avatar.name;
 
 /**
  * Make the choice of faces.
- * @param {object} options `limits` of GET /v1/me; `signal`; `onChoice(avatar, pictureUrl)`: another one is chosen, or its
- *   picture has come
+ * @param {object} options `limits` of GET /v1/me; `signal`; `onChoice(avatar, pictureUrl)`: another one is chosen, or
+ *   its picture has come
  * @returns {HTMLElement & {chosen: object|null, choose: (id: string) => void}}
  */
 export function faceChoice({limits, signal, onChoice}) {
@@ -110,7 +113,10 @@ export function faceChoice({limits, signal, onChoice}) {
 
   function draw() {
     fill(cards, avatars.map((avatar) => h("label", {class: "avatar-face"},
-      h("input", {type: "radio", name: group, value: avatar.id, on: {change: () => element.choose(avatar.id)}}),
+      h("input", {type: "radio", name: group, value: avatar.id, on: {change: () => {
+        say("");
+        element.choose(avatar.id);
+      }}}),
       h("span", {class: "avatar-thumb", data: {id: avatar.id}}, portrait(avatar)),
       h("span", {class: "avatar-name"}, nameOf(avatar)),
       avatar.kind === "clip" ? h("span", {class: "hint"}, t("clip", {length: duration(avatar.seconds)})) : null)));
@@ -151,7 +157,8 @@ export function faceChoice({limits, signal, onChoice}) {
       if (agreed) remove(id, name);
     }}}, title, h("p", {}, t("erase_what")), h("div", {class: "row"},
       h("button", {type: "button", on: {click: () => dialog.close("no")}}, t("erase_no")),
-      h("button", {type: "button", class: "quiet danger", on: {click: () => dialog.close("yes")}}, icon("trash"), t("erase_yes"))));
+      h("button", {type: "button", class: "quiet danger", on: {click: () => dialog.close("yes")}},
+        icon("trash"), t("erase_yes"))));
     element.append(dialog);
     dialog.showModal();
   }
@@ -190,10 +197,12 @@ function addForm({limits, signal, onAdded}) {
   const status = h("p", {class: "hint", role: "status", hidden: true});
   const bar = h("progress", {max: "1", hidden: true, "aria-label": t("looking")});
   const save = h("button", {type: "submit"}, t("save"));
-  const stop = h("button", {type: "button", class: "quiet", hidden: true, on: {click: () => sending?.abort()}}, icon("close"), t("stop"));
+  const stop = h("button", {type: "button", class: "quiet", hidden: true, on: {click: () => sending?.abort()}},
+    icon("close"), t("stop"));
   const label = h("span", {}, t("add"));
   let sending = null;
   let shown = null;
+  let suggested = "";
   signal.addEventListener("abort", () => {
     sending?.abort();
     release();
@@ -204,14 +213,17 @@ function addForm({limits, signal, onAdded}) {
     kinds: t("kinds", {seconds: duration(seconds), size: bytes(maxBytes)}), onProblem: tell,
     onFile: (file) => {
       if (!file) release();
-      else if (!name.value.trim()) name.value = file.name.replace(/\.[^.]*$/, "").slice(0, 100);
+      else if ([suggested, ""].includes(name.value.trim())) {
+        suggested = file.name.replace(/\.[^.]*$/, "").slice(0, 100).trim();
+        name.value = suggested;
+      }
     },
   });
   const form = h("form", {class: "stack avatar-add", hidden: true, id: uniqueId("add"), on: {submit: (event) => {
     event.preventDefault();
     send();
-  }}}, given, h("label", {class: "field"}, h("span", {}, t("name")), name), h("p", {class: "hint"}, t("consent")), fault, bar, status,
-    h("div", {class: "row"}, save, stop));
+  }}}, given, h("label", {class: "field"}, h("span", {}, t("name")), name), h("p", {class: "hint"}, t("consent")),
+    fault, bar, status, h("div", {class: "row"}, save, stop));
   const opener = h("button", {type: "button", class: "quiet", "aria-expanded": "false", "aria-controls": form.id, on: {
     click: () => show(form.hidden),
   }}, icon("upload"), label);
@@ -233,8 +245,9 @@ function addForm({limits, signal, onAdded}) {
     release();
     shown = URL.createObjectURL(file);
     const element = file.type.startsWith("video/")
-      ? h("video", {src: shown, controls: true, muted: true, playsinline: true, class: "avatar-preview", "aria-label": t("preview")})
-      : h("img", {src: shown, class: "avatar-preview", alt: t("preview")});
+      ? h("video", {src: shown, controls: true, muted: true, playsinline: true, "aria-label": t("preview")})
+      : h("img", {src: shown, alt: t("preview")});
+    element.classList.add("avatar-preview");
     // What the browser can't show the service may still read.
     element.addEventListener("error", () => { element.hidden = true; });
     return element;
@@ -273,7 +286,9 @@ function addForm({limits, signal, onAdded}) {
     busy(true);
     progress(0);
     try {
-      const avatar = await upload("v1/avatars", {name: name.value.trim()}, given.file, {onProgress: progress, signal: mine.signal});
+      const avatar = await upload("v1/avatars", {name: name.value.trim()}, given.file, {
+        onProgress: progress, signal: mine.signal,
+      });
       name.value = "";
       given.clear();
       show(false);

@@ -10,14 +10,16 @@ const t = speaker({
   en: {
     stage: "The film", face: "The face: {name}", film: "The film", facts: "What was measured",
     first: "First picture after", total: "Complete after", length: "Length", size: "Size",
-    waiting: "Waiting for the first picture…", playing: "It plays while the rest is being made.", complete: "The film is complete.",
+    waiting: "Waiting for the first picture…", playing: "It plays while the rest is being made.",
+    complete: "The film is complete.",
     play: "Play again", download: "Download", stop: "Stop", press: "Press play to watch it.",
   },
   ru: {
     stage: "Видео", face: "Лицо: {name}", film: "Видео", facts: "Измерено",
     first: "Первый кадр через", total: "Готово через", length: "Длительность", size: "Размер файла",
     waiting: "Ждём первый кадр…", playing: "Видео уже идёт, остальное ещё создаётся.", complete: "Видео готово.",
-    play: "Смотреть ещё раз", download: "Скачать", stop: "Остановить", press: "Нажмите воспроизведение, чтобы посмотреть.",
+    play: "Смотреть ещё раз", download: "Скачать", stop: "Остановить",
+    press: "Нажмите воспроизведение, чтобы посмотреть.",
   },
 });
 
@@ -25,29 +27,34 @@ const FACTS = ["first", "total", "length", "size"];
 
 /**
  * Make the stage.
- * @param {object} options `signal`: after which nothing plays; `onStop()`: the person wants no more of what is being made
- * @returns {HTMLElement & object} `face({name, width, height}, pictureUrl)`: who is seen; `begin()`: a film is asked for (the button to stop it is `stop`);
- *   `complete(arrived, filename)`: all of it is there (what playArriving returns); `show(film)`: one that was made before; `clear()`: back to the picture
+ * @param {object} options `signal`: after which nothing plays; `onStop()`: what is being made shall end
+ * @returns {HTMLElement & object} `face({name, width, height}, pictureUrl)`: who is seen; `begin()`: a film is
+ *   asked for (`stop` is the button against it); `complete(arrived, filename)`: all of it is there
+ *   (what playArriving returns); `show({media, seconds})`: one that was made before; `clear()`: back to the picture
  */
 export function stage({signal, onStop}) {
   const picture = h("img", {class: "avatar-picture", hidden: true});
   const video = exclusive(h("video", {
-    class: "avatar-video", playsinline: true, controls: true, hidden: true, preload: "auto", "aria-label": t("film"), on: {
+    class: "avatar-video", playsinline: true, controls: true, hidden: true, preload: "auto", "aria-label": t("film"),
+    on: {
       loadeddata: appear, durationchange: measureLength, ended: disappear, error: fail, "play-refused": askToPlay,
     },
   }));
   const frame = h("div", {class: "avatar-frame"}, icon("avatar"), picture, video);
   const status = h("p", {class: "hint", role: "status"});
   const stop = h("button", {type: "button", class: "quiet small", on: {click: onStop}}, icon("stop"), t("stop"));
-  const making = h("div", {class: "row", hidden: true}, h("span", {class: "avatar-spinner", "aria-hidden": "true"}), stop);
+  const making = h("div", {class: "row", hidden: true},
+    h("span", {class: "avatar-spinner", "aria-hidden": "true"}), stop);
   const fault = h("p", {class: "fault", role: "alert", hidden: true});
   const values = Object.fromEntries(FACTS.map((name) => [name, h("dd", {})]));
   const rows = Object.fromEntries(FACTS.map((name) => [name, h("div", {}, h("dt", {}, t(name)), values[name])]));
-  const facts = h("dl", {class: "avatar-facts", "aria-label": t("facts"), hidden: true}, FACTS.map((name) => rows[name]));
+  const facts = h("dl", {class: "avatar-facts", "aria-label": t("facts"), hidden: true},
+    FACTS.map((name) => rows[name]));
   const again = h("button", {type: "button", on: {click: replay}}, icon("play"), t("play"));
   const download = h("a", {class: "button quiet"}, icon("download"), t("download"));
   const actions = h("div", {class: "row", hidden: true}, again, download);
-  const below = h("div", {class: "avatar-below", hidden: true}, h("div", {class: "row spread"}, status, making), fault, actions, facts);
+  const below = h("div", {class: "avatar-below", hidden: true},
+    h("div", {class: "row spread"}, status, making), fault, actions, facts);
   const element = h("section", {class: "card avatar-stage", "aria-label": t("stage")}, frame, below);
   let [began, isComplete, url] = [null, false, null];
   signal.addEventListener("abort", clear, {once: true});
@@ -155,6 +162,7 @@ export function stage({signal, onStop}) {
     show({media, seconds}) {
       clear();
       below.hidden = false;
+      fill(status, t("complete"));
       offer(media.downloadUrl, media.filename);
       fact("length", duration(seconds));
       fact("size", bytes(media.size));

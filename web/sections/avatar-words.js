@@ -14,7 +14,8 @@ const t = speaker({
     default_voice: "The language's usual voice", speed: "Speed", times: "{speed} ×", male: "male", female: "female",
     loading: "Loading…", again: "Try again", no_text: "Write what shall be said.",
     too_long: {one: "The text is {n} character too long.", other: "The text is {n} characters too long."},
-    no_file: "Record something or choose a file first.", heard: "Its sound is heard in the film.",
+    no_file: "Record something or choose a file first.",
+    heard: "The recording itself is heard in the film; it may have up to {length}.",
   },
   ru: {
     words: "Слова", how: "Написать или сказать", type: "Написать", record: "Сказать", text: "Текст",
@@ -26,7 +27,8 @@ const t = speaker({
       one: "Текст длиннее на {n} знак.", few: "Текст длиннее на {n} знака.", many: "Текст длиннее на {n} знаков.",
       other: "Текст длиннее на {n} знака.",
     },
-    no_file: "Сначала запишите что-нибудь или выберите файл.", heard: "В видео будет слышен её звук.",
+    no_file: "Сначала запишите что-нибудь или выберите файл.",
+    heard: "В видео будет слышна сама запись; она может длиться до {length}.",
   },
 });
 
@@ -35,8 +37,8 @@ const OFTEN = ["en", "ru", "kk"];
 /**
  * Make the choice of words.
  * @param {object} options `limits` of GET /v1/me; `signal`; `onSubmit()`: Ctrl+Enter; `onProblem(sentence)`
- * @returns {HTMLElement & {asked: () => object|null, fillIn: (params: object) => void}} `asked()` is {text, language, voice, speed}
- *   or {file}; null where something is missing, which it has said. `fillIn` takes the params of a job.
+ * @returns {HTMLElement & {asked: () => object|null, fillIn: (params: object) => void}} `asked()` is {text,
+ *   language, voice, speed} or {file}; null where something is missing, which it has said. `fillIn` takes a job's.
  */
 export function words({limits, signal, onSubmit, onProblem}) {
   const typing = typedWords({limits, signal, onSubmit});
@@ -47,7 +49,8 @@ export function words({limits, signal, onSubmit, onProblem}) {
   let chosen = "type";
   const choice = tabs(t("how"), [
     {id: "type", title: t("type"), panel: typing},
-    {id: "record", title: t("record"), panel: h("div", {}, recording, h("p", {class: "hint"}, t("heard")))},
+    {id: "record", title: t("record"), panel: h("div", {}, recording,
+      h("p", {class: "hint"}, t("heard", {length: minutes(max_seconds)})))},
   ], (id) => {
     chosen = id;
     onProblem("");
@@ -70,6 +73,10 @@ export function words({limits, signal, onSubmit, onProblem}) {
   });
 }
 
+const minutes = (seconds) => (seconds / 60).toLocaleString(locale(), {
+  style: "unit", unit: "minute", unitDisplay: "long", maximumFractionDigits: 1,
+});
+
 function typedWords({limits, signal, onSubmit}) {
   const limit = limits.texts.max_speech_chars;
   const count = h("span", {class: "numbers"});
@@ -82,8 +89,10 @@ function typedWords({limits, signal, onSubmit}) {
   text.setAttribute("aria-describedby", below.id);
   const language = h("select", {on: {change: () => loadVoices()}});
   const voice = h("select", {});
-  const said = h("output", {class: "numbers"});
-  const speed = h("input", {type: "range", min: "0.5", max: "2", step: "0.1", value: "1", on: {input: () => sayTempo()}});
+  const said = h("span", {class: "numbers"});
+  const speed = h("input", {type: "range", min: "0.5", max: "2", step: "0.1", value: "1", on: {
+    input: () => sayTempo(),
+  }});
   const fault = h("div", {class: "stack", hidden: true});
   const element = h("div", {},
     h("div", {class: "field"}, h("label", {class: "field"}, h("span", {}, t("text")), text), below),
@@ -130,7 +139,8 @@ function typedWords({limits, signal, onSubmit}) {
     const option = (code) => h("option", {value: code}, title(code));
     const mine = [locale(), ...navigator.languages.map((tag) => tag.split("-")[0]), ...OFTEN];
     const often = [...new Set(mine)].filter((code) => codes.includes(code));
-    const rest = codes.filter((code) => !often.includes(code)).sort((a, b) => title(a).localeCompare(title(b), locale()));
+    const rest = codes.filter((code) => !often.includes(code))
+      .sort((a, b) => title(a).localeCompare(title(b), locale()));
     fill(language,
       often.length ? h("optgroup", {label: t("often")}, often.map(option)) : null,
       rest.length ? h("optgroup", {label: t("all")}, rest.map(option)) : null);
@@ -184,8 +194,8 @@ function typedWords({limits, signal, onSubmit}) {
       return length() > limit ? t("too_long", {n: length() - limit}) : "";
     },
     asked: () => ({
-      text: text.value,
-      ...(language.value && {language: language.value}), ...(voice.value && {voice: voice.value}), speed: Number(speed.value),
+      text: text.value, language: language.value || wanted.language, ...(voice.value && {voice: voice.value}),
+      speed: Number(speed.value),
     }),
     fillIn(params) {
       text.value = params.text;

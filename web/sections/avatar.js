@@ -1,12 +1,13 @@
 /** Avatar: a face, words, and the film of one saying the other, watched while it is made or made in the background. */
 
 import {ask, askJson, Problem, sentenceOf} from "../lib/api.js";
+import {copyButton} from "../lib/copy-button.js";
 import {fill, h, icon} from "../lib/dom.js";
 import {playArriving} from "../lib/film-player.js";
 import {speaker} from "../lib/i18n.js";
 import {jobPanel} from "../lib/job-panel.js";
 import {mediaOf} from "../lib/media.js";
-import {faceChoice} from "./avatar-faces.js";
+import {BUNDLED, faceChoice, nameOf} from "./avatar-faces.js";
 import {stage} from "./avatar-stage.js";
 import {words} from "./avatar-words.js";
 
@@ -17,7 +18,7 @@ const t = speaker({
     label: "Visible label", label_hint: "It says in the picture that the film is synthetic.",
     synthetic: "Films are synthetic. Each one says so in its file, with or without the visible label.",
     cut: "The connection broke before the film was complete. Try again, or make it in the background.",
-    no_face: "The faces are not here yet. Wait a moment, or load them again.", copy: "Copy the link", copied: "Copied",
+    no_face: "The faces are not here yet. Wait a moment, or load them again.", copy: "Copy the link",
   },
   ru: {
     make: "Создать видео", making: "Создаётся…", background: "Создать в фоне",
@@ -25,7 +26,7 @@ const t = speaker({
     label: "Видимая пометка", label_hint: "На самой картинке написано, что видео синтетическое.",
     synthetic: "Видео синтетические. Это указано в каждом файле, с видимой пометкой или без неё.",
     cut: "Связь прервалась до конца видео. Попробуйте ещё раз или создайте его в фоне.",
-    no_face: "Лица ещё не загрузились. Подождите немного или загрузите их снова.", copy: "Скопировать ссылку", copied: "Скопировано",
+    no_face: "Лица ещё не загрузились. Подождите немного или загрузите их снова.", copy: "Скопировать ссылку",
   },
 });
 
@@ -34,24 +35,30 @@ const FILM = "avatar.mp4";
 export function mount(root, {owner: {limits}, params: [jobId], signal, showInAddress}) {
   const screen = stage({signal, onStop: () => running?.abort()});
   const fault = h("p", {class: "fault", role: "alert", hidden: true});
-  const faces = faceChoice({limits, signal, onChoice: screen.face});
+  const faces = faceChoice({limits, signal, onChoice: (avatar, picture) => {
+    screen.face({...avatar, name: nameOf(avatar)}, picture);
+  }});
   const said = words({limits, signal, onProblem: tell, onSubmit: () => { if (!running && !panel.busy) film(); }});
   const label = h("input", {type: "checkbox"});
   const make = h("button", {type: "button", on: {click: film}}, icon("play"), t("make"));
   const later = h("button", {type: "button", class: "quiet", on: {click: inBackground}}, t("background"));
-  const copy = h("button", {type: "button", class: "quiet", hidden: true, on: {click: copyLink}}, icon("link"), t("copy"));
+  const link = h("code", {class: "avatar-link", hidden: true});
+  const share = h("div", {class: "stack", hidden: true},
+    copyButton({text: () => location.href, words: t("copy"), from: link, symbol: "link"}), link);
   const panel = jobPanel({signal, onJob: ({id}) => {
     showInAddress(id);
     offerLink(true);
+    settle();
   }, onDone: showJob, onIdle: settle});
   let running = null;
   signal.addEventListener("abort", () => running?.abort(), {once: true});
 
   root.append(h("div", {class: "avatar-layout"},
-    h("div", {class: "avatar-seen"}, screen, copy, panel),
+    h("div", {class: "avatar-seen"}, screen, panel, share),
     h("div", {class: "stack"}, faces, said,
       h("div", {class: "card"},
-        h("label", {class: "choice"}, label, h("span", {}, t("label"), h("br"), h("span", {class: "hint"}, t("label_hint")))),
+        h("label", {class: "choice"}, label,
+          h("span", {}, t("label"), h("br"), h("span", {class: "hint"}, t("label_hint")))),
         h("div", {class: "row"}, make, later),
         fault, h("p", {class: "hint"}, t("background_hint")), h("p", {class: "hint"}, t("synthetic"))))));
   if (jobId) watch(jobId);
@@ -85,6 +92,7 @@ export function mount(root, {owner: {limits}, params: [jobId], signal, showInAdd
     const mine = running = new AbortController();
     const pressed = document.activeElement === make;
     panel.hidden = true;
+    showInAddress();
     offerLink(false);
     screen.begin();
     if (pressed) screen.stop.focus();
@@ -92,7 +100,7 @@ export function mount(root, {owner: {limits}, params: [jobId], signal, showInAdd
     screen.scrollIntoView({block: "nearest"});
     try {
       const response = await ask(`v1/avatars/${id}/speak`, {method: "POST", signal: mine.signal, ...bodyOf(wish)});
-      screen.complete(await arrived(response), `${name}.mp4`);
+      screen.complete(await arrived(response), id === BUNDLED ? FILM : `${name}.mp4`);
     } catch (error) {
       const stopping = document.activeElement === screen.stop;
       screen.clear();
@@ -126,14 +134,14 @@ export function mount(root, {owner: {limits}, params: [jobId], signal, showInAdd
 
   /** A job of before: what was asked comes back into the form. */
   async function watch(id) {
-    offerLink(true);
     const following = panel.watch(id);
     settle();
     try {
       const {params} = await askJson(`v1/jobs/${id}`, {signal});
+      offerLink(true);
       said.fillIn(params);
       label.checked = params.label ?? false;
-      faces.choose(params.avatar ?? "default");
+      faces.choose(params.avatar ?? BUNDLED);
     } catch { /* The panel says what is wrong with it. */ }
     await following;
   }
@@ -148,13 +156,8 @@ export function mount(root, {owner: {limits}, params: [jobId], signal, showInAdd
   }
 
   function offerLink(is) {
-    copy.hidden = !is || !navigator.clipboard;
-    fill(copy, icon("link"), t("copy"));
-  }
-
-  async function copyLink() {
-    await navigator.clipboard.writeText(location.href);
-    fill(copy, icon("check"), t("copied"));
+    share.hidden = !is;
+    fill(link, location.href);
   }
 }
 
