@@ -6,12 +6,14 @@ import {langOf} from "./translate-languages.js";
 
 const t = speaker({
   en: {
-    captions: "Captions", listening: "…", recognising: "Recognising…", check: "Check this: it looks like no translation.",
-    lost: "This was lost with the connection. Say it again.", empty: "What you say appears here, and its translation below it.",
+    captions: "Captions", listening: "…", recognising: "Recognising…",
+    check: "Check this: it looks like no translation.", lost: "This was lost with the connection. Say it again.",
+    empty: "What you say appears here, and its translation below it.",
   },
   ru: {
     captions: "Титры", listening: "…", recognising: "Распознаю…", check: "Проверьте: не похоже на перевод.",
-    lost: "Это пропало вместе со связью. Повторите.", empty: "Здесь появится то, что вы говорите, и под ним — перевод.",
+    lost: "Это пропало вместе со связью. Повторите.",
+    empty: "Здесь появится то, что вы говорите, и под ним — перевод.",
   },
 });
 
@@ -27,7 +29,8 @@ export function captions({onChange}) {
   const log = h("div", {class: "translate-log", role: "log", "aria-label": t("captions")});
   const pending = h("div", {class: "translate-pending", "aria-hidden": "true"});
   const hint = h("p", {class: "hint"}, t("empty"));
-  const element = h("div", {class: "translate-captions", role: "region", "aria-label": t("captions"), tabindex: "0"}, hint, log, pending);
+  const element = h("div", {class: "translate-captions", role: "region", "aria-label": t("captions"), tabindex: "0"},
+    hint, log, pending);
   const turns = new Map();
 
   /** Change a turn; whoever reads at the end sees the newest, whoever has scrolled up is left there. */
@@ -78,7 +81,8 @@ export function captions({onChange}) {
     lose(stem) {
       for (const turn of [...turns.values()]) {
         if (turn.done || !turn.id.startsWith(stem)) continue;
-        if (turn.source || turn.partial) change(turn.id, {fault: t("lost"), done: true, source: turn.source ?? turn.partial});
+        const source = turn.source ?? turn.partial;
+        if (source) change(turn.id, {fault: t("lost"), done: true, source});
         else remove(turn.id);
       }
     },
@@ -117,15 +121,13 @@ export function asSubtitles(entries, which) {
   const shown = entries.filter((entry) => lines(entry, which).length);
   const start = entries[0]?.from ?? 0;
   return shown.map((entry, i) => {
-    const until = Math.min(entry.until, shown[i + 1]?.from ?? Infinity);
-    return [i + 1, `${stamp(entry.from - start)} --> ${stamp(Math.max(until, entry.from + 1) - start)}`, ...lines(entry, which), ""].join("\n");
+    const until = Math.max(Math.min(entry.until, shown[i + 1]?.from ?? Infinity), entry.from + 1);
+    const times = `${stamp(entry.from - start)} --> ${stamp(until - start)}`;
+    return [i + 1, times, ...lines(entry, which), ""].join("\n");
   }).join("\n");
 }
 
 /** 00:01:02,345 */
 function stamp(milliseconds) {
-  const whole = Math.max(0, Math.round(milliseconds));
-  const two = (value) => String(value).padStart(2, "0");
-  const seconds = Math.floor(whole / 1000);
-  return `${two(Math.floor(seconds / 3600))}:${two(Math.floor(seconds / 60) % 60)}:${two(seconds % 60)},${String(whole % 1000).padStart(3, "0")}`;
+  return new Date(Math.max(0, Math.round(milliseconds))).toISOString().slice(11, 23).replace(".", ",");
 }

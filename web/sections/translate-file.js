@@ -10,16 +10,18 @@ import {translationResult, utteranceRows} from "./translate-result.js";
 
 const t = speaker({
   en: {
-    title: "A recording in another language", result: "Result", spoken: "Spoken, with texts and subtitles", texts: "Texts and subtitles only",
-    format: "Sound file", start: "Translate the recording", none: "Choose or record something first.",
-    another: "Translate another recording", again: "Try again", so_far: "Translated so far", recording: "Recording",
-    other_kind: "This link leads to a job of another kind. ", history: "Find yours in the history.",
+    title: "A recording in another language", result: "Result", spoken: "Spoken, with texts and subtitles",
+    texts: "Texts and subtitles only", format: "Sound file", start: "Translate the recording",
+    none: "Choose or record something first.", another: "Translate another recording", again: "Try again",
+    so_far: "Translated so far", recording: "Recording", other_kind: "This link leads to a job of another kind. ",
+    history: "Find yours in the history.",
   },
   ru: {
-    title: "Запись на другом языке", result: "Результат", spoken: "Озвучка, тексты и субтитры", texts: "Только тексты и субтитры",
-    format: "Звуковой файл", start: "Перевести запись", none: "Сначала выберите или запишите что-нибудь.",
-    another: "Перевести другую запись", again: "Повторить", so_far: "Уже переведено", recording: "Запись",
-    other_kind: "Эта ссылка ведёт к заданию другого вида. ", history: "Своё ищите в истории.",
+    title: "Запись на другом языке", result: "Результат", spoken: "Озвучка, тексты и субтитры",
+    texts: "Только тексты и субтитры", format: "Звуковой файл", start: "Перевести запись",
+    none: "Сначала выберите или запишите что-нибудь.", another: "Перевести другую запись", again: "Повторить",
+    so_far: "Уже переведено", recording: "Запись", other_kind: "Эта ссылка ведёт к заданию другого вида. ",
+    history: "Своё ищите в истории.",
   },
 });
 
@@ -32,8 +34,8 @@ export function filePanel({list, limits, signal, showInAddress}) {
   const voice = voiceChoice({signal});
   const pair = languagePair({list, detect: true, onChange: (now) => voice.offer(now?.target ?? null)});
   const format = h("select", {}, Object.entries(FORMATS).map(([id, name]) => h("option", {value: id}, name)));
-  const spoken = h("input", {type: "radio", name: "translate-speak", value: "true", checked: true, on: {change: chooseSpeech}});
-  const texts = h("input", {type: "radio", name: "translate-speak", value: "false", on: {change: chooseSpeech}});
+  const radio = (checked) => h("input", {type: "radio", name: "translate-speak", checked, on: {change: chooseSpeech}});
+  const [spoken, texts] = [radio(true), radio(false)];
   const sound = h("div", {class: "columns"}, voice, h("label", {class: "field"}, h("span", {}, t("format")), format));
   const form = h("form", {class: "card", on: {submit: (event) => {
     event.preventDefault();

@@ -8,17 +8,17 @@ const t = speaker({
   en: {
     from: "From", into: "Into", swap: "Swap the languages", detect: "Detect the language", loading: "Loading…",
     again: "Try again",
-    no_pairs: "No languages are installed for translation yet. Whoever runs this server can add some, for instance with",
-    no_pairs_after: "or with a translation model, and start it anew.",
-    voice: "Voice", default_voice: "The language's default voice", own_voice: "{name} (yours)",
+    no_pairs: "No languages are installed for translation yet. Whoever runs this server can add some with",
+    no_pairs_after: "or with a translation model, and start it anew.", voice: "Voice",
+    default_voice: "The language's default voice", own_voice: "{name} (yours)",
     no_voices: "No voice speaks this language; choose text only.",
   },
   ru: {
     from: "С языка", into: "На язык", swap: "Поменять языки местами", detect: "Определить язык", loading: "Загрузка…",
     again: "Повторить",
-    no_pairs: "Языки для перевода пока не установлены. Администратор сервера может добавить их, например командой",
-    no_pairs_after: "или моделью перевода, и перезапустить сервер.",
-    voice: "Голос", default_voice: "Голос языка по умолчанию", own_voice: "{name} (ваш)",
+    no_pairs: "Языки для перевода пока не установлены. Администратор сервера может добавить их командой",
+    no_pairs_after: "или моделью перевода, и перезапустить сервер.", voice: "Голос",
+    default_voice: "Голос языка по умолчанию", own_voice: "{name} (ваш)",
     no_voices: "Этот язык никто не озвучивает; выберите «только текст».",
   },
 });
@@ -36,8 +36,8 @@ export const langOf = (code) => code?.replaceAll("_", "-") ?? null;
 
 /**
  * Ask for the languages, once for the whole section.
- * @returns {{watch: (draw: (seen: object) => void) => void, load: () => Promise<void>}} `draw` is told {languages}, or {fault}, or
- *   while they are on their way neither
+ * @returns {{watch: (draw: (seen: object) => void) => void, load: () => Promise<void>}} `draw` is told
+ *   {languages}, {fault}, or while they are on their way neither
  */
 export function languageList(signal) {
   const watchers = [];
@@ -71,15 +71,17 @@ function understand({translation, speech}) {
 /**
  * Make the two lists and the button that swaps them.
  * @param {object} options `list`, of languageList; `detect`: whether the source may be left open;
- *   `onChange({source, target, languages})`, source "" where it shall be detected, null for both where there are no pairs;
+ *   `onChange({source, target, languages})`, source "" where it shall be detected; null where there is no pair;
  *   `onSwap()` after the two have changed places
- * @returns {HTMLElement & {pair: object|null, lock: (locked: boolean) => void}}
+ * @returns {HTMLElement & {pair: object|null}}
  */
 export function languagePair({list, detect = false, onChange, onSwap = () => {}}) {
   const source = h("select", {on: {change: () => settle()}});
   const target = h("select", {on: {change: () => settle()}});
-  const swap = h("button", {type: "button", class: "quiet icon-only", "aria-label": t("swap"), title: t("swap"), on: {click: exchange}},
-    icon("swap"));
+  const swap = h("button", {
+    type: "button", class: "quiet icon-only", "aria-label": t("swap"), title: t("swap"), disabled: true,
+    on: {click: exchange},
+  }, icon("swap"));
   const lists = h("div", {class: "translate-pair"},
     h("label", {class: "field"}, h("span", {}, t("from")), source), swap,
     h("label", {class: "field"}, h("span", {}, t("into")), target));
@@ -87,7 +89,6 @@ export function languagePair({list, detect = false, onChange, onSwap = () => {}}
   const element = h("div", {class: "stack"}, lists, notice);
   element.pair = null;
   let languages = null;
-  let locked = false;
 
   list.watch((seen) => {
     languages = seen.languages ?? null;
@@ -98,8 +99,8 @@ export function languagePair({list, detect = false, onChange, onSwap = () => {}}
       fill(notice, h("p", {class: "fault", role: "alert"}, seen.fault),
         h("button", {type: "button", class: "quiet", on: {click: () => list.load()}}, icon("retry"), t("again")));
     } else if (none) {
-      fill(notice, h("p", {class: "notice"}, t("no_pairs"), " ", h("code", {}, "apt-get install apertium apertium-eng-spa"),
-        " ", t("no_pairs_after")));
+      fill(notice, h("p", {class: "notice"},
+        t("no_pairs"), " ", h("code", {}, "apt-get install apertium apertium-eng-spa"), " ", t("no_pairs_after")));
     }
     if (languages && !none) offer(firstChoice(languages, detect));
     else {
@@ -131,20 +132,11 @@ export function languagePair({list, detect = false, onChange, onSwap = () => {}}
 
   function announce(pair) {
     element.pair = pair;
-    enable();
+    source.disabled = target.disabled = !pair;
+    swap.disabled = !pair?.source || !pair.languages.has(pair.target, pair.source);
     onChange(pair);
   }
 
-  function enable() {
-    const {pair} = element;
-    source.disabled = target.disabled = locked || !pair;
-    swap.disabled = locked || !pair?.source || !pair.languages.has(pair.target, pair.source);
-  }
-
-  element.lock = (is) => {
-    locked = is;
-    enable();
-  };
   return element;
 }
 
@@ -168,8 +160,8 @@ function firstChoice({sources, targetsOf, targets, has}, detect) {
 
 /**
  * Make the list of voices for a language that changes.
- * @returns {HTMLElement & {value: string, offer: (language: string|null) => void, disable: (disabled: boolean) => void}}
- *   `value` is "" for the language's default
+ * @returns {HTMLElement & {value: string, offer: (language: string|null) => void}} `value`: "" for
+ *   the language's default
  */
 export function voiceChoice({signal}) {
   const select = h("select", {});
@@ -201,10 +193,10 @@ export function voiceChoice({signal}) {
       asked = null;
       fill(select, usual());
       fill(notice, h("p", {class: "hint", role: "alert"}, sentence),
-        h("button", {type: "button", class: "quiet small", on: {click: () => element.offer(language)}}, icon("retry"), t("again")));
+        h("button", {type: "button", class: "quiet small", on: {click: () => element.offer(language)}},
+          icon("retry"), t("again")));
     }
   };
-  element.disable = (disabled) => { select.disabled = disabled; };
   Object.defineProperty(element, "value", {get: () => select.value});
   return element;
 }

@@ -8,10 +8,12 @@ import {soundOut} from "../lib/sound-out.js";
 
 const t = speaker({
   en: {
-    listen: "Listen", stop: "Stop", too_long: "Up to {limit} characters can be spoken at once. Shorten the text to listen to it.",
+    listen: "Listen", stop: "Stop",
+    too_long: "Up to {limit} characters can be spoken at once. Shorten the text to listen to it.",
   },
   ru: {
-    listen: "Прослушать", stop: "Остановить", too_long: "Вслух читается не больше {limit} символов сразу. Сократите текст, чтобы его прослушать.",
+    listen: "Прослушать", stop: "Остановить",
+    too_long: "Вслух читается не больше {limit} символов сразу. Сократите текст, чтобы его прослушать.",
   },
 });
 
@@ -22,7 +24,7 @@ const t = speaker({
  * @returns {HTMLElement & {disable: (disabled: boolean) => void}} a disabled one stops
  */
 export function listenButton({what, label, limits, signal, onProblem}) {
-  const button = h("button", {type: "button", class: "quiet", "aria-label": label, on: {click: () => request ? stop() : listen()}});
+  const button = h("button", {type: "button", class: "quiet", on: {click: () => request ? stop() : listen()}});
   let out = null;
   let request = null;
   let arrived = false;

@@ -14,26 +14,32 @@ const t = speaker({
   en: {
     title: "Live interpreting", start: "Start interpreting", stop: "Stop", stop_now: "Stop at once",
     space: "Space starts and stops.", level: "Level of the microphone", elapsed: "Time since the start",
-    speak: "Speak the translation", headphones: "Use headphones, so that the microphone does not hear the translation.",
-    unspoken: "No voice speaks {language}; there are captions only.",
-    off: "The microphone is off.", opening: "Opening the microphone…", connecting: "Connecting…", ready: "Listening. Speak, and pause after a sentence.",
+    speak: "Speak the translation",
+    headphones: "Use headphones, so that the microphone does not hear the translation.",
+    unspoken: "No voice speaks {language}; there are captions only.", off: "The microphone is off.",
+    opening: "Opening the microphone…", connecting: "Connecting…",
+    ready: "Listening. Speak, and pause after a sentence.",
     reconnecting: "The connection broke. Connecting again; go on speaking.", finishing: "Finishing what was said…",
-    audio_lost: "The connection is too slow: some of what you said was lost.", blocked: "Press any key, so that the browser lets the page be heard.",
-    not_spoken: "This could not be spoken.",
-    not_understood: "{language}: the speech recogniser of this server does not understand it. Choose another to speak in.", save: "Save the captions", which: "Languages", both: "Both languages", source: "What was said", target: "The translation",
-    text: "Text", subtitles: "Subtitles (SRT)", clear: "Clear the captions", file: "captions",
+    audio_lost: "The connection is too slow: some of what you said was lost.",
+    blocked: "Press any key, so that the browser lets the page be heard.", not_spoken: "This could not be spoken.",
+    not_understood: "{language}: the speech recogniser of this server does not know it. Choose another.",
+    save: "Save the captions", which: "Languages", both: "Both languages", source: "What was said",
+    target: "The translation", text: "Text", subtitles: "Subtitles (SRT)", clear: "Clear the captions",
+    file: "captions",
   },
   ru: {
     title: "Синхронный перевод", start: "Начать перевод", stop: "Остановить", stop_now: "Остановить сразу",
     space: "Пробел начинает и останавливает.", level: "Уровень микрофона", elapsed: "Прошло с начала",
     speak: "Озвучивать перевод", headphones: "Наденьте наушники, чтобы микрофон не слышал перевод.",
-    unspoken: "{language}: этот язык никто не озвучивает, будут только титры.",
-    off: "Микрофон выключен.", opening: "Включаю микрофон…", connecting: "Соединяюсь…", ready: "Слушаю. Говорите и делайте паузу после фразы.",
+    unspoken: "{language}: этот язык никто не озвучивает, будут только титры.", off: "Микрофон выключен.",
+    opening: "Включаю микрофон…", connecting: "Соединяюсь…", ready: "Слушаю. Говорите и делайте паузу после фразы.",
     reconnecting: "Связь прервалась. Соединяюсь снова; можно говорить дальше.", finishing: "Заканчиваю сказанное…",
-    audio_lost: "Связь слишком медленная: часть сказанного пропала.", blocked: "Нажмите любую клавишу, чтобы браузер разрешил странице звучать.",
+    audio_lost: "Связь слишком медленная: часть сказанного пропала.",
+    blocked: "Нажмите любую клавишу, чтобы браузер разрешил странице звучать.",
     not_spoken: "Это произнести не удалось.",
-    not_understood: "{language}: распознаватель этого сервера такого языка не понимает. Выберите другой язык речи.", save: "Сохранить титры", which: "Языки", both: "Оба языка", source: "Сказанное", target: "Перевод",
-    text: "Текст", subtitles: "Субтитры (SRT)", clear: "Очистить титры", file: "titry",
+    not_understood: "{language}: распознаватель этого сервера такого языка не понимает. Выберите другой язык речи.",
+    save: "Сохранить титры", which: "Языки", both: "Оба языка", source: "Сказанное", target: "Перевод", text: "Текст",
+    subtitles: "Субтитры (SRT)", clear: "Очистить титры", file: "titry",
   },
 });
 
@@ -46,16 +52,19 @@ export function livePanel({list, signal}) {
   const status = h("p", {class: "job-status", role: "status"}, t("off"));
   const bar = h("span", {class: "level-bar"});
   const time = h("span", {class: "numbers", role: "timer", "aria-label": t("elapsed")}, clock(0));
-  const signs = h("span", {class: "row", hidden: true}, h("span", {class: "level", role: "img", "aria-label": t("level")}, bar), time);
+  const signs = h("span", {class: "row", hidden: true},
+    h("span", {class: "level", role: "img", "aria-label": t("level")}, bar), time);
   const button = h("button", {type: "button", class: "translate-start", disabled: true, on: {click: toggle}});
   const voice = voiceChoice({signal});
   const speak = h("input", {type: "checkbox", checked: true, on: {change: chooseSpeech}});
   const unspoken = h("p", {class: "hint", hidden: true});
   const headphones = h("p", {class: "hint"}, t("headphones"));
   const shown = captions({onChange: () => { saving.hidden = shown.entries().length === 0; }});
-  const which = h("select", {"aria-label": t("which")}, ["both", "source", "target"].map((id) => h("option", {value: id}, t(id))));
+  const which = h("select", {"aria-label": t("which")},
+    ["both", "source", "target"].map((id) => h("option", {value: id}, t(id))));
   const saving = h("div", {class: "row", role: "group", "aria-label": t("save"), hidden: true},
-    which, saveButton("text", "txt", "text/plain", asText), saveButton("subtitles", "srt", "application/x-subrip", asSubtitles),
+    which, saveButton("text", "txt", "text/plain", asText),
+    saveButton("subtitles", "srt", "application/x-subrip", asSubtitles),
     h("button", {type: "button", class: "quiet", on: {click: () => shown.clear()}}, icon("trash"), t("clear")));
   const stage = h("section", {class: "card translate-live"}, shown, fault,
     h("div", {class: "row"}, button, signs, status, h("span", {class: "hint translate-hotkey"}, t("space"))), saving);
@@ -63,7 +72,8 @@ export function livePanel({list, signal}) {
     h("section", {class: "card"}, h("h2", {}, t("title")),
       languagePair({list, detect: true, onChange: chooseLanguages}),
       h("div", {class: "columns"},
-        h("div", {class: "field"}, h("label", {class: "choice"}, speak, h("span", {}, t("speak"))), unspoken, headphones), voice)),
+        h("div", {class: "field"},
+          h("label", {class: "choice"}, speak, h("span", {}, t("speak"))), unspoken, headphones), voice)),
     stage);
 
   let pair = null;
@@ -201,7 +211,8 @@ export function livePanel({list, signal}) {
       complain(t("not_understood", {language: languageTitle(pair.source)}));
       return;
     }
-    const sentence = event.code === "speech_failed" ? t("not_spoken") : sentenceOf(new Problem(event.code, {detail: event.message}));
+    const sentence = event.code === "speech_failed"
+      ? t("not_spoken") : sentenceOf(new Problem(event.code, {detail: event.message}));
     if (event.turn === undefined) complain(sentence);
     else shown.fail(id, sentence);
   }
@@ -261,8 +272,10 @@ export function livePanel({list, signal}) {
   }
 
   function saveButton(words, ending, type, write) {
-    return h("button", {type: "button", class: "quiet", on: {click: () =>
-      save(new Blob([write(shown.entries(), which.value)], {type: `${type};charset=utf-8`}), `${t("file")}.${ending}`)}}, icon("download"), t(words));
+    return h("button", {type: "button", class: "quiet", on: {click: () => {
+      const text = write(shown.entries(), which.value);
+      save(new Blob([text], {type: `${type};charset=utf-8`}), `${t("file")}.${ending}`);
+    }}}, icon("download"), t(words));
   }
 
   return Object.assign(element, {leave});

@@ -12,33 +12,36 @@ const t = speaker({
   en: {
     original: "Original", translation: "Translation", loading: "Loading…", rows: "What was said, and its translation",
     play_source: "Play the original from {at}", play_target: "Play the translation of {at}", pause: "Pause",
+    gone: "This recording is not kept any more.",
     nobody: "Nobody speaks in this recording, so there is nothing to translate.",
     summary: {one: "{n} utterance in {length}", other: "{n} utterances in {length}"}, voice: "voice: {voice}",
-    drift: "Some begin up to {seconds} later than in the recording.",
-    text_only: "Text only: nothing was spoken.",
+    drift: "Some begin up to {seconds} later than in the recording.", text_only: "Text only: nothing was spoken.",
     check: "Check this", check_why: "the translation looks like none; compare it with the original.",
-    hurried: "{speed}× faster", faster: "Faster", faster_why: "spoken faster than usual, so that it fits before what is said next.",
-    unspoken: "Not spoken", unspoken_why: "this could not be spoken; there is a pause in its place.",
-    marks: "What the marks mean", downloads: "Downloads", source_files: "Original", target_files: "Translation",
-    sound: "Sound", report: "All of it (JSON)", share: "Copy the link", timings: "How long it took",
-    decode: "Reading the recording", vad: "Finding speech", asr: "Recognising", translating: "Translating",
-    speech: "Speaking", total: "From beginning to end",
+    hurried: "{speed}× faster", faster: "Faster",
+    faster_why: "spoken faster than usual, so that it fits before what is said next.", unspoken: "Not spoken",
+    unspoken_why: "this could not be spoken; there is a pause in its place.", marks: "What the marks mean",
+    downloads: "Downloads", source_files: "Original", target_files: "Translation", sound: "Sound",
+    report: "All of it (JSON)", share: "Copy the link", timings: "How long it took", decode: "Reading the recording",
+    vad: "Finding speech", asr: "Recognising", translating: "Translating", speech: "Speaking",
+    total: "From beginning to end",
   },
   ru: {
     original: "Оригинал", translation: "Перевод", loading: "Загрузка…", rows: "Сказанное и его перевод",
     play_source: "Слушать оригинал с {at}", play_target: "Слушать перевод к {at}", pause: "Пауза",
-    nobody: "В этой записи никто не говорит, переводить нечего.",
-    summary: {one: "{n} фраза за {length}", few: "{n} фразы за {length}", many: "{n} фраз за {length}", other: "{n} фразы за {length}"},
-    voice: "голос: {voice}",
-    drift: "Некоторые начинаются позже, чем в записи; самое большее на {seconds}.",
-    text_only: "Только текст, без озвучки.",
-    check: "Проверьте", check_why: "не похоже на перевод; сравните с оригиналом.",
-    hurried: "Быстрее: {speed}×", faster: "Быстрее", faster_why: "произнесено быстрее обычного, чтобы успеть до следующей фразы.",
-    unspoken: "Не озвучено", unspoken_why: "это произнести не удалось; на этом месте пауза.",
-    marks: "Что значат пометки", downloads: "Скачать", source_files: "Оригинал", target_files: "Перевод",
-    sound: "Звук", report: "Всё вместе (JSON)", share: "Скопировать ссылку", timings: "Сколько это заняло",
-    decode: "Чтение записи", vad: "Поиск речи", asr: "Распознавание", translating: "Перевод",
-    speech: "Озвучивание", total: "От начала до конца",
+    gone: "Эта запись больше не хранится.", nobody: "В этой записи никто не говорит, переводить нечего.",
+    summary: {
+      one: "{n} фраза за {length}", few: "{n} фразы за {length}", many: "{n} фраз за {length}",
+      other: "{n} фразы за {length}",
+    },
+    voice: "голос: {voice}", drift: "Некоторые начинаются позже, чем в записи; самое большее на {seconds}.",
+    text_only: "Только текст, без озвучки.", check: "Проверьте",
+    check_why: "не похоже на перевод; сравните с оригиналом.", hurried: "Быстрее: {speed}×", faster: "Быстрее",
+    faster_why: "произнесено быстрее обычного, чтобы успеть до следующей фразы.", unspoken: "Не озвучено",
+    unspoken_why: "это произнести не удалось; на этом месте пауза.", marks: "Что значат пометки",
+    downloads: "Скачать", source_files: "Оригинал", target_files: "Перевод", sound: "Звук",
+    report: "Всё вместе (JSON)", share: "Скопировать ссылку", timings: "Сколько это заняло", decode: "Чтение записи",
+    vad: "Поиск речи", asr: "Распознавание", translating: "Перевод", speech: "Озвучивание",
+    total: "От начала до конца",
   },
 });
 
@@ -130,7 +133,8 @@ const isHurried = ({speed}) => speed > 1;
 function marks(utterance) {
   const found = [
     utterance.suspect && h("span", {class: "badge unsure"}, icon("warning"), t("check")),
-    utterance.speech_error && h("span", {class: "badge bad", title: utterance.speech_error}, icon("warning"), t("unspoken")),
+    utterance.speech_error &&
+      h("span", {class: "badge bad", title: utterance.speech_error}, icon("warning"), t("unspoken")),
     isHurried(utterance) && h("span", {class: "badge"}, t("hurried", {speed: decimal(utterance.speed, 2)})),
   ].filter(Boolean);
   return found.length ? h("div", {class: "row translate-marks"}, found) : null;
@@ -172,7 +176,9 @@ export function translationResult({job, report, signal}) {
         heading("target", t("translation"), report.target)),
       rows, legend(report.utterances)),
     h("section", {class: "card"}, h("h3", {}, t("downloads")), downloads(job, report, players.target, signal),
-      h("div", {class: "row"}, copyButton({text: () => location.href, words: t("share"), from: link, symbol: "link"}), link), timings(job, report)),
+      h("div", {class: "row"},
+        copyButton({text: () => location.href, words: t("share"), from: link, symbol: "link"}), link),
+      timings(job, report)),
   ];
 }
 
@@ -185,10 +191,15 @@ function player(jobId, name, label, signal) {
   let askedAt = 0;
   media.hidden = true;
   media.addEventListener("error", () => {
+    if (signal.aborted) return;
     if (Date.now() - askedAt > ADDRESS_MS) load();
     else fill(note, problemSentence("unplayable"));
   });
-  signal.addEventListener("abort", () => media.pause(), {once: true});
+  signal.addEventListener("abort", () => {
+    media.pause();
+    media.removeAttribute("src");
+    media.load();
+  }, {once: true});
 
   async function load() {
     askedAt = Date.now();
@@ -199,7 +210,7 @@ function player(jobId, name, label, signal) {
       fill(note);
       self.download?.(given);
     } catch (error) {
-      fill(note, sentenceOf(error) ?? "");
+      fill(note, [404, 410].includes(error.status) ? t("gone") : sentenceOf(error) ?? "");
     }
   }
 
@@ -219,7 +230,7 @@ function player(jobId, name, label, signal) {
 function downloads(job, report, translated, signal) {
   const stem = (job.filename ?? "recording").replace(/\.[^.]+$/, "");
   const fault = h("p", {class: "fault", role: "alert", hidden: true});
-  const file = (artifact, words, filename) => h("button", {type: "button", class: "quiet small", on: {click: async () => {
+  async function fetchFile(artifact, filename) {
     fault.hidden = true;
     try {
       save(await (await ask(`v1/jobs/${job.id}/artifacts/${artifact}`, {signal})).blob(), filename);
@@ -227,7 +238,10 @@ function downloads(job, report, translated, signal) {
       fault.hidden = false;
       fill(fault, sentenceOf(error) ?? "");
     }
-  }}}, icon("download"), words);
+  }
+  const file = (artifact, words, filename) => h("button", {
+    type: "button", class: "quiet small", on: {click: () => fetchFile(artifact, filename)},
+  }, icon("download"), words);
   const group = (title, ...items) => h("div", {class: "row translate-files", role: "group", "aria-label": title},
     h("span", {}, title), items);
   const texts = (side, language) => ["txt", "srt", "vtt"].map((ending) =>
@@ -246,8 +260,9 @@ function downloads(job, report, translated, signal) {
 }
 
 function timings(job, report) {
-  const rows = Object.entries(report.timings).map(([stage, seconds]) => [STAGES[stage] ? t(STAGES[stage]) : stage, seconds]);
-  if (job.started_at && job.finished_at) rows.push([t("total"), (new Date(job.finished_at) - new Date(job.started_at)) / 1000]);
+  const nameOf = (stage) => STAGES[stage] ? t(STAGES[stage]) : stage;
+  const rows = Object.entries(report.timings).map(([stage, seconds]) => [nameOf(stage), seconds]);
+  rows.push([t("total"), (new Date(job.finished_at) - new Date(job.started_at)) / 1000]);
   return h("details", {}, h("summary", {}, t("timings")), h("dl", {class: "translate-timings"},
     rows.map(([name, seconds]) => [h("dt", {}, name), h("dd", {class: "numbers"}, duration(seconds))])));
 }

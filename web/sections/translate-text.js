@@ -9,38 +9,40 @@ import {listenButton} from "./translate-listen.js";
 
 const t = speaker({
   en: {
-    text: "Text", text_in: "Text in {language}", translation: "Translation", translation_in: "Translation into {language}",
-    translate: "Translate", translating: "Translating…", hotkey: "Ctrl + Enter", clear: "Clear", done: "Translated.",
-    here: "The translation appears here, laid out like the text.",
-    empty: "Write or paste a text first.", too_long: "This text has {n} characters; the limit is {limit}. Shorten it, or translate it in parts.",
+    text: "Text", text_in: "Text in {language}", translation: "Translation",
+    translation_in: "Translation into {language}", translate: "Translate", translating: "Translating…",
+    hotkey: "Ctrl + Enter", clear: "Clear", done: "Translated.",
+    here: "The translation appears here, laid out like the text.", empty: "Write or paste a text first.",
+    too_long: "This text has {n} characters; the limit is {limit}. Shorten it, or translate it in parts.",
     stale: "The text or the languages have changed since. Translate again.", characters: "{n} of {limit} characters",
-    sure: "The model is sure of this translation.", fairly: "The model is fairly sure of this translation. Read it through.",
+    sure: "The model is sure of this translation.",
+    fairly: "The model is fairly sure of this translation. Read it through.",
     unsure: "The model is guessing. Check this translation before you use it.",
     numbers: "On average it gives its choice of words {average}; where it doubts most, {least}.",
-    look: "Check these sentences", marked: "Marked: this may be no good translation.",
-    nothing: "(nothing)",
+    look: "Check these sentences", marked: "Marked: this may be no good translation.", nothing: "(nothing)",
     reason_empty: "Nothing came back.", reason_short: "It is much shorter than the original.",
     reason_letters: "It has hardly any letters.", reason_script: "It is not in the script of that language.",
-    reason_repeated: "A word was repeated again and again; it is kept once.", reason_cut: "It grew too long; its end is missing.",
-    reason_doubt: "The model doubts it.", copy: "Copy the translation", listen_text: "Listen to the text",
-    listen_translation: "Listen to the translation",
+    reason_repeated: "A word was repeated again and again; it is kept once.",
+    reason_cut: "It grew too long; its end is missing.", reason_doubt: "The model doubts it.",
+    copy: "Copy the translation", listen_text: "Listen to the text", listen_translation: "Listen to the translation",
   },
   ru: {
     text: "Текст", text_in: "Текст: {language}", translation: "Перевод", translation_in: "Перевод: {language}",
     translate: "Перевести", translating: "Перевожу…", hotkey: "Ctrl + Enter", clear: "Очистить", done: "Переведено.",
     here: "Здесь появится перевод; строки и отступы останутся как в тексте.",
-    empty: "Сначала напишите или вставьте текст.", too_long: "Символов в тексте: {n}, а можно не больше {limit}. Сократите его или переводите по частям.",
+    empty: "Сначала напишите или вставьте текст.",
+    too_long: "Символов в тексте: {n}, а можно не больше {limit}. Сократите его или переводите по частям.",
     stale: "Текст или языки с тех пор изменились. Переведите ещё раз.", characters: "Символов: {n} из {limit}",
-    sure: "Модель уверена в этом переводе.", fairly: "Модель довольно уверена в этом переводе. Прочитайте его внимательно.",
+    sure: "Модель уверена в этом переводе.",
+    fairly: "Модель довольно уверена в этом переводе. Прочитайте его внимательно.",
     unsure: "Модель угадывает. Проверьте перевод, прежде чем им пользоваться.",
     numbers: "В среднем она оценивает свой выбор слов в {average}; там, где сомневается больше всего, — в {least}.",
-    look: "Проверьте эти предложения", marked: "Отмечено: возможно, перевод неудачный.",
-    nothing: "(ничего)",
+    look: "Проверьте эти предложения", marked: "Отмечено: возможно, перевод неудачный.", nothing: "(ничего)",
     reason_empty: "Перевод пустой.", reason_short: "Он намного короче оригинала.",
     reason_letters: "В нём почти нет букв.", reason_script: "Он написан не тем письмом.",
-    reason_repeated: "Одно слово повторялось много раз; оставлено одно.", reason_cut: "Он вышел слишком длинным, конца не хватает.",
-    reason_doubt: "Модель в нём сомневается.", copy: "Скопировать перевод", listen_text: "Прослушать текст",
-    listen_translation: "Прослушать перевод",
+    reason_repeated: "Одно слово повторялось много раз; оставлено одно.",
+    reason_cut: "Он вышел слишком длинным, конца не хватает.", reason_doubt: "Модель в нём сомневается.",
+    copy: "Скопировать перевод", listen_text: "Прослушать текст", listen_translation: "Прослушать перевод",
   },
 });
 
@@ -61,7 +63,9 @@ export function textPanel({list, limits, signal}) {
   const outputTitle = h("h2", {id: titleId}, t("translation"));
   const count = h("span", {class: "numbers"});
   const input = h("textarea", {id: inputId, rows: "9", dir: "auto", on: {input: changed, keydown: hotkey}});
-  const output = h("div", {class: "translate-output", dir: "auto", role: "region", tabindex: "0", "aria-labelledby": titleId});
+  const output = h("div", {
+    class: "translate-output", dir: "auto", role: "region", tabindex: "0", "aria-labelledby": titleId,
+  });
   const said = h("p", {class: "visually-hidden", role: "status"});
   const fault = h("p", {class: "fault", role: "alert", hidden: true});
   const stale = h("p", {class: "hint", hidden: true}, t("stale"));
@@ -99,7 +103,8 @@ export function textPanel({list, limits, signal}) {
     pair,
     h("div", {class: "translate-panes"},
       h("div", {class: "translate-pane"}, h("div", {class: "row spread"}, title, count), input,
-        h("div", {class: "row"}, button, h("span", {class: "hint translate-hotkey"}, t("hotkey")), listenToText, clear)),
+        h("div", {class: "row"},
+          button, h("span", {class: "hint translate-hotkey"}, t("hotkey")), listenToText, clear)),
       h("div", {class: "translate-pane"}, outputTitle, output,
         h("div", {class: "row"}, listenToTranslation, copy), stale, said)),
     fault, judgement);
@@ -127,7 +132,8 @@ export function textPanel({list, limits, signal}) {
     clear.hidden = length === 0;
     const now = pair.pair;
     listenToText.disable(!input.value.trim() || !now?.languages.spoken(now.source));
-    stale.hidden = !done || (asked.text === input.value && asked.source === now?.source && asked.target === now?.target);
+    stale.hidden = !done ||
+      (asked.text === input.value && asked.source === now?.source && asked.target === now?.target);
   }
 
   function changedLanguages(now) {
@@ -214,11 +220,14 @@ function marked({text, sentences}) {
 function judge({quality, sentences}) {
   const shown = [];
   if (quality) {
-    const level = quality.average_probability >= SURE ? "sure" : quality.average_probability >= FAIRLY_SURE ? "fairly" : "unsure";
+    const average = quality.average_probability;
+    const level = average >= SURE ? "sure" : average >= FAIRLY_SURE ? "fairly" : "unsure";
     const colour = {sure: "good", fairly: "unsure", unsure: "bad"}[level];
     shown.push(h("p", {class: "row"},
       h("span", {class: `badge ${colour}`}, icon(level === "sure" ? "check" : "warning"), t(level)),
-      h("span", {class: "hint"}, t("numbers", {average: percent(quality.average_probability), least: percent(quality.minimum_probability)}))));
+      h("span", {class: "hint"}, t("numbers", {
+        average: percent(average), least: percent(quality.minimum_probability),
+      }))));
   }
   const doubtful = sentences.filter(doubt);
   if (doubtful.length) {

@@ -12,7 +12,7 @@ const t = speaker({
   ru: {what: "Что перевести", text: "Текст", file: "Запись", live: "Вживую"},
 });
 
-/** `#/translate` is the text, `#/translate/live` what is said, `#/translate/file` a recording, `#/translate/ID` its job. */
+/** `#/translate` is for texts, `/live` after it for what is said, `/file` and `/JOB` for recordings. */
 export async function mount(root, {owner, params, signal, showInAddress}) {
   const list = languageList(signal);
   const shared = {list, limits: owner.limits, signal};
