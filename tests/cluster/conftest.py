@@ -14,6 +14,7 @@ from chat_servers import KEY as CHAT_KEY
 from chat_servers import ChatServer
 from chat_servers import running as running_chat
 from cluster_system import ADMIN_KEY, BUCKET, LENT_BUCKET, System
+from recordings import THREE_TURNS_S, beginning_as_flac
 from s3 import s3_endpoint
 
 from deployments.serve_config import check
@@ -37,6 +38,12 @@ CHAT_KEY_VARIABLE = "VOICEGRAPH_TESTS_CHAT_KEY"
 def dialogue() -> bytes:
     """The bundled recording of two speakers."""
     return DIALOGUE.read_bytes()
+
+
+@pytest.fixture(scope="session")
+def brief() -> bytes:
+    """Three turns of it, two speakers, 10 s."""
+    return beginning_as_flac(THREE_TURNS_S)
 
 
 def configuration(endpoint: str, chat_url: str) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """The compatible routes of contracts B1, as proxyAI's clients use them."""
 
+import io
 import json
 import uuid
 
@@ -8,31 +9,20 @@ import pytest
 from test_bad_requests import wav
 from waiting import events
 
+from models.audio import SAMPLE_RATE, decode, encode
+
 pytestmark = pytest.mark.cluster
 
 
-@pytest.fixture(scope="module")
-def dialogue_wav(dialogue) -> bytes:
-    import io
-    import wave
-
-    from models.audio import decode
-
-    pcm = decode(io.BytesIO(dialogue))
-    buffer = io.BytesIO()
-    with wave.open(buffer, "wb") as file:
-        file.setnchannels(1)
-        file.setsampwidth(2)
-        file.setframerate(16_000)
-        file.writeframes((pcm * 32767).astype("<i2").tobytes())
-    return buffer.getvalue()
+def as_wav(recording: bytes) -> bytes:
+    return encode([decode(io.BytesIO(recording))], "wav", SAMPLE_RATE)
 
 
 @pytest.fixture(scope="module")
-def uploaded(system, dialogue_wav) -> str:
+def uploaded(system, brief) -> str:
     with system.client() as client:
         answer = client.post(
-            "/upload/", files={"file": ("talk.wav", dialogue_wav, "audio/wav")}, headers={"X-Correlation-ID": "cid-7"}
+            "/upload/", files={"file": ("talk.wav", as_wav(brief), "audio/wav")}, headers={"X-Correlation-ID": "cid-7"}
         )
         assert answer.status_code == 200, answer.text
         assert answer.headers["X-Correlation-ID"] == "cid-7"
@@ -78,8 +68,8 @@ def test_wrong_labels_are_refused(client, uploaded, labels, says) -> None:
     assert says in answer.json()["detail"]
 
 
-def test_transcribe_is_the_same_as_upload(client, dialogue_wav) -> None:
-    answer = client.post("/transcribe", files={"file": ("talk.wav", dialogue_wav, "audio/x-wav")})
+def test_transcribe_is_the_same_as_upload(client, dialogue) -> None:
+    answer = client.post("/transcribe", files={"file": ("talk.wav", as_wav(dialogue), "audio/x-wav")})
     assert answer.status_code == 200
     job = answer.json()["upload_id"]
     early = client.get(f"/results/{job}")

@@ -83,20 +83,20 @@ def test_jobs_are_listed_newest_first_in_pages(client, finished, dialogue) -> No
     assert client.get("/v1/jobs", params={"cursor": "nonsense"}).status_code == 422
 
 
-def test_an_ended_job_is_erased_with_its_data(client, dialogue) -> None:
-    job = ended(client, submit(client, dialogue[:]))
+def test_an_ended_job_is_erased_with_its_data(client, brief) -> None:
+    job = ended(client, submit(client, brief))
     recording = client.get(f"/v1/jobs/{job['id']}/recording", follow_redirects=False)
     assert recording.status_code == 307
     stored = httpx.get(recording.headers["location"])
-    assert stored.content == dialogue
+    assert stored.content == brief
     assert client.delete(f"/v1/jobs/{job['id']}").status_code == 204
     assert client.get(f"/v1/jobs/{job['id']}").status_code == 404
     assert httpx.get(recording.headers["location"]).is_client_error
 
 
-def test_the_same_idempotency_key_is_one_job(client, dialogue) -> None:
+def test_the_same_idempotency_key_is_one_job(client, brief) -> None:
     headers = {"Idempotency-Key": str(uuid.uuid4())}
-    send = {"files": {"file": ("a.flac", dialogue)}, "headers": headers}
+    send = {"files": {"file": ("a.flac", brief)}, "headers": headers}
     first = client.post("/v1/jobs/transcription", **send)
     again = client.post("/v1/jobs/transcription", **send)
     other = client.post("/v1/jobs/transcription", data={"num_speakers": "2"}, **send)
@@ -105,11 +105,11 @@ def test_the_same_idempotency_key_is_one_job(client, dialogue) -> None:
     assert ended(client, first.json()["id"])["state"] == "succeeded"
 
 
-def test_a_presigned_upload_becomes_a_job(client, dialogue) -> None:
+def test_a_presigned_upload_becomes_a_job(client, brief) -> None:
     ticket = client.post("/v1/uploads", json={"content_type": "audio/flac"})
     assert ticket.status_code == 201
     upload = ticket.json()
-    sent = httpx.request(upload["method"], upload["url"], headers=upload["headers"], content=dialogue)
+    sent = httpx.request(upload["method"], upload["url"], headers=upload["headers"], content=brief)
     assert sent.status_code == 200, sent.text
     body = {"object_key": upload["object_key"], "num_speakers": 1}
     job = client.post("/v1/jobs/transcription", json=body)

@@ -38,6 +38,7 @@ from accessibility import assert_accessible
 from browsing import Address, Browsers, Visitor, chromium
 from numpy.typing import NDArray
 from playwright.sync_api import Page, sync_playwright
+from recordings import THREE_TURNS_S, beginning
 from waiting import ended
 
 from models.audio import decode, encode
@@ -47,7 +48,6 @@ RUNNING = "VOICEGRAPH_PAGE"
 OTHER_KEY = "VOICEGRAPH_PAGE_OTHER_KEY"
 PICTURES = Path(__file__).resolve().parents[3] / "build" / "page"
 MICROPHONE_RATE = 48_000
-BRIEF_S = 10.2
 
 _failed = pytest.StashKey[bool]()
 
@@ -134,10 +134,9 @@ def dialogue_wav(dialogue_samples: NDArray[np.float32], tmp_path_factory: pytest
 
 
 @pytest.fixture(scope="session")
-def brief_recording(dialogue_samples: NDArray[np.float32], tmp_path_factory: pytest.TempPathFactory) -> Path:
+def brief_recording(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The first three turns of the bundled recording, of two speakers: a WAV file of 10 s."""
-    samples = dialogue_samples[: round(BRIEF_S * MICROPHONE_RATE)]
-    return _wav(samples, tmp_path_factory.mktemp("recording") / "brief.wav")
+    return _wav(beginning(THREE_TURNS_S, MICROPHONE_RATE), tmp_path_factory.mktemp("recording") / "brief.wav")
 
 
 @pytest.fixture(scope="session")
