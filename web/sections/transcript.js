@@ -1,5 +1,90 @@
-import {h} from "../lib/dom.js";
+/** Transcript: who said what and when. A recording is given, its words come in, and the result is read, heard and named. */
 
-export function mount(root) {
-  root.append(h("p", {}, "…"));
+import {askJson, sentenceOf} from "../lib/api.js";
+import {fill, h, icon} from "../lib/dom.js";
+import {speaker} from "../lib/i18n.js";
+import {jobPanel} from "../lib/job-panel.js";
+import {RecordingPlayer} from "../lib/recording-player.js";
+import {startForm} from "./transcript-form.js";
+import {liveTranscript} from "./transcript-live.js";
+import {People} from "./transcript-people.js";
+import {transcriptResult} from "./transcript-result.js";
+
+const t = speaker({
+  en: {another: "Transcribe another", loading: "Loading the transcript…", again: "Try again", recording: "Recording"},
+  ru: {another: "Расшифровать другую", loading: "Расшифровка загружается…", again: "Повторить", recording: "Запись"},
+});
+
+const SECTIONS = {spoof: "voice-check", translation: "translate", avatar: "avatar"};
+
+export async function mount(root, {owner, params: [jobId], signal, showInAddress}) {
+  const problem = h("p", {class: "fault", role: "alert", hidden: true});
+  const complain = (sentence) => {
+    problem.hidden = !sentence;
+    fill(problem, sentence ?? "");
+  };
+  const live = liveTranscript();
+  const result = h("div", {class: "stack", hidden: true});
+  const panel = jobPanel({
+    signal,
+    onJob: (job) => {
+      form.hidden = true;
+      showInAddress(job.id);
+    },
+    onEvent: ({type, data}) => live.hear(type, data),
+    onDone: (job) => show(job),
+    onIdle: () => { form.hidden = false; },
+  });
+  const form = startForm({limits: owner.limits, signal, problem, complain, onStart: (asked) => {
+    form.hidden = true;
+    live.clear();
+    panel.submit(asked);
+  }});
+  root.append(form, panel, live, result);
+  if (!jobId) return;
+  form.hidden = true;
+  await open();
+
+  async function open() {
+    try {
+      const job = await askJson(`v1/jobs/${encodeURIComponent(jobId)}`, {signal});
+      if (job.kind in SECTIONS) location.replace(`#/${SECTIONS[job.kind]}/${job.id}`);
+      else if (job.state === "succeeded") await show(job);
+      else panel.watch(job.id);
+    } catch (error) {
+      form.hidden = false;
+      complain(sentenceOf(error));
+    }
+  }
+
+  /** Fetch and show the transcript of a job that succeeded. */
+  async function show(job) {
+    const player = new RecordingPlayer(job.id, signal);
+    let drawn = new AbortController();
+    player.load();
+    await draw(true);
+
+    async function draw(focus) {
+      drawn.abort();
+      drawn = new AbortController();
+      const mine = AbortSignal.any([signal, drawn.signal]);
+      if (focus) fill(result, h("p", {class: "hint", role: "status"}, t("loading")));
+      result.hidden = false;
+      try {
+        const transcript = await askJson(`v1/jobs/${job.id}/artifacts/transcript.json`, {signal: mine});
+        const people = new People(job, mine);
+        people.addEventListener("regroup", () => draw(false), {signal: mine});
+        const heading = h("h2", {class: "file-name", tabindex: "-1"}, job.filename ?? t("recording"));
+        const actions = h("a", {class: "button quiet", href: "#/transcript"}, icon("upload"), t("another"));
+        live.clear();
+        fill(result, transcriptResult({job, transcript, people, player, heading, actions, signal: mine}));
+        heading.focus({preventScroll: !focus});
+      } catch (error) {
+        const sentence = sentenceOf(error);
+        if (!sentence) return;
+        fill(result, h("p", {class: "fault", role: "alert"}, sentence),
+          h("div", {class: "row"}, h("button", {type: "button", on: {click: () => draw(true)}}, icon("retry"), t("again"))));
+      }
+    }
+  }
 }

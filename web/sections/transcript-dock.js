@@ -1,0 +1,118 @@
+/** What stays in reach however long the transcript: the player of the whole recording, and the search. */
+
+import {fill, h, icon} from "../lib/dom.js";
+import {clock, locale, speaker} from "../lib/i18n.js";
+import {WHOLE} from "../lib/recording-player.js";
+import {searchField} from "./transcript-search.js";
+
+const t = speaker({
+  en: {
+    player: "Player and search", play: "Play", pause: "Pause", place: "Place in the recording", of: "{at} of {whole}",
+    follow: "Follow along", speed: "Speed", loading: "Loading the sound…", again: "Try again",
+  },
+  ru: {
+    player: "Проигрыватель и поиск", play: "Слушать", pause: "Пауза", place: "Место в записи", of: "{at} из {whole}",
+    follow: "Следить за текстом", speed: "Скорость", loading: "Звук загружается…", again: "Повторить",
+  },
+});
+
+const JUMP_S = 5;
+const SPEEDS = [0.75, 1, 1.25, 1.5, 2];
+const HANDS_OFF_MS = 4000;
+
+/** Go on from a second of the recording, as a whole. */
+export function playFrom(player, seconds) {
+  player.seek(seconds);
+  if (player.playing !== WHOLE) player.toggle(WHOLE);
+}
+
+/** Make the dock. `list` is the turns'. */
+export function dock({duration, paragraphs, list, player, signal}) {
+  const play = h("button", {type: "button", class: "icon-only", on: {click: () => player.toggle(WHOLE)}}, icon("play"));
+  const time = h("span", {class: "numbers"});
+  const place = h("input", {type: "range", min: "0", max: String(duration), step: "0.1", value: "0", "aria-label": t("place"), on: {
+    input: () => go(Number(place.value)),
+    keydown: (event) => {
+      const by = {ArrowRight: JUMP_S, ArrowUp: JUMP_S, ArrowLeft: -JUMP_S, ArrowDown: -JUMP_S}[event.key];
+      if (!by) return;
+      event.preventDefault();
+      go(Math.min(duration, Math.max(0, player.seconds + by)));
+    },
+  }});
+  const speed = h("select", {"aria-label": t("speed"), class: "transcript-speed", on: {change: () => { player.rate = Number(speed.value); }}},
+    SPEEDS.map((rate) => h("option", {value: rate, selected: rate === 1}, `${rate.toLocaleString(locale())}×`)));
+  const follow = h("input", {type: "checkbox", checked: true});
+  const problem = h("div", {class: "row transcript-sound", role: "status"});
+  let second = -1;
+
+  function go(seconds) {
+    // Whoever goes elsewhere means the recording, not the turn that played.
+    if (player.playing && player.playing !== WHOLE) player.toggle(WHOLE);
+    player.seek(seconds);
+    tellPlace();
+  }
+
+  const tellPlace = () => place.setAttribute("aria-valuetext", t("of", {at: clock(player.seconds), whole: clock(duration)}));
+
+  function onTime() {
+    place.value = player.seconds;
+    place.style.setProperty("--played", player.seconds / duration);
+    if (Math.floor(player.seconds) === second) return;
+    second = Math.floor(player.seconds);
+    fill(time, clock(second), h("span", {class: "transcript-whole"}, ` / ${clock(duration)}`));
+  }
+
+  function onChange() {
+    const plays = player.playing !== null;
+    play.disabled = place.disabled = !player.ready;
+    play.setAttribute("aria-label", t(plays ? "pause" : "play"));
+    play.firstChild.replaceWith(icon(plays ? "pause" : "play"));
+    problem.hidden = player.ready;
+    if (player.ready) fill(problem);
+    else if (player.problem) {
+      fill(problem, h("span", {class: "hint"}, player.problem),
+        h("button", {type: "button", class: "quiet small", on: {click: () => player.load()}}, icon("retry"), t("again")));
+    } else fill(problem, h("span", {class: "hint"}, t("loading")));
+    if (!plays) tellPlace();
+  }
+
+  play.addEventListener("click", (event) => {
+    // One button stands for all that plays.
+    if (player.playing === null || player.playing === WHOLE) return;
+    event.stopImmediatePropagation();
+    player.pause();
+  }, {capture: true});
+  player.addEventListener("time", onTime, {signal});
+  player.addEventListener("change", onChange, {signal});
+  onTime();
+  onChange();
+
+  // Whoever scrolls by hand wants to read elsewhere for a moment.
+  let touched = -Infinity;
+  for (const event of ["wheel", "touchmove"]) addEventListener(event, () => { touched = performance.now(); }, {signal, passive: true});
+  list.onWord = (range) => {
+    if (follow.checked && player.playing && performance.now() - touched > HANDS_OFF_MS) reveal(range);
+  };
+
+  const element = h("section", {class: "transcript-dock", "aria-label": t("player")},
+    problem,
+    h("div", {class: "transcript-player"}, play, place, time, speed),
+    paragraphs.length ? h("div", {class: "transcript-tools"},
+      searchField({paragraphs, list, reveal, signal}),
+      h("label", {class: "choice"}, follow, h("span", {}, t("follow")))) : null);
+
+  /** Scroll so that a part of the text is well in view, if it is not. */
+  function reveal(range, again = true) {
+    const box = range.getBoundingClientRect();
+    const [top, bottom] = [innerHeight * 0.12, element.getBoundingClientRect().top];
+    if (box.top >= top && box.bottom <= bottom - 8) return;
+    const by = box.top - top - (bottom - top) * 0.25;
+    const far = Math.abs(by) > innerHeight * 1.5;
+    const still = far || matchMedia("(prefers-reduced-motion: reduce)").matches;
+    scrollBy({top: by, behavior: still ? "instant" : "smooth"});
+    // What lay far away was of a guessed height until now.
+    if (far && again) requestAnimationFrame(() => reveal(range, false));
+  }
+
+  return element;
+}

@@ -1,0 +1,141 @@
+/** Who speaks: the recording's speakers by the names that a person gave them. */
+
+import {askJson, sentenceOf} from "../lib/api.js";
+import {fill, h} from "../lib/dom.js";
+import {speaker} from "../lib/i18n.js";
+
+const t = speaker({
+  en: {
+    unnamed: "Speaker {n}", name: "Name", save: "Save", cancel: "Cancel", allowed: "Up to 50 characters, without < and >",
+    undone: "The name was not saved. {why}",
+  },
+  ru: {
+    unnamed: "Говорящий {n}", name: "Имя", save: "Сохранить", cancel: "Отмена", allowed: "До 50 символов, без знаков < и >",
+    undone: "Имя не сохранено. {why}",
+  },
+});
+
+const LONGEST_NAME = 50;
+const HUES = [195, 35, 285, 140, 350, 90, 250, 15, 165, 320];
+
+/** What a speaker is called that has no name yet; counted from 0. */
+export const unnamed = (index) => t("unnamed", {n: index + 1});
+export const hueOf = (index) => HUES[index % HUES.length];
+
+/**
+ * The people of a job. Speakers with the same name are one person.
+ * Events: "name" (detail: the person's index), "regroup": some have become one, or one has become several.
+ */
+export class People extends EventTarget {
+  #job;
+  #labels;
+  #signal;
+
+  constructor(job, signal) {
+    super();
+    this.#job = job;
+    this.#signal = signal;
+    this.#labels = {...job.labels};
+    this.#group();
+  }
+
+  #group() {
+    const byName = new Map();
+    this.#job.result.speakers.forEach((id, index) => {
+      const known = this.#labels[id] ?? id;
+      if (byName.has(known)) byName.get(known).ids.push(id);
+      else byName.set(known, {ids: [id], index, known});
+    });
+    this.all = [...byName.values()];
+  }
+
+  /** Index of whom the transcript calls so. */
+  find(known) {
+    return Math.max(0, this.all.findIndex((person) => person.known === known));
+  }
+
+  hue(who) {
+    return hueOf(this.all[who]?.index ?? 0);
+  }
+
+  /** The name that was given, or "". */
+  given(who) {
+    return this.#labels[this.all[who]?.ids[0]] ?? "";
+  }
+
+  name(who) {
+    return this.given(who) || unnamed(this.all[who]?.index ?? 0);
+  }
+
+  /** Call someone by another name at once, and keep it; it is undone where it can't be kept. "" takes the name away. */
+  async rename(who, name) {
+    const before = this.#labels;
+    const {ids} = this.all[who];
+    this.#labels = {...before};
+    for (const id of ids) {
+      if (name) this.#labels[id] = name;
+      else delete this.#labels[id];
+    }
+    this.#tell(who);
+    try {
+      await askJson(`v1/jobs/${this.#job.id}/labels`, {method: "PUT", json: {labels: this.#labels}, signal: this.#signal});
+    } catch (error) {
+      this.#labels = before;
+      this.#tell(who);
+      throw error;
+    }
+    const count = this.all.length;
+    this.#job.labels = this.#labels;
+    this.#group();
+    if (this.all.length !== count) this.dispatchEvent(new Event("regroup"));
+  }
+
+  #tell(who) {
+    this.dispatchEvent(new CustomEvent("name", {detail: who}));
+  }
+}
+
+/** Put a field in a name's place, until it is saved or left. `button` shows the name; `said(name)`: it was saved. */
+export function renameInPlace(button, {people, who, onSaved}) {
+  const fault = h("p", {class: "fault", role: "alert", hidden: true});
+  const field = h("input", {type: "text", value: people.given(who), placeholder: people.name(who), maxlength: LONGEST_NAME,
+    pattern: "[^<>]*", title: t("allowed"), "aria-label": t("name"), autocomplete: "off", spellcheck: "false"});
+  const form = h("form", {class: "transcript-rename", on: {
+    submit: (event) => {
+      event.preventDefault();
+      save(field.value.trim());
+    },
+    keydown: (event) => {
+      if (event.key === "Escape") leave();
+    },
+  }},
+    field, h("button", {type: "submit", class: "small"}, t("save")),
+    h("button", {type: "button", class: "quiet small", on: {click: leave}}, t("cancel")), fault);
+  open();
+
+  function open() {
+    button.replaceWith(form);
+    field.focus();
+    field.select();
+  }
+
+  function leave() {
+    form.replaceWith(button);
+    button.focus();
+  }
+
+  async function save(name) {
+    leave();
+    if (name === people.given(who)) return;
+    try {
+      await people.rename(who, name);
+      onSaved(people.name(who));
+    } catch (error) {
+      const why = sentenceOf(error);
+      if (!why) return;
+      fault.hidden = false;
+      fill(fault, t("undone", {why}));
+      open();
+    }
+  }
+}
