@@ -27,7 +27,6 @@ _FLAGS = (
     "--disable-sync",
     "--autoplay-policy=no-user-gesture-required",
     "--use-fake-device-for-media-stream",
-    "--use-fake-ui-for-media-stream",
 )
 _NAVIGATED_AWAY = "net::ERR_ABORTED"
 _OF_THE_PAGE_ITSELF = ("blob", "data")
