@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from graphs.config import RecordingLimits
 from graphs.roles import Recording
-from models.audio import SAMPLE_RATE, AudioInfo, AudioLimits, decode, probe, stream
+from models.audio import SAMPLE_RATE, AudioInfo, AudioLimits, Waveform, decode, probe, stream
 from storage.objects import ObjectStore
 
 UPLOADS = "uploads"
@@ -89,18 +89,23 @@ async def probe_recording(objects: ObjectStore, key: str, limits: AudioLimits) -
     return await asyncio.to_thread(look)
 
 
-async def decode_recording(objects: ObjectStore, key: str, limits: AudioLimits) -> NDArray[np.float32]:
-    """Decode a stored recording to mono float32 at 16 kHz; errors as for ``probe_recording``."""
+async def decode_recording(
+    objects: ObjectStore, key: str, limits: AudioLimits, waveform: Waveform
+) -> NDArray[np.float32]:
+    """Decode a stored recording to mono float32 at 16 kHz, and outline it; errors as for ``probe_recording``."""
 
     def read() -> NDArray[np.float32]:
         with objects.open(key) as source:
-            return decode(source, limits)
+            samples = decode(source, limits)
+        for block in blocks_of(samples):
+            waveform.add(block)
+        return samples
 
     return await asyncio.to_thread(read)
 
 
 def stream_recording(
-    objects: ObjectStore, key: str, limits: AudioLimits, on_read: Callable[[float], None] = lambda share: None
+    objects: ObjectStore, key: str, limits: AudioLimits, waveform: Waveform, on_read: Callable[[float], None]
 ) -> Generator[NDArray[np.float32], None, None]:
     """Decode a stored recording block by block, in memory that does not grow with its length.
 
@@ -111,6 +116,7 @@ def stream_recording(
         objects: Where it lies.
         key: Its key.
         limits: What to accept.
+        waveform: Outlines it on the way.
         on_read: Told the share of the object that was read, 0 to 1, before each block.
 
     Yields:
@@ -124,6 +130,7 @@ def stream_recording(
         size = source.seek(0, os.SEEK_END)
         for block in stream(source, limits, block_seconds=BLOCK_SECONDS):
             on_read(min(1.0, source.tell() / size))
+            waveform.add(block)
             yield block
 
 

@@ -17,6 +17,8 @@ from graphs.speech_translation import SpeechTranslationGraph, SpeechTranslationL
 from graphs.speech_translation_audio import AudioFile
 from graphs.speech_translation_report import SpeechTranslation, TranslatedUtterance
 from graphs.voices import Speaker, Speakers
+from graphs.waveform import store_waveform
+from models.audio import Waveform
 from models.audio.encoding import AudioFormat, SyntheticMark, extension_of
 from storage.jobs import Attempt, Job, JobResult
 from storage.objects import ObjectStore
@@ -61,7 +63,8 @@ class SpeechTranslationJob:
         _log.info("speech translation start", upload_id=str(job.id), attempt=attempt.fence)
         await attempt.progress("decode", 0.0)
         started = time.monotonic()
-        recording = await self._recording(job)
+        waveform = Waveform()
+        recording = await self._recording(job, waveform)
         decoded = round(time.monotonic() - started, 3)
         await attempt.progress("translate", _DECODED)
         async with AsyncExitStack() as files:
@@ -70,13 +73,14 @@ class SpeechTranslationJob:
         key = result_key(job.id, attempt.fence, ARTIFACT)
         body = report.model_dump_json().encode()
         await asyncio.to_thread(self.objects.put, key, body, content_type="application/json")
+        outline = await store_waveform(self.objects, attempt, waveform)
         _log.info("speech translation complete", upload_id=str(job.id), seconds=report.timings)
-        return JobResult(result=_summary(report, key, audio_key), timings=report.timings)
+        return JobResult(result=_summary(report, key, audio_key, outline), timings=report.timings)
 
-    async def _recording(self, job: Job) -> SharedRecording:
+    async def _recording(self, job: Job, waveform: Waveform) -> SharedRecording:
         assert job.input_key is not None
         limits = audio_limits(self.limits, bool(job.params["options"].get("allow_truncated", False)))
-        pcm = await decode_recording(self.objects, job.input_key, limits)
+        pcm = await decode_recording(self.objects, job.input_key, limits, waveform)
         return await asyncio.to_thread(self.share, pcm)
 
     async def _translate(
@@ -129,11 +133,14 @@ def _listener(attempt: Attempt, file: AudioFile | None) -> SpeechTranslationList
     return SpeechTranslationListener(utterance, audio, progress)
 
 
-def _summary(report: SpeechTranslation, artifact: str, audio_object: str | None) -> dict[str, Any]:
+def _summary(
+    report: SpeechTranslation, artifact: str, audio_object: str | None, waveform_object: str
+) -> dict[str, Any]:
     """Return the report without its utterances, and how many those are."""
     return {
         "artifact": artifact,
         "audio_object": audio_object,
+        "waveform_object": waveform_object,
         **report.model_dump(mode="json", exclude={"version", "utterances"}),
         "utterances": len(report.utterances),
         "suspect": sum(utterance.suspect for utterance in report.utterances),

@@ -22,7 +22,8 @@ from graphs.recordings import (
 )
 from graphs.spoof import Blocks, SpoofGraph, SpoofListener, SpoofOptions
 from graphs.spoof_report import SpoofChunk, SpoofReport
-from models.audio import AudioLimits
+from graphs.waveform import store_waveform
+from models.audio import AudioLimits, Waveform
 from models.diarization import SpeakerTurn
 from storage.jobs import Attempt, Job, JobResult
 from storage.objects import ObjectStore
@@ -58,17 +59,22 @@ class SpoofJob:
         options = SpoofOptions(**asked)
         _log.info("spoof analysis start", upload_id=str(job.id), attempt=attempt.fence)
         await attempt.progress("decode", 0.0)
+        waveform = Waveform()
         if options.diarize:
-            report = await self._with_speakers(attempt, limits, options)
+            report = await self._with_speakers(attempt, limits, options, waveform)
         else:
-            report = await self._streamed(attempt, limits, options)
+            report = await self._streamed(attempt, limits, options, waveform)
         key = result_key(job.id, attempt.fence, ARTIFACT)
         body = report.model_dump_json().encode()
         await asyncio.to_thread(self.objects.put, key, body, content_type="application/json")
+        outline = await store_waveform(self.objects, attempt, waveform)
         _log.info("spoof analysis complete", upload_id=str(job.id), seconds=report.timings)
-        return JobResult(result={"artifact": key, **_summary(report)}, timings=report.timings)
+        result = {"artifact": key, "waveform_object": outline, **_summary(report)}
+        return JobResult(result=result, timings=report.timings)
 
-    async def _streamed(self, attempt: Attempt, limits: AudioLimits, options: SpoofOptions) -> SpoofReport:
+    async def _streamed(
+        self, attempt: Attempt, limits: AudioLimits, options: SpoofOptions, waveform: Waveform
+    ) -> SpoofReport:
         """Decode while scoring: no more of the recording is in memory than a few blocks."""
         read = 0.0
 
@@ -76,13 +82,15 @@ class SpoofJob:
             nonlocal read
             read = share
 
-        blocks = stream_recording(self.objects, _input_of(attempt.job), limits, on_read)
+        blocks = stream_recording(self.objects, _input_of(attempt.job), limits, waveform, on_read)
         return await self._run(attempt, blocks, options, None, lambda: read)
 
-    async def _with_speakers(self, attempt: Attempt, limits: AudioLimits, options: SpoofOptions) -> SpoofReport:
+    async def _with_speakers(
+        self, attempt: Attempt, limits: AudioLimits, options: SpoofOptions, waveform: Waveform
+    ) -> SpoofReport:
         """Decode first: a diarizer hears the recording as a whole."""
         started = time.monotonic()
-        pcm = await decode_recording(self.objects, _input_of(attempt.job), limits)
+        pcm = await decode_recording(self.objects, _input_of(attempt.job), limits, waveform)
         whole = await asyncio.to_thread(self.share, pcm)
         del pcm
         decoded = time.monotonic() - started

@@ -14,7 +14,9 @@ from graphs.config import RecordingLimits
 from graphs.job_events import tell_turns
 from graphs.recordings import SharedRecording, audio_limits, decode_recording, result_key
 from graphs.transcription import Listener, TranscriptionGraph, TranscriptionOptions
+from graphs.waveform import store_waveform
 from models.asr import Segment
+from models.audio import Waveform
 from models.diarization import SpeakerTurn
 from storage.jobs import Attempt, JobResult
 from storage.objects import ObjectStore
@@ -52,7 +54,8 @@ class TranscriptionJob:
         await attempt.progress("decode", 0.0)
         started = time.monotonic()
         assert job.input_key is not None
-        pcm = await decode_recording(self.objects, job.input_key, limits)
+        waveform = Waveform()
+        pcm = await decode_recording(self.objects, job.input_key, limits, waveform)
         recording = await asyncio.to_thread(self.share, pcm)
         del pcm
         decoded = round(time.monotonic() - started, 3)
@@ -68,9 +71,11 @@ class TranscriptionJob:
         key = result_key(job.id, attempt.fence, ARTIFACT)
         body = transcript.model_dump_json().encode()
         await asyncio.to_thread(self.objects.put, key, body, content_type="application/json")
+        outline = await store_waveform(self.objects, attempt, waveform)
         _log.info("transcription complete", upload_id=str(job.id), seconds=timings)
         summary: dict[str, Any] = {
             "artifact": key,
+            "waveform_object": outline,
             "duration": transcript.duration,
             "language": transcript.language,
             "speakers": list(transcript.speakers),

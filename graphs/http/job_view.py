@@ -8,7 +8,7 @@ from uuid import UUID
 
 from pydantic import BaseModel
 
-from graphs import avatar_job, speech_translation_job, spoof_job, transcription_job
+from graphs import avatar_job, speech_translation_job, spoof_job, transcription_job, waveform
 from graphs.film_report import AvatarFilm
 from graphs.formats import to_srt, to_text, to_vtt, write_srt, write_text, write_vtt
 from graphs.http.errors import ApiError
@@ -25,7 +25,7 @@ MAX_RESULT_BYTES = 256 * 1024 * 1024
 
 _JSON = "application/json"
 _SUBTITLES = {"srt": "application/x-subrip", "vtt": "text/vtt", "txt": "text/plain; charset=utf-8"}
-_INTERNAL = frozenset({"artifact", "audio_object", "film_object"})
+_INTERNAL = frozenset({"artifact", "audio_object", "film_object", "waveform_object"})
 
 ARTIFACTS: Mapping[str, Mapping[str, str]] = {
     transcription_job.KIND: {
@@ -45,6 +45,8 @@ ARTIFACTS: Mapping[str, Mapping[str, str]] = {
     },
 }
 """Media types of the results that are text, by kind of job and name."""
+
+_OUTLINED = frozenset({transcription_job.KIND, spoof_job.KIND, speech_translation_job.KIND})
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
 
@@ -78,8 +80,17 @@ async def job_body(services: Services, job: Job) -> JobBody:
 
 def _names(job: Job) -> list[str]:
     names = list(ARTIFACTS[job.kind])
-    media = _media(job)
-    return [*names, media.name] if media is not None else names
+    if (media := _media(job)) is not None:
+        names.append(media.name)
+    if _waveform_object(job) is not None:
+        names.append(waveform.ARTIFACT)
+    return names
+
+
+def _waveform_object(job: Job) -> str | None:
+    """Return the key of the recording's waveform; jobs of earlier releases have none."""
+    key: str | None = (job.result or {}).get("waveform_object")
+    return key
 
 
 @dataclass(frozen=True)
@@ -158,6 +169,10 @@ async def artifact(services: Services, job: Job, name: str) -> tuple[str, str]:
         ApiError: 404 for a name that jobs of this kind don't have, 409 while there is no result.
     """
     names = ARTIFACTS[job.kind]
+    if name == waveform.ARTIFACT and (outline := _waveform_object(job)) is not None:
+        return (await asyncio.to_thread(services.objects.get, outline)).decode(), _JSON
+    if name == waveform.ARTIFACT and job.kind in _OUTLINED:
+        _result(job)
     if name not in names:
         raise ApiError(404, "artifact_not_found", f"Artifacts are {', '.join(_names(job))}.", field="name")
     if job.kind == spoof_job.KIND:

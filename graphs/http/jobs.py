@@ -53,6 +53,7 @@ from graphs.speech_translation_report import SpeechTranslation
 from graphs.spoof_report import SpoofReport
 from graphs.transcript import Transcript
 from graphs.voices import DEFAULT_VOICE
+from graphs.waveform import RecordingWaveform
 from storage.jobs import Job
 from storage.users import User
 
@@ -303,12 +304,12 @@ async def delete_job(services: ServicesDependency, owner: Owner, job: OwnedJob) 
     "/{job_id}/artifacts/{name}",
     responses={
         200: {
-            "model": Transcript | SpoofReport | SpeechTranslation | AvatarFilm,
+            "model": Transcript | SpoofReport | SpeechTranslation | AvatarFilm | RecordingWaveform,
             "description": "The result in its JSON form.",
         },
         307: {"description": "Translated audio or a film, by a URL that works for a while."},
     },
-    summary="A result: a transcript or a translation as JSON, subtitles or text, a report, translated audio, a film",
+    summary="A result: a transcript, a translation or subtitles, a report, translated audio, a film, a waveform",
 )
 async def get_artifact(services: ServicesDependency, job: OwnedJob, name: str) -> Response:
     """Return a result by one of the names that the job lists; 409 while the job has none."""

@@ -65,6 +65,4 @@ class SystemBody(_Part):
         "none yet. What it measured is up to 10 s older: so often every process exports its numbers."
     )
     queue: list[QueueState] = Field(description="A row for every kind that there are jobs of.")
-    dashboard_url: str | None = Field(
-        description="Ray's dashboard, if the settings name it; it wants its own token."
-    )
+    dashboard_url: str | None = Field(description="Ray's dashboard, if the settings name it; it wants its own token.")

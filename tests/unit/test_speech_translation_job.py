@@ -106,12 +106,14 @@ def test_a_recording_becomes_audio_texts_and_subtitles_in_both_languages(serve: 
             "translation.json",
             *(f"{side}.{ending}" for side in ("source", "target") for ending in ("srt", "vtt", "txt")),
             "translation.wav",
+            "waveform.json",
         ]
         results = {name: client.get(url) for name, url in job["artifacts"].items()}
         report = SpeechTranslation.model_validate_json(results["translation.json"].text)
         played = client.post(f"/v1/jobs/{job['id']}/media/translation.wav").json()
         assert (played["content_type"], played["filename"]) == ("audio/wav", "translation.wav")
         assert client.get(played["url"]).content == results["translation.wav"].content
+    assert results["waveform.json"].json()["duration"] == report.duration
     assert [utterance.target_text for utterance in report.utterances] == ["GOOD DAY", "MY FRIEND"]
     assert results["target.txt"].text == "[00:00:01] GOOD DAY\n[00:00:04] MY FRIEND\n"
     assert results["source.srt"].text == (

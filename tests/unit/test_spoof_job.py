@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psycopg
 import pytest
 from fake_roles import FakeDiarization, FakeSpoof, find_speech, silence, voice
 from fastapi.testclient import TestClient
@@ -50,6 +51,7 @@ def as_float_wav(pcm: NDArray[np.float32]) -> bytes:
 
 
 RECORDING = as_wav(np.concatenate((voice(0.9, 8), voice(0.1, 5), silence(1))))
+WAVEFORM = [90] * 800 + [10] * 500 + [0] * 100
 
 
 def not_shared(_samples: NDArray[np.float32]) -> SharedRecording:
@@ -103,7 +105,15 @@ def test_a_recording_becomes_a_timeline_and_a_verdict(serve: Serve) -> None:
     with serve() as client:
         job = do(client, submit(client), FakeSpoof())
         assert (job["kind"], job["state"], job["progress"]) == ("spoof", "succeeded", 1.0), job
-        assert list(job["artifacts"]) == ["spoof.json"]
+        assert list(job["artifacts"]) == ["spoof.json", "waveform.json"]
+        waveform = client.get(job["artifacts"]["waveform.json"])
+        assert waveform.headers["content-type"] == "application/json"
+        assert waveform.json() == {
+            "version": 1,
+            "duration": 14.0,
+            "seconds_per_point": 0.01,
+            "peaks": WAVEFORM,
+        }
         answer = client.get(job["artifacts"]["spoof.json"])
         assert answer.headers["content-type"] == "application/json"
         report = SpoofReport.model_validate_json(answer.text)
@@ -118,7 +128,7 @@ def test_a_recording_becomes_a_timeline_and_a_verdict(serve: Serve) -> None:
         assert [found["id"] for found in client.get("/v1/jobs", params={"kind": "spoof"}).json()["jobs"]] == [job["id"]]
         assert client.get("/v1/jobs", params={"kind": "transcription"}).json()["jobs"] == []
         unknown = client.get(f"/v1/jobs/{job['id']}/artifacts/transcript.json")
-        assert (unknown.status_code, unknown.json()["detail"]) == (404, "Artifacts are spoof.json.")
+        assert (unknown.status_code, unknown.json()["detail"]) == (404, "Artifacts are spoof.json, waveform.json.")
 
 
 def test_followers_hear_of_chunks_while_they_are_scored(serve: Serve) -> None:
@@ -137,6 +147,16 @@ def test_followers_hear_of_chunks_while_they_are_scored(serve: Serve) -> None:
     assert story[-1][0] == "succeeded"
 
 
+def test_a_job_of_before_there_were_waveforms_has_none(serve: Serve, database_url: str) -> None:
+    with serve() as client:
+        job = do(client, submit(client), FakeSpoof())
+        with psycopg.connect(database_url) as connection:
+            connection.execute("UPDATE jobs SET result = result - 'waveform_object'")
+        assert list(client.get(f"/v1/jobs/{job['id']}").json()["artifacts"]) == ["spoof.json"]
+        missing = client.get(job["artifacts"]["waveform.json"])
+        assert (missing.status_code, missing.json()["code"]) == (404, "artifact_not_found")
+
+
 def test_with_diarization_every_speaker_is_judged_and_can_be_named(serve: Serve) -> None:
     with serve() as client:
         job_id = submit(client, diarize="true", num_speakers="2")
@@ -146,6 +166,7 @@ def test_with_diarization_every_speaker_is_judged_and_can_be_named(serve: Serve)
         assert [verdict["verdict"] for verdict in job["result"]["speaker_verdicts"]] == ["spoof", "bona_fide"]
         assert client.put(f"/v1/jobs/{job_id}/labels", json={"labels": {"SPEAKER_00": "Anna"}}).status_code == 200
         report = client.get(job["artifacts"]["spoof.json"]).json()
+        assert client.get(job["artifacts"]["waveform.json"]).json()["peaks"] == WAVEFORM
         assert [speaker["speaker"] for speaker in report["speakers"]] == ["Anna", "SPEAKER_01"]
         assert {"decode", "vad", "spoof", "diarization"} == set(report["timings"])
         diarized = next(data for event, data in told(client, job_id) if event == "diarized")
@@ -195,6 +216,7 @@ def test_an_ended_job_is_erased_with_its_recording_and_report(serve: Serve, tmp_
 def test_a_waiting_analysis_is_cancelled(serve: Serve) -> None:
     with serve() as client:
         job_id = submit(client)
+        assert client.get(f"/v1/jobs/{job_id}/artifacts/waveform.json").json()["code"] == "not_ready"
         early = client.get(f"/v1/jobs/{job_id}/artifacts/spoof.json")
         assert (early.status_code, early.json()["code"]) == (409, "not_ready")
         assert client.delete(f"/v1/jobs/{job_id}").json()["state"] == "cancelled"
