@@ -18,7 +18,7 @@ const PAUSES = [0.3, 1, 2, 4, 8, 8, 8, 8];
 const BROKEN = [1001, 1005, 1006, 1012];
 
 /**
- * Open a live connection. What is sent before it stands waits for it; where it breaks it is made anew, with the session.
+ * Open a live connection. What is sent before it stands waits for it; where it breaks it is made anew.
  * @param {object} options
  *   `path`: "api/v1/ws" or "api/v1/ws/translation";
  *   `start`: fields of the start message besides those of the key and the formats;
@@ -63,7 +63,8 @@ export function openLive({path, start, sessionId = null, onEvent, onState, signa
       stood ||= opened;
       if (opened && performance.now() - began > STEADY_MS) failures = 0;
       if (stopping || !(BROKEN.includes(code) || reason === "no_start")) {
-        end(problem ?? (code === 1000 || stopping ? null : new Problem(reason || "live_closed", {detail: message, correlationId})));
+        const meant = code === 1000 || stopping;
+        end(problem ?? (meant ? null : new Problem(reason || "live_closed", {detail: message, correlationId})));
         return;
       }
       if (failures >= (stood ? PAUSES.length : 1)) {
@@ -135,7 +136,8 @@ export function openLive({path, start, sessionId = null, onEvent, onState, signa
         socket = null;
         if (code === 4401) forgetKey(new Problem(closing?.reason ?? "invalid_key").message);
         resolve({
-          code: problem ? 1000 : code, reason: closing?.reason ?? reason, message: inWords(closing?.message ?? ""), problem, opened,
+          code: problem ? 1000 : code, reason: closing?.reason ?? reason, message: inWords(closing?.message ?? ""),
+          problem, opened,
         });
       };
     });

@@ -18,7 +18,9 @@ const LOOK_MS = 25;
  *   level: () => number, playing: boolean}} `piece` is whatever the caller wants to be told of; `drop` returns the
  *   pieces that were not heard to their end
  */
-export function soundOut({sampleRate, signal, onBegin = () => {}, onEnd = () => {}, onIdle = () => {}, onBlocked = () => {}}) {
+export function soundOut({
+  sampleRate, signal, onBegin = () => {}, onEnd = () => {}, onIdle = () => {}, onBlocked = () => {},
+}) {
   // At the rate of the speech, pieces meet at whole samples: nothing is resampled at their seams.
   const context = new AudioContext({sampleRate, latencyHint: "interactive"});
   const meter = new AnalyserNode(context, {fftSize: 512});

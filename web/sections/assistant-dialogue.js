@@ -11,9 +11,9 @@ const BUSY_TRIES = 5;
 
 /**
  * Make a dialogue.
- * @param {object} options `view`: conversation(); `start()`: fields of the live protocol's start; `signal`; `onChange()`: its
- *   phase or whether there is something to stop has changed; `onNotice(sentence)`, `onFault(sentence)`;
- *   `onClosed(problem)`: the connection is over
+ * @param {object} options `view`: conversation(); `start()`: fields of the live protocol's start; `signal`;
+ *   `onChange()`: its phase, or whether there is something to stop, has changed; `onNotice(sentence)`,
+ *   `onFault(sentence)`; `onClosed(problem)`: the connection is over
  */
 export function dialogue({view, start, signal, onChange, onNotice, onFault, onClosed}) {
   let sessionId = sessionStorage.getItem(STORED);
@@ -193,7 +193,8 @@ export function dialogue({view, start, signal, onChange, onNotice, onFault, onCl
     },
     "error": (turn, {code, message}) => {
       if (code === "speech_failed") replyOf(turn).note(t("not_spoken"));
-      else fail(turn, code === "unsupported_language" ? t("not_heard") : sentenceOf(new Problem(code, {detail: message})));
+      else if (code === "unsupported_language") fail(turn, t("not_heard"));
+      else fail(turn, sentenceOf(new Problem(code, {detail: message})));
     },
   };
 

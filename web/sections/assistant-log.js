@@ -10,8 +10,8 @@ const NEAR = 80;
 const FULL_MS = 3000;
 
 /**
- * Make the conversation. What is complete stands in the log, which screen readers read out; what is still being heard or
- * said stands below it, which they don't.
+ * Make the conversation. What is complete stands in the log, which screen readers read out; what is still being heard
+ * or said stands below it, which they don't.
  * @param {string} label id of its heading
  */
 export function conversation(label) {
@@ -20,7 +20,8 @@ export function conversation(label) {
   const past = h("div", {class: "assistant-log"});
   const log = h("div", {class: "assistant-log", role: "log", "aria-labelledby": label});
   const live = h("div", {class: "assistant-log"});
-  const element = h("div", {class: "assistant-scroll", tabindex: "0", role: "region", "aria-labelledby": label}, empty, past, log, live);
+  const element = h("div", {class: "assistant-scroll", tabindex: "0", role: "region", "aria-labelledby": label},
+    empty, past, log, live);
 
   function follow(change) {
     const near = element.scrollHeight - element.scrollTop - element.clientHeight < NEAR;
@@ -43,9 +44,10 @@ export function conversation(label) {
     instead: (...children) => follow(() => fill(past, children)),
     typed: (text) => follow(() => log.append(bubble("you", h("p", {}, text)))),
 
-    note: (text, fault = false) => follow(() => log.append(h("p", {class: fault ? "fault" : "hint assistant-note"}, text))),
+    note: (text, fault = false) => follow(() => log.append(
+      h("p", {class: fault ? "fault" : "hint assistant-note"}, text))),
 
-    /** What is being heard; `say` what was made out so far, then `settle` with the words, or `drop` it, which does nothing to what is settled. */
+    /** What is being heard: `say` what was made out so far, then `settle` the words, else `drop` it. */
     heard() {
       const words = h("p", {}, "…");
       const own = bubble("you", words);
@@ -92,8 +94,8 @@ function reply(bubble, follow, live, log) {
     }),
     /** Find the place of a clause, which comes after those before; null where the text has no such. */
     place(clause) {
-      const pattern = clause.trim().split(/\s+/).map((word) => word.replace(/[.*+?^${}()|[\]\\]/g, "\\$&")).join("\\s+");
-      const found = text.slice(looked).match(new RegExp(pattern));
+      const words = clause.trim().split(/\s+/).map((word) => word.replace(/[.*+?^${}()|[\]\\]/g, "\\$&"));
+      const found = text.slice(looked).match(new RegExp(words.join("\\s+")));
       if (!found) return null;
       const start = looked + found.index;
       looked = start + found[0].length;

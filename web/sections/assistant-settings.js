@@ -8,6 +8,9 @@ import {t} from "./assistant-words.js";
 const STORED = "voicegraph-assistant";
 const CODE = /^[a-z]{2,3}$/;
 
+const base = (code) => code.split("-")[0].toLowerCase();
+const distinct = (codes) => [...new Set(codes)];
+
 /**
  * Make the choices.
  * @param {object} options `onChange()`, `signal`
@@ -40,15 +43,15 @@ export function assistantSettings({onChange, signal}) {
     onChange();
   }
 
-  const option = (code) => h("option", {value: code}, title(code));
+  const group = (name, codes) => h("optgroup", {label: t(name)},
+    codes.map((code) => h("option", {value: code}, title(code))));
 
   function offerLanguages(codes) {
-    const common = [...new Set([chosen.language, locale(), "en", ...navigator.languages.map((one) => one.split("-")[0])])]
+    const common = distinct([chosen.language, locale(), "en", ...navigator.languages.map(base)])
       .filter((code) => codes.includes(code) || code === chosen.language);
-    const others = codes.filter((code) => !common.includes(code)).sort((a, b) => title(a).localeCompare(title(b), locale()));
-    fill(language, others.length
-      ? [h("optgroup", {label: t("common")}, common.map(option)), h("optgroup", {label: t("others")}, others.map(option))]
-      : common.map(option));
+    const others = codes.filter((code) => !common.includes(code))
+      .sort((one, other) => title(one).localeCompare(title(other), locale()));
+    fill(language, group("common", common), others.length ? group("others", others) : null);
     language.value = chosen.language;
   }
 
@@ -56,7 +59,7 @@ export function assistantSettings({onChange, signal}) {
     offerLanguages([]);
     await attempt(loadLanguages, async () => {
       const {speech} = await askJson("v1/languages", {signal});
-      offerLanguages([...new Set(speech.languages.map((code) => code.split("-")[0]))].filter((code) => CODE.test(code)));
+      offerLanguages(distinct(speech.languages.map(base)).filter((code) => CODE.test(code)));
     });
   }
 

@@ -10,7 +10,8 @@ const OWN_KEYS = "input, textarea, select, button, a, summary, [contenteditable]
 /**
  * Make the button.
  * @param {object} options `onBegin()` may return false: nothing begins; `onEnd()`; `onChange()`; `signal`
- * @returns {HTMLElement & {talking: boolean, latched: boolean, reset: () => void, show: (on: boolean, free: boolean) => void}}
+ * @returns {HTMLElement & {talking: boolean, latched: boolean, reset: () => void,
+ *   show: (on: boolean, free: boolean) => void}}
  */
 export function talkButton({onBegin, onEnd, onChange, signal}) {
   const label = h("span", {}, t("talk"));

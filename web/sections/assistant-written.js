@@ -19,7 +19,8 @@ export async function write({text, sessionId, start, onEvent, signal}) {
   const session = sessionId ?? (await askJson("v1/assistant/sessions", {method: "POST", json: {}, signal})).id;
   onEvent({type: "ready", session_id: session});
   const response = await ask(`v1/assistant/sessions/${session}/messages`, {
-    method: "POST", json: {text, speak, language, ...(voice ? {voice} : {})}, headers: {Accept: "text/event-stream"}, signal,
+    method: "POST", headers: {Accept: "text/event-stream"}, signal,
+    json: {text, speak, language, ...(voice ? {voice} : {})},
   });
   let resample = null;
   for await (const {type, data} of read(response.body)) {
@@ -32,7 +33,7 @@ export async function write({text, sessionId, start, onEvent, signal}) {
     else if (type === "end") {
       const {chat_first_token: first, tts_first_audio: sound, total} = data.timings;
       const ms = (seconds) => seconds === undefined ? undefined : seconds * 1000;
-      tell("reply.end", {text: data.text, timings: {first_text_ms: ms(first), first_audio_ms: ms(sound), end_ms: ms(total)}});
+      tell("reply.end", {timings: {first_text_ms: ms(first), first_audio_ms: ms(sound), end_ms: ms(total)}});
     }
   }
 }

@@ -25,13 +25,14 @@ export function mount(root, {owner, signal}) {
 
   const word = h("p", {class: "assistant-state"});
   const advice = h("p", {class: "hint"});
-  const stop = h("button", {type: "button", class: "quiet danger", on: {click: halt}}, icon("stop"), t("stop"));
+  const stop = h("button", {type: "button", class: "quiet danger assistant-stop", on: {click: halt}},
+    icon("stop"), h("span", {}, t("stop")));
   const free = h("input", {type: "checkbox", on: {change: () => setFree(free.checked)}});
   const said = h("p", {class: "hint", role: "status"});
   const problem = h("p", {class: "fault", role: "alert", hidden: true});
   const field = h("textarea", {
-    class: "assistant-field", rows: "1", maxlength: String(owner.limits.assistant.max_message_chars), "aria-label": t("message"),
-    placeholder: t("message_hint"), on: {keydown: (event) => {
+    class: "assistant-field", rows: "1", maxlength: owner.limits.assistant.max_message_chars,
+    "aria-label": t("message"), placeholder: t("message"), on: {keydown: (event) => {
       if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
       event.preventDefault();
       say();
@@ -56,7 +57,8 @@ export function mount(root, {owner, signal}) {
       h("div", {class: "assistant-dock"}, talk, h("div", {class: "assistant-now"}, word, advice), stop),
       said,
       h("div", {class: "row"},
-        h("label", {class: "choice", title: t("hands_free_hint")}, free, h("span", {}, t("hands_free"))), settings.speakField),
+        h("label", {class: "choice", title: t("hands_free_hint")}, free, h("span", {}, t("hands_free"))),
+        settings.speakField),
       h("form", {class: "assistant-type", on: {submit: (event) => {
         event.preventDefault();
         say();
@@ -89,7 +91,8 @@ export function mount(root, {owner, signal}) {
 
   function adviceFor(phase) {
     if (free.checked) return phase === "speaking" ? "talk_over" : "talk_free";
-    if (!talk.talking) return "talk_hint";
+    if (!talk.talking && talks.stoppable) return "talk_cut";
+    if (!talk.talking) return matchMedia("(hover: none)").matches ? "talk_touch" : "talk_hint";
     return talk.latched ? "talk_latched" : "talk_held";
   }
 
