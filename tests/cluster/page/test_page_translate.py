@@ -15,7 +15,9 @@ pytestmark = pytest.mark.cluster
 
 TEXT = "The house is red.\n\n- Two cats.\n    A dog."
 DENIED = """
-if (navigator.mediaDevices) navigator.mediaDevices.getUserMedia = () => Promise.reject(new DOMException("no", "NotAllowedError"));
+if (navigator.mediaDevices) {
+  navigator.mediaDevices.getUserMedia = () => Promise.reject(new DOMException("no", "NotAllowedError"));
+}
 """
 
 
