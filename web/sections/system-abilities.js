@@ -1,0 +1,60 @@
+/** What the engines of this installation can and can't do, and where more comes from. */
+
+import {askJson, sentenceOf} from "../lib/api.js";
+import {fill, h, icon} from "../lib/dom.js";
+import {languageName, speaker} from "../lib/i18n.js";
+
+const t = speaker({
+  en: {
+    title: "Languages", loading: "Loading…", retry: "Try again", pairs: {one: "Translated: {n} pair", other: "Translated: {n} pairs"},
+    no_pairs: "Nothing can be translated: the engine has no language pair.",
+    no_pairs_do: "On the server: install a pair, for instance apt-get install apertium-eng-spa, or name another engine (docs/translation.md); then restart.",
+    spoken: {one: "Spoken: {n} language or dialect", other: "Spoken: {n} languages and dialects"}, no_speech: "Nothing can be spoken: the engine has no voice.",
+    clones: "Voices can be registered in: {names}", no_clones: "Own voices can't be used: the speech engine can't imitate one (docs/speech.md names those that can).",
+  },
+  ru: {
+    title: "Языки", loading: "Загрузка…", retry: "Повторить",
+    pairs: {one: "Переводится: {n} пара", few: "Переводится: {n} пары", many: "Переводится: {n} пар", other: "Переводится: {n} пары"},
+    no_pairs: "Переводить нельзя: у движка нет ни одной пары языков.",
+    no_pairs_do: "На сервере: установите пару, например apt-get install apertium-eng-spa, или укажите другой движок (docs/translation.md), затем перезапустите.",
+    spoken: {one: "Озвучивается: {n} язык или диалект", few: "Озвучивается: {n} языка и диалекта", many: "Озвучивается: {n} языков и диалектов", other: "Озвучивается: {n} языка и диалекта"},
+    no_speech: "Озвучивать нельзя: у движка нет голоса.", clones: "Свои голоса можно добавить для: {names}",
+    no_clones: "Свои голоса использовать нельзя: движок речи не умеет подражать (docs/speech.md называет те, что умеют).",
+  },
+});
+
+const MOST_NAMED = 12;
+
+export function systemAbilities({signal}) {
+  const body = h("div", {class: "stack"}, h("p", {class: "hint"}, t("loading")));
+  load();
+  return h("section", {class: "card"}, h("h2", {}, t("title")), body);
+
+  async function load() {
+    try {
+      const {translation, speech} = await askJson("v1/languages", {signal});
+      fill(body, h("ul", {class: "system-abilities"}, pairsOf(translation.pairs), spokenOf(speech.languages), clonesOf(speech.cloning)));
+    } catch (error) {
+      const sentence = sentenceOf(error);
+      if (sentence) {
+        fill(body, h("p", {class: "fault", role: "alert"}, sentence),
+          h("div", {}, h("button", {type: "button", class: "quiet", on: {click: load}}, icon("retry"), t("retry"))));
+      }
+    }
+  }
+}
+
+const can = (words, ...more) => h("li", {class: "system-can"}, icon("check"), h("div", {}, h("p", {}, words), more));
+const cannot = (words, ...more) => h("li", {class: "system-cannot"}, icon("warning"), h("div", {}, h("p", {}, words), more));
+const hint = (words) => h("p", {class: "hint"}, words);
+
+function pairsOf(pairs) {
+  const all = Object.entries(pairs).flatMap(([source, targets]) => targets.map((target) => [source, target]));
+  if (!all.length) return cannot(t("no_pairs"), hint(t("no_pairs_do")));
+  const named = all.slice(0, MOST_NAMED).map((pair) => pair.map(languageName).join(" → "));
+  return can(t("pairs", {n: all.length}), hint(named.join(", ") + (all.length > MOST_NAMED ? " …" : "")));
+}
+
+const spokenOf = (languages) => languages.length ? can(t("spoken", {n: languages.length})) : cannot(t("no_speech"));
+const clonesOf = (languages) => languages.length
+  ? can(t("clones", {names: languages.slice(0, MOST_NAMED).map(languageName).join(", ")})) : cannot(t("no_clones"));

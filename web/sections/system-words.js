@@ -1,0 +1,43 @@
+/** The names of the service's parts and of their states. */
+
+import {speaker} from "../lib/i18n.js";
+
+const t = speaker({
+  en: {
+    worker: "Jobs", asr: "Speech recognition", diarization: "Telling speakers apart", spoof: "Voice check",
+    speaker: "Recognising a voice", translation: "Translation", speech: "Speech synthesis", lipsync: "Lip movement",
+    ingress: "API", live: "Live sound", graphs: "Models and jobs", api: "API", database: "Database",
+    objects: "Storage of recordings", healthy: "Healthy", updating: "Starting", upscaling: "Growing",
+    downscaling: "Shrinking", unhealthy: "Not healthy", deploy_failed: "Does not start", running: "Running",
+    deploying: "Starting", deleting: "Stopping", not_started: "Not started", not_deployed: "Not there",
+  },
+  ru: {
+    worker: "Задания", asr: "Распознавание речи", diarization: "Различение говорящих", spoof: "Проверка голоса",
+    speaker: "Узнавание голоса", translation: "Перевод", speech: "Синтез речи", lipsync: "Движение губ",
+    ingress: "API", live: "Живой звук", graphs: "Модели и задания", api: "API", database: "База данных",
+    objects: "Хранилище записей", healthy: "Исправно", updating: "Запускается", upscaling: "Растёт",
+    downscaling: "Уменьшается", unhealthy: "Неисправно", deploy_failed: "Не запускается", running: "Работает",
+    deploying: "Запускается", deleting: "Останавливается", not_started: "Не запущено", not_deployed: "Нет",
+  },
+});
+
+const NAMES = new Set([
+  "worker", "asr", "diarization", "spoof", "speaker", "translation", "speech", "lipsync", "ingress", "live", "graphs", "api",
+  "database", "objects",
+]);
+const LOOKS = {
+  healthy: ["good", "check"], running: ["good", "check"], upscaling: ["good", "check"], downscaling: ["good", "check"],
+  updating: ["unsure", "history"], deploying: ["unsure", "history"], not_started: ["unsure", "history"],
+  unhealthy: ["bad", "warning"], deploy_failed: ["bad", "warning"], deleting: ["bad", "warning"], not_deployed: ["bad", "warning"],
+};
+
+/** "Translation" for "translation", or for "graphs.translation". */
+export function partName(name) {
+  const last = name.split(".").at(-1);
+  return NAMES.has(last) ? t(last) : last;
+}
+
+export const statusName = (status) => status in LOOKS ? t(status) : status;
+
+/** The look of a badge, and its icon. */
+export const statusLook = (status) => LOOKS[status] ?? ["", "system"];
