@@ -47,7 +47,9 @@ export function segments({report, player, signal}) {
   const list = h("ol", {class: "vc-segments", "aria-label": title});
   const more = h("button", {type: "button", class: "quiet", on: {click: () => {
     const first = showMore();
-    first.querySelector("button").focus();
+    // Its button may wait for the sound yet.
+    first.tabIndex = -1;
+    first.focus();
   }}});
   const rows = new Map();
   let [ordered, played] = [suspicious, null];

@@ -55,7 +55,8 @@ export function speakerVerdicts({job, report, player, signal}) {
 
     function showName(focus = false) {
       const edit = h("button", {
-        type: "button", class: "quiet small icon-only", "aria-label": t("rename", {name: nameOf(index)}), on: {click: showField},
+        type: "button", class: "quiet small icon-only", "aria-label": t("rename", {name: nameOf(index)}),
+        on: {click: showField},
       }, icon("edit"));
       fill(place, h("h3", {}, nameOf(index)), edit);
       if (focus) edit.focus();
@@ -68,7 +69,8 @@ export function speakerVerdicts({job, report, player, signal}) {
         pattern: "[^<>]*", title: t("allowed"), "aria-label": t("name"), autocomplete: "off",
       });
       const button = h("button", {type: "submit", class: "small"}, t("save"));
-      const cancel = h("button", {type: "button", class: "quiet small", on: {click: () => showName(true)}}, t("cancel"));
+      const cancel = h("button", {type: "button", class: "quiet small", on: {click: () => showName(true)}},
+        t("cancel"));
       const form = h("form", {class: "row vc-rename", on: {
         submit: (event) => {
           event.preventDefault();
@@ -126,7 +128,8 @@ export function speakerVerdicts({job, report, player, signal}) {
   }
 
   const element = h("section", {class: "card", "aria-label": t("title")}, h("h2", {}, t("title")),
-    h("p", {class: "hint"}, t(rows.length ? "how" : "none")), h("ul", {class: "vc-speakers"}, rows.map(({item}) => item)), news);
+    h("p", {class: "hint"}, t(rows.length ? "how" : "none")),
+    h("ul", {class: "vc-speakers"}, rows.map(({item}) => item)), news);
   element.hear = (heard) => {
     turns = heard;
     for (const {showSound} of rows) showSound();

@@ -107,8 +107,9 @@ export function timeline({job, report, player, signal}) {
       tell();
     },
     onMove: (index) => {
-      chosen = index;
+      [chosen, hovered] = [index, null];
       picture.choose(index);
+      tell();
       if (player.playing && player.playing !== WHOLE) player.pause();
       player.seek(chunks[index].start);
     },

@@ -12,18 +12,18 @@ const t = speaker({
     bona_fide_means: "It lies below {low}, where the detector takes voices for genuine.",
     inconclusive_means: "It lies between {low} and {high}, where the detector can't tell. A better recording may help.",
     spoof_means: "It lies at {high} or above, where the detector takes voices for machine-made.",
-    no_speech_means: "Choose a recording in which somebody speaks for a few seconds, or record closer to the microphone.",
+    no_speech_means: "Choose a recording with a few seconds of speech, or record closer to the microphone.",
     but_parts: "There are parts at {high} or above: listen to them.",
     but_speakers: "There is a speaker who sounds machine-made: see below.",
     scale: "{chance} on a scale from 0 to 100 %",
     genuine: "genuine: below {low}", unclear: "unclear: {low} to {high}", machine: "machine-made: from {high}",
     basis: "Heard: {speech} of speech in {whole}. Detector: {engine}.",
     trust: "How far can this be trusted?",
-    limit_hint: "It is a hint, never a proof. Genuine voices are sometimes taken for a machine's, and good new machine " +
-      "voices for genuine.",
+    limit_hint: "It is a hint, never a proof. Genuine voices are sometimes taken for a machine's, and good new " +
+      "machine voices for genuine.",
     limit_sound: "Strong compression, telephone sound, noise, echo and music make it less sure.",
-    limit_helps: "What helps: the original file rather than a copy from a messenger, half a minute of clear speech, and " +
-      "judging every speaker where several speak.",
+    limit_helps: "What helps: the original file rather than a copy from a messenger, half a minute of clear speech, " +
+      "and judging every speaker where several speak.",
     limit_ask: "Before you act on it, ask the person by another way.",
   },
   ru: {
@@ -40,8 +40,8 @@ const t = speaker({
     genuine: "подлинный: ниже {low}", unclear: "неясно: от {low} до {high}", machine: "машинный: от {high}",
     basis: "Услышано: {speech} речи за {whole}. Детектор: {engine}.",
     trust: "Насколько этому можно верить?",
-    limit_hint: "Это подсказка, а не доказательство. Подлинные голоса иногда принимаются за машинные, а хорошие новые " +
-      "машинные — за подлинные.",
+    limit_hint: "Это подсказка, а не доказательство. Подлинные голоса иногда принимаются за машинные, а хорошие " +
+      "новые машинные — за подлинные.",
     limit_sound: "Сильное сжатие, телефонный звук, шум, эхо и музыка снижают точность.",
     limit_helps: "Что помогает: исходный файл, а не копия из мессенджера; полминуты ясной речи; оценка каждого " +
       "говорящего, если их несколько.",

@@ -93,8 +93,10 @@ export async function mount(root, {owner, params: [jobId], signal, showInAddress
       report = await askJson(`v1/jobs/${job.id}/artifacts/spoof.json`, {signal});
     } catch (error) {
       const sentence = sentenceOf(error);
-      const reload = h("button", {type: "button", on: {click: () => showResult(job, heard)}}, icon("retry"), t("reload"));
-      if (sentence) fill(result, h("p", {class: "fault", role: "alert"}, sentence), h("div", {class: "row"}, reload, another()));
+      if (!sentence) return;
+      const reload = h("button", {type: "button", on: {click: () => showResult(job, heard)}},
+        icon("retry"), t("reload"));
+      fill(result, h("p", {class: "fault", role: "alert"}, sentence), h("div", {class: "row"}, reload, another()));
       return;
     }
     live.clear();
