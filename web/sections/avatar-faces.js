@@ -46,7 +46,7 @@ export const nameOf = (avatar) => avatar.id === BUNDLED ? t("bundled") : avatar.
  * Make the choice of faces.
  * @param {object} options `limits` of GET /v1/me; `signal`; `onChoice(avatar, pictureUrl)`: another one is chosen, or
  *   its picture has come
- * @returns {HTMLElement & {chosen: object|null, choose: (id: string) => void}}
+ * @returns {HTMLElement & {chosen: object, choose: (id: string) => void}}
  */
 export function faceChoice({limits, signal, onChoice}) {
   const cards = h("div", {class: "avatar-faces"});
@@ -69,7 +69,8 @@ export function faceChoice({limits, signal, onChoice}) {
   const pictures = new Map();
   let avatars = [];
   let wanted = BUNDLED;
-  element.chosen = null;
+  // There is always this one, also before the others have come.
+  element.chosen = {id: BUNDLED, name: BUNDLED};
   signal.addEventListener("abort", () => pictures.forEach((url) => URL.revokeObjectURL(url)), {once: true});
 
   element.choose = (id) => {
@@ -143,7 +144,7 @@ export function faceChoice({limits, signal, onChoice}) {
       }
       const thumb = cards.querySelector(`[data-id="${CSS.escape(avatar.id)}"]`);
       if (thumb) fill(thumb, portrait(avatar));
-      if (element.chosen?.id === avatar.id) onChoice(avatar, pictures.get(avatar.id));
+      if (element.chosen.id === avatar.id) onChoice(avatar, pictures.get(avatar.id));
     }
   }
 

@@ -85,7 +85,7 @@ function typedWords({limits, signal, onSubmit}) {
     event.preventDefault();
     onSubmit();
   }}});
-  const below = h("div", {class: "below", id: uniqueId("below")}, h("span", {}, t("shortcut")), count);
+  const below = h("div", {class: "below", id: uniqueId("below")}, h("span", {class: "avatar-keys"}, t("shortcut")), count);
   text.setAttribute("aria-describedby", below.id);
   const language = h("select", {on: {change: () => loadVoices()}});
   const voice = h("select", {});

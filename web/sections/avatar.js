@@ -17,16 +17,14 @@ const t = speaker({
     background_hint: "For long films: it goes on when you leave, and waits for you in the history.",
     label: "Visible label", label_hint: "It says in the picture that the film is synthetic.",
     synthetic: "Films are synthetic. Each one says so in its file, with or without the visible label.",
-    cut: "The connection broke before the film was complete. Try again, or make it in the background.",
-    no_face: "The faces are not here yet. Wait a moment, or load them again.", copy: "Copy the link",
+    cut: "The connection broke before the film was complete. Try again, or make it in the background.", copy: "Copy the link",
   },
   ru: {
     make: "Создать видео", making: "Создаётся…", background: "Создать в фоне",
     background_hint: "Для длинных видео: работа продолжится, если вы уйдёте, а результат будет ждать в истории.",
     label: "Видимая пометка", label_hint: "На самой картинке написано, что видео синтетическое.",
     synthetic: "Видео синтетические. Это указано в каждом файле, с видимой пометкой или без неё.",
-    cut: "Связь прервалась до конца видео. Попробуйте ещё раз или создайте его в фоне.",
-    no_face: "Лица ещё не загрузились. Подождите немного или загрузите их снова.", copy: "Скопировать ссылку",
+    cut: "Связь прервалась до конца видео. Попробуйте ещё раз или создайте его в фоне.", copy: "Скопировать ссылку",
   },
 });
 
@@ -77,12 +75,7 @@ export function mount(root, {owner: {limits}, params: [jobId], signal, showInAdd
   function asked() {
     tell("");
     const given = said.asked();
-    if (!given) return null;
-    if (!faces.chosen) {
-      tell(t("no_face"));
-      return null;
-    }
-    return {...given, ...(label.checked && {label: true})};
+    return given && {...given, ...(label.checked && {label: true})};
   }
 
   async function film() {
