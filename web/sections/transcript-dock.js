@@ -18,6 +18,7 @@ const t = speaker({
 
 const JUMP_S = 5;
 const SPEEDS = [0.75, 1, 1.25, 1.5, 2];
+const SCROLL_KEYS = new Set(["PageUp", "PageDown", "Home", "End", "ArrowUp", "ArrowDown"]);
 const HANDS_OFF_MS = 4000;
 
 /** Go on from a second of the recording, as a whole. */
@@ -28,19 +29,25 @@ export function playFrom(player, seconds) {
 
 /** Make the dock. `list` is the turns'. */
 export function dock({duration, paragraphs, list, player, signal}) {
-  const play = h("button", {type: "button", class: "icon-only", on: {click: () => player.toggle(WHOLE)}}, icon("play"));
+  // One button stands for all that plays.
+  const play = h("button", {type: "button", class: "icon-only", on: {
+    click: () => player.playing === null ? player.toggle(WHOLE) : player.pause(),
+  }}, icon("play"));
   const time = h("span", {class: "numbers"});
-  const place = h("input", {type: "range", min: "0", max: String(duration), step: "0.1", value: "0", "aria-label": t("place"), on: {
-    input: () => go(Number(place.value)),
-    keydown: (event) => {
-      const by = {ArrowRight: JUMP_S, ArrowUp: JUMP_S, ArrowLeft: -JUMP_S, ArrowDown: -JUMP_S}[event.key];
-      if (!by) return;
-      event.preventDefault();
-      go(Math.min(duration, Math.max(0, player.seconds + by)));
+  const place = h("input", {
+    type: "range", min: "0", max: String(duration), step: "0.1", value: "0", "aria-label": t("place"), on: {
+      input: () => go(Number(place.value)),
+      keydown: (event) => {
+        const by = {ArrowRight: JUMP_S, ArrowUp: JUMP_S, ArrowLeft: -JUMP_S, ArrowDown: -JUMP_S}[event.key];
+        if (!by) return;
+        event.preventDefault();
+        go(Math.min(duration, Math.max(0, player.seconds + by)));
+      },
     },
-  }});
-  const speed = h("select", {"aria-label": t("speed"), class: "transcript-speed", on: {change: () => { player.rate = Number(speed.value); }}},
-    SPEEDS.map((rate) => h("option", {value: rate, selected: rate === 1}, `${rate.toLocaleString(locale())}×`)));
+  });
+  const speed = h("select", {"aria-label": t("speed"), class: "transcript-speed", on: {
+    change: () => { player.rate = Number(speed.value); },
+  }}, SPEEDS.map((rate) => h("option", {value: rate, selected: rate === 1}, `${rate.toLocaleString(locale())}×`)));
   const follow = h("input", {type: "checkbox", checked: true});
   const problem = h("div", {class: "row transcript-sound", role: "status"});
   let second = -1;
@@ -52,11 +59,11 @@ export function dock({duration, paragraphs, list, player, signal}) {
     tellPlace();
   }
 
-  const tellPlace = () => place.setAttribute("aria-valuetext", t("of", {at: clock(player.seconds), whole: clock(duration)}));
+  const tellPlace = () =>
+    place.setAttribute("aria-valuetext", t("of", {at: clock(player.seconds), whole: clock(duration)}));
 
   function onTime() {
     place.value = player.seconds;
-    place.style.setProperty("--played", player.seconds / duration);
     if (Math.floor(player.seconds) === second) return;
     second = Math.floor(player.seconds);
     fill(time, clock(second), h("span", {class: "transcript-whole"}, ` / ${clock(duration)}`));
@@ -71,17 +78,12 @@ export function dock({duration, paragraphs, list, player, signal}) {
     if (player.ready) fill(problem);
     else if (player.problem) {
       fill(problem, h("span", {class: "hint"}, player.problem),
-        h("button", {type: "button", class: "quiet small", on: {click: () => player.load()}}, icon("retry"), t("again")));
+        h("button", {type: "button", class: "quiet small", on: {click: () => player.load()}},
+          icon("retry"), t("again")));
     } else fill(problem, h("span", {class: "hint"}, t("loading")));
     if (!plays) tellPlace();
   }
 
-  play.addEventListener("click", (event) => {
-    // One button stands for all that plays.
-    if (player.playing === null || player.playing === WHOLE) return;
-    event.stopImmediatePropagation();
-    player.pause();
-  }, {capture: true});
   player.addEventListener("time", onTime, {signal});
   player.addEventListener("change", onChange, {signal});
   onTime();
@@ -89,7 +91,11 @@ export function dock({duration, paragraphs, list, player, signal}) {
 
   // Whoever scrolls by hand wants to read elsewhere for a moment.
   let touched = -Infinity;
-  for (const event of ["wheel", "touchmove"]) addEventListener(event, () => { touched = performance.now(); }, {signal, passive: true});
+  for (const kind of ["wheel", "touchmove", "keydown"]) {
+    addEventListener(kind, ({key}) => {
+      if (kind !== "keydown" || SCROLL_KEYS.has(key)) touched = performance.now();
+    }, {signal, passive: true});
+  }
   list.onWord = (range) => {
     if (follow.checked && player.playing && performance.now() - touched > HANDS_OFF_MS) reveal(range);
   };

@@ -9,23 +9,26 @@ import {copyButton} from "../lib/copy-button.js";
 const t = speaker({
   en: {
     export: "Export", txt: "text with names and times", srt: "subtitles for players", vtt: "subtitles for the web",
-    json: "everything, with the times of words", rttm: "who spoke when, for research", copy: "Copy the text", link: "Copy the link",
+    json: "everything, with the times of words", rttm: "who spoke when, for research",
+    copy: "Copy the text", link: "Copy the link",
   },
   ru: {
-    export: "Экспорт", txt: "текст с именами и временем", srt: "субтитры для проигрывателей", vtt: "субтитры для веб-страниц",
-    json: "всё, со временем каждого слова", rttm: "кто когда говорил, для исследований", copy: "Скопировать текст",
-    link: "Скопировать ссылку",
+    export: "Экспорт", txt: "текст с именами и временем", srt: "субтитры для проигрывателей",
+    vtt: "субтитры для веб-страниц", json: "всё, со временем каждого слова", rttm: "кто когда говорил, для исследований",
+    copy: "Скопировать текст", link: "Скопировать ссылку",
   },
 });
 
 const FILES = {
-  txt: "transcript.txt", srt: "transcript.srt", vtt: "transcript.vtt", json: "transcript.json", rttm: "diarization.rttm",
+  txt: "transcript.txt", srt: "transcript.srt", vtt: "transcript.vtt", json: "transcript.json",
+  rttm: "diarization.rttm",
 };
 
 /** Make the row of buttons. */
 export function files({job, paragraphs, people, signal}) {
   const fault = h("p", {class: "fault", role: "alert", hidden: true});
-  const words = () => paragraphs.map(({start, who, text}) => `[${clock(start)}] ${people.name(who)}: ${text}`).join("\n");
+  const words = () => paragraphs
+    .map(({start, who, text}) => `[${clock(start)}] ${people.name(who)}: ${text}`).join("\n");
   const shown = h("pre", {class: "transcript-plain", hidden: true, tabindex: "0", "aria-label": t("copy")});
   const link = h("code", {hidden: true}, location.href);
   return [
@@ -34,7 +37,8 @@ export function files({job, paragraphs, people, signal}) {
         fault.hidden = !sentence;
         fill(fault, sentence ?? "");
       }}),
-      paragraphs.length ? copyButton({text: () => fill(shown, words()).textContent, words: t("copy"), from: shown}) : null,
+      paragraphs.length
+        ? copyButton({text: () => fill(shown, words()).textContent, words: t("copy"), from: shown}) : null,
       copyButton({text: () => location.href, words: t("link"), from: link, symbol: "link"})),
     fault, link, shown,
   ];
@@ -42,11 +46,13 @@ export function files({job, paragraphs, people, signal}) {
 
 function exportMenu({job, signal, complain}) {
   const stem = (job.filename ?? "transcript").replace(/\.[^.]+$/, "") || "transcript";
-  const panel = h("ul", {class: "transcript-menu", id: uniqueId("export"), hidden: true}, Object.entries(FILES).map(([ending, artifact]) =>
-    h("li", {}, h("button", {type: "button", class: "quiet", on: {click: () => fetchFile(ending, artifact)}},
-      h("strong", {}, ending.toUpperCase()), h("span", {}, t(ending))))));
-  const button = h("button", {type: "button", "aria-expanded": "false", "aria-controls": panel.id, on: {click: () => show(panel.hidden)}},
-    icon("download"), t("export"));
+  const panel = h("ul", {class: "transcript-menu", id: uniqueId("export"), hidden: true},
+    Object.entries(FILES).map(([ending, artifact]) =>
+      h("li", {}, h("button", {type: "button", class: "quiet", on: {click: () => fetchFile(ending, artifact)}},
+        h("strong", {}, ending.toUpperCase()), h("span", {}, t(ending))))));
+  const button = h("button", {type: "button", "aria-expanded": "false", "aria-controls": panel.id, on: {
+    click: () => show(panel.hidden),
+  }}, icon("download"), t("export"));
   const element = h("div", {class: "transcript-export", on: {
     keydown: (event) => {
       if (event.key !== "Escape" || panel.hidden) return;

@@ -6,23 +6,25 @@ import {soundInput} from "../lib/sound-input.js";
 
 const t = speaker({
   en: {
-    lead: "Who said what, and when: a recording as text with times and speakers.", recording: "Recording", start: "Transcribe",
-    first: "Choose or record something first.", language: "Language spoken", speakers: "Speakers", automatic: "Automatic",
-    spoof: "Judge the voices, too: is each of them real?", truncated: "Use what can be read if the file is damaged or cut off",
+    lead: "Who said what, and when: a recording as text with times and speakers.", recording: "Recording",
+    start: "Transcribe", first: "Choose or record something first.", language: "Language spoken", speakers: "Speakers",
+    automatic: "Automatic", spoof: "Judge the voices, too: is each of them real?",
+    truncated: "Use what can be read if the file is damaged or cut off",
   },
   ru: {
-    lead: "Кто, что и когда сказал: запись в виде текста со временем и именами.", recording: "Запись", start: "Расшифровать",
-    first: "Сначала выберите или запишите что-нибудь.", language: "Язык записи", speakers: "Число говорящих", automatic: "Автоматически",
-    spoof: "Проверить и голоса: подлинный ли каждый?", truncated: "Если файл повреждён или обрезан, взять то, что читается",
+    lead: "Кто, что и когда сказал: запись в виде текста со временем и именами.", recording: "Запись",
+    start: "Расшифровать", first: "Сначала выберите или запишите что-нибудь.", language: "Язык записи",
+    speakers: "Число говорящих", automatic: "Автоматически", spoof: "Проверить и голоса: подлинный ли каждый?",
+    truncated: "Если файл повреждён или обрезан, взять то, что читается",
   },
 });
 
 const MOST_SPEAKERS = 20;
 /** What Whisper knows; an engine that knows fewer says so. */
 const LANGUAGES = (
-  "af am ar as az ba be bg bn bo br bs ca cs cy da de el en es et eu fa fi fo fr gl gu ha haw he hi hr ht hu hy id is it ja jw ka kk km kn " +
-  "ko la lb ln lo lt lv mg mi mk ml mn mr ms mt my ne nl nn no oc pa pl ps pt ro ru sa sd si sk sl sn so sq sr su sv sw ta te tg th tk tl " +
-  "tr tt uk ur uz vi yi yo yue zh"
+  "af am ar as az ba be bg bn bo br bs ca cs cy da de el en es et eu fa fi fo fr gl gu ha haw he hi hr ht hu hy id is it " +
+  "ja jw ka kk km kn ko la lb ln lo lt lv mg mi mk ml mn mr ms mt my ne nl nn no oc pa pl ps pt ro ru sa sd si sk sl " +
+  "sn so sq sr su sv sw ta te tg th tk tl tr tt uk ur uz vi yi yo yue zh"
 ).split(" ");
 
 const languages = () => LANGUAGES
@@ -47,7 +49,8 @@ export function startForm({limits, signal, problem, complain, onStart}) {
     }
     input.querySelector("audio")?.pause();
     onStart({path: "v1/jobs/transcription", file: input.file, fields: {
-      language: language.value, num_speakers: speakers.value, spoof: spoof.checked || null, allow_truncated: truncated.checked || null,
+      language: language.value, num_speakers: speakers.value,
+      spoof: spoof.checked || null, allow_truncated: truncated.checked || null,
     }});
   }}},
     h("p", {}, t("lead")), input,

@@ -44,8 +44,11 @@ export function liveTranscript() {
 
   /** Who speaks most during it. */
   function speakerOf({start, end}) {
-    const shares = speakers.map((id) => spans.filter((span) => span.speaker === id && span.end > start && span.start < end)
-      .reduce((sum, span) => sum + Math.min(end, span.end) - Math.max(start, span.start), 0));
+    const shares = speakers.map(() => 0);
+    for (const span of spans) {
+      const overlap = Math.min(end, span.end) - Math.max(start, span.start);
+      if (overlap > 0) shares[speakers.indexOf(span.speaker)] += overlap;
+    }
     const most = Math.max(0, ...shares);
     return most ? shares.indexOf(most) : last?.who ?? 0;
   }
@@ -67,7 +70,9 @@ export function liveTranscript() {
   }
 
   let atEnd = true;
-  list.addEventListener("scroll", () => { atEnd = list.scrollHeight - list.scrollTop - list.clientHeight < 40; }, {passive: true});
+  list.addEventListener("scroll", () => {
+    atEnd = list.scrollHeight - list.scrollTop - list.clientHeight < 40;
+  }, {passive: true});
 
   function stayAtEnd() {
     scheduled = 0;

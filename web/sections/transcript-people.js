@@ -6,11 +6,13 @@ import {speaker} from "../lib/i18n.js";
 
 const t = speaker({
   en: {
-    unnamed: "Speaker {n}", name: "Name", save: "Save", cancel: "Cancel", allowed: "Up to 50 characters, without < and >",
+    unnamed: "Speaker {n}", name: "Name", save: "Save", cancel: "Cancel",
+    allowed: "Up to 50 characters, without < and >",
     undone: "The name was not saved. {why}",
   },
   ru: {
-    unnamed: "Говорящий {n}", name: "Имя", save: "Сохранить", cancel: "Отмена", allowed: "До 50 символов, без знаков < и >",
+    unnamed: "Говорящий {n}", name: "Имя", save: "Сохранить", cancel: "Отмена",
+    allowed: "До 50 символов, без знаков < и >",
     undone: "Имя не сохранено. {why}",
   },
 });
@@ -24,25 +26,28 @@ export const hueOf = (index) => HUES[index % HUES.length];
 
 /**
  * The people of a job. Speakers with the same name are one person.
- * Events: "name" (detail: the person's index), "regroup": some have become one, or one has become several.
+ * Events: "name": someone may be called otherwise now; "regroup": some have become one, or one has become several.
  */
 export class People extends EventTarget {
   #job;
-  #labels;
   #signal;
+  #labels;
+  // By id, while they are being saved.
+  #wished = new Map();
+  #saving = Promise.resolve();
 
   constructor(job, signal) {
     super();
     this.#job = job;
     this.#signal = signal;
-    this.#labels = {...job.labels};
-    this.#group();
+    this.#take(job.labels);
   }
 
-  #group() {
+  #take(labels) {
+    this.#labels = labels;
     const byName = new Map();
     this.#job.result.speakers.forEach((id, index) => {
-      const known = this.#labels[id] ?? id;
+      const known = labels[id] ?? id;
       if (byName.has(known)) byName.get(known).ids.push(id);
       else byName.set(known, {ids: [id], index, known});
     });
@@ -60,46 +65,60 @@ export class People extends EventTarget {
 
   /** The name that was given, or "". */
   given(who) {
-    return this.#labels[this.all[who]?.ids[0]] ?? "";
+    const [id] = this.all[who]?.ids ?? [];
+    return this.#wished.get(id) ?? this.#labels[id] ?? "";
   }
 
   name(who) {
     return this.given(who) || unnamed(this.all[who]?.index ?? 0);
   }
 
-  /** Call someone by another name at once, and keep it; it is undone where it can't be kept. "" takes the name away. */
+  /** Call someone by another name at once, and keep it; undone where it can't be kept. "" takes the name away. */
   async rename(who, name) {
-    const before = this.#labels;
     const {ids} = this.all[who];
-    this.#labels = {...before};
-    for (const id of ids) {
-      if (name) this.#labels[id] = name;
-      else delete this.#labels[id];
-    }
-    this.#tell(who);
+    for (const id of ids) this.#wished.set(id, name);
+    this.#tell();
+    const saved = this.#saving.then(() => this.#save(ids, name));
+    this.#saving = saved.catch(() => {});
     try {
-      await askJson(`v1/jobs/${this.#job.id}/labels`, {method: "PUT", json: {labels: this.#labels}, signal: this.#signal});
-    } catch (error) {
-      this.#labels = before;
-      this.#tell(who);
-      throw error;
+      await saved;
+    } finally {
+      for (const id of ids) if (this.#wished.get(id) === name) this.#wished.delete(id);
+      this.#tell();
     }
-    const count = this.all.length;
-    this.#job.labels = this.#labels;
-    this.#group();
-    if (this.all.length !== count) this.dispatchEvent(new Event("regroup"));
   }
 
-  #tell(who) {
-    this.dispatchEvent(new CustomEvent("name", {detail: who}));
+  async #save(ids, name) {
+    const path = `v1/jobs/${this.#job.id}`;
+    // Somebody else may have given names meanwhile, and all are replaced together.
+    const {labels} = await askJson(path, {signal: this.#signal});
+    for (const id of ids) {
+      if (name) labels[id] = name;
+      else delete labels[id];
+    }
+    await askJson(`${path}/labels`, {method: "PUT", json: {labels}, signal: this.#signal});
+    const before = this.#grouping();
+    this.#job.labels = labels;
+    this.#take(labels);
+    if (this.#grouping() !== before) this.dispatchEvent(new Event("regroup"));
+  }
+
+  #grouping() {
+    return this.all.map(({ids}) => ids.join("+")).join();
+  }
+
+  #tell() {
+    this.dispatchEvent(new Event("name"));
   }
 }
 
 /** Put a field in a name's place, until it is saved or left. `button` shows the name; `said(name)`: it was saved. */
 export function renameInPlace(button, {people, who, onSaved}) {
   const fault = h("p", {class: "fault", role: "alert", hidden: true});
-  const field = h("input", {type: "text", value: people.given(who), placeholder: people.name(who), maxlength: LONGEST_NAME,
-    pattern: "[^<>]*", title: t("allowed"), "aria-label": t("name"), autocomplete: "off", spellcheck: "false"});
+  const field = h("input", {
+    type: "text", value: people.given(who), placeholder: unnamed(people.all[who].index), maxlength: LONGEST_NAME,
+    pattern: "[^<>]*", title: t("allowed"), "aria-label": t("name"), autocomplete: "off", spellcheck: "false",
+  });
   const form = h("form", {class: "transcript-rename", on: {
     submit: (event) => {
       event.preventDefault();

@@ -11,18 +11,23 @@ import {turnList} from "./transcript-turns.js";
 const t = speaker({
   en: {
     words: {one: "{n} word", other: "{n} words"}, voices: {one: "{n} speaker", other: "{n} speakers"},
-    silent: "Nobody speaks in this recording, so there is nothing to read. Listen to it below; if somebody does speak, try a louder recording.",
-    wordless: "Somebody speaks in this recording, but no words could be made out. Try again with the language chosen by hand, or a clearer recording.",
+    silent: "Nobody speaks in this recording, so there is nothing to read. Listen to it below; if somebody does " +
+      "speak, try a louder recording.",
+    wordless: "Somebody speaks in this recording, but no words could be made out. Try again with the language chosen " +
+      "by hand, or a clearer recording.",
     hint: "Click a word to hear the recording from there; click a name to change it.",
-    text: "Text", timings: "How long it took", decode: "Reading the recording", diarization: "Telling the speakers apart",
+    text: "Text", timings: "How long it took", decode: "Reading the recording",
+    diarization: "Telling the speakers apart",
     asr: "Recognising the words", merge: "Putting both together", spoof: "Judging the voices", vad: "Finding speech",
     total: "From beginning to end", renamed: "Renamed to {name}",
   },
   ru: {
     words: {one: "{n} слово", few: "{n} слова", many: "{n} слов", other: "{n} слова"},
     voices: {one: "{n} говорящий", few: "{n} говорящих", many: "{n} говорящих", other: "{n} говорящих"},
-    silent: "В этой записи никто не говорит, читать нечего. Послушайте её ниже; если кто-то всё же говорит, возьмите запись погромче.",
-    wordless: "В этой записи кто-то говорит, но слов не разобрать. Повторите, выбрав язык вручную, или возьмите запись почётче.",
+    silent: "В этой записи никто не говорит, читать нечего. Послушайте её ниже; если кто-то всё же говорит, возьмите " +
+      "запись погромче.",
+    wordless: "В этой записи кто-то говорит, но слов не разобрать. Повторите, выбрав язык вручную, или возьмите запись " +
+      "почётче.",
     hint: "Нажмите на слово, чтобы слушать с него; нажмите на имя, чтобы его изменить.",
     text: "Текст", timings: "Сколько это заняло", decode: "Чтение записи", diarization: "Различение говорящих",
     asr: "Распознавание слов", merge: "Соединение того и другого", spoof: "Проверка голосов", vad: "Поиск речи",
@@ -49,7 +54,8 @@ export function transcriptResult({job, transcript, people, player, heading, acti
       files({job, paragraphs, people, signal}), timings(job, transcript)),
     people.all.length ? speakersCard({job, transcript, people, player, signal, onRenamed}) : null,
     paragraphs.length
-      ? h("section", {class: "card", "aria-label": t("text")}, h("h2", {}, t("text")), h("p", {class: "hint"}, t("hint")), list)
+      ? h("section", {class: "card", "aria-label": t("text")},
+        h("h2", {}, t("text")), h("p", {class: "hint"}, t("hint")), list)
       : h("p", {class: "notice"}, t(transcript.diarization.length ? "wordless" : "silent")),
     dock({duration: transcript.duration, paragraphs, list, player, signal}),
     news,
@@ -57,8 +63,11 @@ export function transcriptResult({job, transcript, people, player, heading, acti
 }
 
 function timings(job, transcript) {
-  const rows = STAGES.filter((stage) => stage in transcript.timings).map((stage) => [t(stage), transcript.timings[stage]]);
-  if (job.started_at && job.finished_at) rows.push([t("total"), (new Date(job.finished_at) - new Date(job.started_at)) / 1000]);
+  const rows = STAGES.filter((stage) => stage in transcript.timings)
+    .map((stage) => [t(stage), transcript.timings[stage]]);
+  if (job.started_at && job.finished_at) {
+    rows.push([t("total"), (new Date(job.finished_at) - new Date(job.started_at)) / 1000]);
+  }
   return h("details", {}, h("summary", {}, t("timings")), h("dl", {class: "transcript-timings"},
     rows.map(([name, seconds]) => [h("dt", {}, name), h("dd", {class: "numbers"}, duration(seconds))])));
 }

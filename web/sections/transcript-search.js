@@ -6,11 +6,13 @@ import {occurrences} from "./transcript-model.js";
 
 const t = speaker({
   en: {
-    search: "Search the transcript", next: "Next hit", previous: "Previous hit", none: "Not found", count: "{at} of {n}",
+    search: "Search the transcript", next: "Next hit", previous: "Previous hit", none: "Not found",
+    count: "{at} of {n}",
     keys: "Enter: next hit, Shift + Enter: previous hit, Esc: clear",
   },
   ru: {
-    search: "Поиск в расшифровке", next: "Следующее совпадение", previous: "Предыдущее совпадение", none: "Не найдено", count: "{at} из {n}",
+    search: "Поиск в расшифровке", next: "Следующее совпадение", previous: "Предыдущее совпадение", none: "Не найдено",
+    count: "{at} из {n}",
     keys: "Enter — следующее, Shift + Enter — предыдущее, Esc — очистить",
   },
 });
@@ -21,7 +23,8 @@ const CURRENT = "transcript-current";
 
 /** Make the field. `list` is the turns'; `reveal(range)` scrolls to a part of the text. */
 export function searchField({paragraphs, list, reveal, signal}) {
-  const field = h("input", {type: "search", "aria-label": t("search"), placeholder: t("search"), title: t("keys"), autocomplete: "off",
+  const field = h("input", {
+    type: "search", "aria-label": t("search"), placeholder: t("search"), title: t("keys"), autocomplete: "off",
     spellcheck: "false", on: {
       input: () => {
         clearTimeout(timer);
@@ -37,10 +40,12 @@ export function searchField({paragraphs, list, reveal, signal}) {
           find();
         }
       },
-    }});
+    },
+  });
   const count = h("span", {class: "numbers hint transcript-count", role: "status"});
-  const step = (by, name, words) => h("button", {type: "button", class: "quiet icon-only", "aria-label": words, title: words, hidden: true,
-    on: {click: () => move(by)}}, icon(name));
+  const step = (by, name, words) => h("button", {
+    type: "button", class: "quiet icon-only", "aria-label": words, title: words, hidden: true, on: {click: () => move(by)},
+  }, icon(name));
   const buttons = [step(-1, "up", t("previous")), step(1, "down", t("next"))];
   let [hits, at, sought, timer] = [[], -1, "", 0];
   signal.addEventListener("abort", () => {

@@ -8,13 +8,15 @@ import {chanceAgainst, VERDICT_TONES} from "./voice-check-scores.js";
 
 const t = speaker({
   en: {
-    title: "Speakers", play: "Listen to {name}", pause: "Pause {name}", rename: "Rename {name}", spoke: "{length}, {share}",
-    bona_fide: "voice probably genuine", inconclusive: "voice with some signs of a machine", spoof: "voice probably made by AI",
-    untold: "voice can't be judged: hardly ever speaks alone", about: "probability that a machine made the voice: {chance}",
+    title: "Speakers", play: "Listen to {name}", pause: "Pause {name}", rename: "Rename {name}",
+    spoke: "{length}, {share}", bona_fide: "voice probably genuine", inconclusive: "voice with some signs of a machine",
+    spoof: "voice probably made by AI", untold: "voice can't be judged: hardly ever speaks alone",
+    about: "probability that a machine made the voice: {chance}",
     hint: "The verdicts are hints, never proofs.", merge: "Give two speakers the same name to make them one.",
   },
   ru: {
-    title: "Говорящие", play: "Слушать: {name}", pause: "Пауза: {name}", rename: "Переименовать: {name}", spoke: "{length}, {share}",
+    title: "Говорящие", play: "Слушать: {name}", pause: "Пауза: {name}", rename: "Переименовать: {name}",
+    spoke: "{length}, {share}",
     bona_fide: "голос, вероятно, подлинный", inconclusive: "у голоса некоторые признаки генерации",
     spoof: "голос, вероятно, сгенерирован ИИ", untold: "голос нельзя оценить: почти не говорит один",
     about: "вероятность того, что голос создан машиной: {chance}", hint: "Оценки — подсказки, а не доказательства.",
@@ -42,7 +44,7 @@ export function speakersCard({job, transcript, people, player, signal, onRenamed
     show();
     return {button, show};
   });
-  people.addEventListener("name", ({detail: who}) => names[who].show(), {signal});
+  people.addEventListener("name", () => names.forEach(({show}) => show()), {signal});
 
   function item(person, who) {
     const element = h("li", {class: "transcript-speaker"},
@@ -54,14 +56,16 @@ export function speakersCard({job, transcript, people, player, signal, onRenamed
         names[who].button,
         seconds[who] ? h("span", {class: "hint numbers"},
           t("spoke", {length: duration(seconds[who]), share: percent(seconds[who] / spoken)})) : null),
-      (spoof?.speakers ?? []).filter((one) => person.ids.includes(one.speaker)).map((one) => verdict(one, spoof.bands)));
+      (spoof?.speakers ?? []).filter((one) => person.ids.includes(one.speaker))
+        .map((one) => verdict(one, spoof.bands)));
     element.style.setProperty("--hue", people.hue(who));
     return element;
   }
 
+  const hints = [spoof && t("hint"), people.all.length > 1 && t("merge")].filter(Boolean);
   return h("section", {class: "card", "aria-label": t("title")}, h("h2", {}, t("title")),
     h("ul", {class: "transcript-speakers"}, people.all.map(item)),
-    h("p", {class: "hint"}, [spoof && t("hint"), people.all.length > 1 && t("merge")].filter(Boolean).join(" ")));
+    hints.length ? h("p", {class: "hint"}, hints.join(" ")) : null);
 }
 
 function verdict({p_spoof: probability, verdict: said}, bands) {

@@ -14,14 +14,15 @@ const t = speaker({
 const CHUNK = 40;
 const SLICE_MS = 12;
 const AFTER_TURN_S = 0.2;
+const [BESIDE_TEXT, CHARACTER, LINE] = [280, 8, 26];
 const WORD = "transcript-word";
 const AIM = "transcript-aim";
 
 /**
  * Make the list.
  * @param {object} options `paragraphs`; `language` of the text; `people`; `player`; `signal`; `onRenamed(name)`
- * @returns {HTMLElement & {range: Function, onWord: Function|null}} `range(paragraph, from, to)`: a part of the text, drawn by then;
- *   `onWord(range)`: set by whoever wants to know what is heard now
+ * @returns {HTMLElement & {range: Function, onWord: Function|null}} `range(paragraph, from, to)`: a part of the text, drawn
+ *   by then; `onWord(range)`: set by whoever wants to know what is heard now
  */
 export function turnList({paragraphs, language, people, player, signal, onRenamed}) {
   const element = h("div", {class: "transcript-turns", role: "list", "aria-label": t("turns"), on: {
@@ -33,8 +34,8 @@ export function turnList({paragraphs, language, people, player, signal, onRename
   drawSome();
   player.addEventListener("time", light, {signal});
   player.addEventListener("change", showPlaying, {signal});
-  people.addEventListener("name", ({detail: who}) => {
-    for (const [index, row] of rows.entries()) if (paragraphs[index].who === who) showName(row, who);
+  people.addEventListener("name", () => {
+    for (const [index, row] of rows.entries()) showName(row, paragraphs[index].who);
   }, {signal});
   signal.addEventListener("abort", () => [WORD, AIM].forEach((name) => CSS.highlights?.delete(name)), {once: true});
 
@@ -47,18 +48,26 @@ export function turnList({paragraphs, language, people, player, signal, onRename
   }
 
   function drawChunk() {
-    const drawn = paragraphs.slice(rows.length, rows.length + CHUNK).map((paragraph, i) => draw(paragraph, rows.length + i));
+    const first = rows.length;
+    const drawn = paragraphs.slice(first, first + CHUNK).map((paragraph, i) => draw(paragraph, first + i));
     const chunk = h("div", {class: "transcript-chunk"}, drawn.map(({item}) => item));
-    const perLine = element.clientWidth > 640 ? (element.clientWidth - 280) / 8 : (element.clientWidth || 360) / 8;
-    const lines = drawn.reduce((sum, {text}) => sum + Math.ceil(text.length / perLine) + (element.clientWidth > 640 ? 0.8 : 2.5), 0);
-    chunk.style.containIntrinsicBlockSize = `auto ${Math.round(lines * 26)}px`;
+    chunk.style.containIntrinsicBlockSize = `auto ${guessHeight(drawn)}px`;
     rows.push(...drawn);
     element.append(chunk);
   }
 
+  /** How tall they will be, until the browser has laid them out: for the scroll bar. */
+  function guessHeight(drawn) {
+    const width = element.clientWidth || 360;
+    const wide = width > 640;
+    const perLine = (wide ? width - BESIDE_TEXT : width) / CHARACTER;
+    return drawn.reduce((sum, {text}) => sum + (Math.ceil(text.length / perLine) + (wide ? 0.8 : 2.5)) * LINE, 0);
+  }
+
   function draw({start, who, text: words}, index) {
-    const play = h("button", {type: "button", class: "transcript-play", "data-play": index, "aria-label": t("play", {at: clock(start)})},
-      clock(start));
+    const play = h("button", {
+      type: "button", class: "transcript-play", "data-play": index, "aria-label": t("play", {at: clock(start)}),
+    }, clock(start));
     const name = h("button", {type: "button", class: "transcript-who", "data-rename": index, tabindex: "-1"});
     const text = document.createTextNode(words);
     const item = h("div", {class: "transcript-turn", role: "listitem"}, play, name,
@@ -70,8 +79,10 @@ export function turnList({paragraphs, language, people, player, signal, onRename
   }
 
   function showName({name}, who) {
-    name.textContent = people.name(who);
-    name.title = t("rename", {name: people.name(who)});
+    const called = people.name(who);
+    if (name.textContent === called) return;
+    name.textContent = called;
+    name.title = t("rename", {name: called});
   }
 
   function drawUpTo(index) {

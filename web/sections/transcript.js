@@ -1,4 +1,4 @@
-/** Transcript: who said what and when. A recording is given, its words come in, and the result is read, heard and named. */
+/** Transcript: who said what and when. Of a recording the words come in, then they are read, heard and given names. */
 
 import {askJson, sentenceOf} from "../lib/api.js";
 import {fill, h, icon} from "../lib/dom.js";
@@ -68,22 +68,24 @@ export async function mount(root, {owner, params: [jobId], signal, showInAddress
       drawn.abort();
       drawn = new AbortController();
       const mine = AbortSignal.any([signal, drawn.signal]);
+      const within = root.contains(document.activeElement) || document.activeElement === document.body;
       if (focus) fill(result, h("p", {class: "hint", role: "status"}, t("loading")));
       result.hidden = false;
       try {
         const transcript = await askJson(`v1/jobs/${job.id}/artifacts/transcript.json`, {signal: mine});
-        const people = new People(job, mine);
+        const people = new People(job, signal);
         people.addEventListener("regroup", () => draw(false), {signal: mine});
         const heading = h("h2", {class: "file-name", tabindex: "-1"}, job.filename ?? t("recording"));
         const actions = h("a", {class: "button quiet", href: "#/transcript"}, icon("upload"), t("another"));
         live.clear();
         fill(result, transcriptResult({job, transcript, people, player, heading, actions, signal: mine}));
-        heading.focus({preventScroll: !focus});
+        if (within) heading.focus({preventScroll: !focus});
       } catch (error) {
         const sentence = sentenceOf(error);
         if (!sentence) return;
         fill(result, h("p", {class: "fault", role: "alert"}, sentence),
-          h("div", {class: "row"}, h("button", {type: "button", on: {click: () => draw(true)}}, icon("retry"), t("again"))));
+          h("div", {class: "row"},
+            h("button", {type: "button", on: {click: () => draw(true)}}, icon("retry"), t("again"))));
       }
     }
   }
