@@ -172,10 +172,10 @@ async def test_a_living_workers_long_job_is_not_taken_over(store: JobStore, owne
         return JobResult({})
 
     job = await submit(store, owner)
-    impatient = {"heartbeat": 0.02, "stalled_after": 0.3}
+    impatient = {"heartbeat": 0.1, "stalled_after": 1.0}
     async with working({"demo": slow}, **impatient), working({"demo": slow}, **impatient):
         await follow(store, job, until="started")
-        await asyncio.sleep(1.0)
+        await asyncio.sleep(2.5)
         finish.set()
         events = await follow(store, job)
     assert types(events) == ["queued", "started", "succeeded"]

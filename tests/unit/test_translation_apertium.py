@@ -63,7 +63,7 @@ def started(root: Path) -> int:
 
 @pytest.fixture
 def engine(root: Path) -> Iterator[ApertiumTranslator]:
-    made = ApertiumTranslator(ApertiumSettings(root=root, workers=1, sentence_timeout=5.0))
+    made = ApertiumTranslator(ApertiumSettings(root=root, workers=1, sentence_timeout=60.0))
     yield made
     made.close()
 
@@ -103,7 +103,7 @@ def test_a_sentence_that_makes_the_programs_end_is_refused_alone(engine: Apertiu
 
 
 def test_a_sentence_that_silences_the_programs_is_refused_when_its_time_is_over(root: Path) -> None:
-    engine = ApertiumTranslator(ApertiumSettings(root=root, workers=1, sentence_timeout=0.5))
+    engine = ApertiumTranslator(ApertiumSettings(root=root, workers=1, sentence_timeout=2.0))
     try:
         with pytest.raises(InputError, match="fails on one of the sentences"):
             translate(engine, "hang.")
