@@ -171,7 +171,8 @@ class SystemView:
     def _deployment(self, key: Deployment, status: DeploymentStatusOverview) -> DeploymentState:
         load = self._measured.loads.get(key) if self._measured else None
         rate = self._rates.of(key)
-        counts = {state.value: count for state, count in status.replica_states.items()}
+        # Serve declares members of an enum of texts here, and gives their values.
+        counts: Mapping[str, int] = {state: count for state, count in status.replica_states.items()}
         return DeploymentState(
             name=key[1],
             status=status.status.value.lower(),

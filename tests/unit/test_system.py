@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from ingress import Serve
@@ -25,7 +25,8 @@ NO_JOBS = JobStatistics({}, {}, {}, {}, {}, {})
 
 
 def deployment(status: str = "HEALTHY", message: str = "", **replicas: int) -> DeploymentStatusOverview:
-    counts = {State(name.upper()): count for name, count in replicas.items()}
+    # Serve declares members of ReplicaState here, and gives their values.
+    counts = {cast(State, State(name.upper()).value): count for name, count in replicas.items()}
     return DeploymentStatusOverview(Status(status), Trigger.UNSPECIFIED, counts, message)
 
 
