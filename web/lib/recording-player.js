@@ -28,6 +28,8 @@ export class RecordingPlayer extends EventTarget {
   /** A sentence, where the recording can't be played. */
   problem = "";
   ready = false;
+  /** Where browsers save it from; null until it is known. */
+  downloadUrl = null;
 
   constructor(jobId, signal) {
     super();
@@ -51,7 +53,8 @@ export class RecordingPlayer extends EventTarget {
     this.problem = "";
     this.#changed();
     try {
-      const {url} = await mediaOf(this.#jobId, "recording", this.#signal);
+      const {url, downloadUrl} = await mediaOf(this.#jobId, "recording", this.#signal);
+      this.downloadUrl = downloadUrl;
       this.#addressed = Date.now();
       this.#audio.src = url;
       if (at) this.#audio.currentTime = at;

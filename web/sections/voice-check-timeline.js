@@ -11,7 +11,7 @@ const t = speaker({
   en: {
     over_time: "Over time", so_far: "Judged so far", legend: "Probability that a machine made the voice",
     from_to: "{from} to {to}", from: "{from} and more", below: "under {to}", unscored: "not judged: too little speech",
-    play: "Play the recording", pause: "Pause", loading: "Loading the sound…", again: "Try again",
+    play: "Play the recording", pause: "Pause", loading: "Loading the sound…", again: "Try again", download: "Download",
     pointer: "Click a part to hear it; while the whole recording plays, a click goes there.",
     keys: "Keys: arrows choose a part, Enter plays it, the space bar plays all.",
     slider: "Parts of the recording", part: "Part {index}, {from} to {to}: {chance}", no_score: "not judged",
@@ -21,7 +21,7 @@ const t = speaker({
   ru: {
     over_time: "По ходу записи", so_far: "Уже проверено", legend: "Вероятность того, что голос создан машиной",
     from_to: "от {from} до {to}", from: "{from} и больше", below: "меньше {to}", unscored: "не оценено: мало речи",
-    play: "Слушать запись", pause: "Пауза", loading: "Звук загружается…", again: "Повторить",
+    play: "Слушать запись", pause: "Пауза", loading: "Звук загружается…", again: "Повторить", download: "Скачать",
     pointer: "Нажмите на фрагмент, чтобы услышать его; пока играет вся запись, нажатие переходит в это место.",
     keys: "Клавиши: стрелки — выбор фрагмента, Enter — послушать его, пробел — вся запись.",
     slider: "Фрагменты записи", part: "Фрагмент {index}, {from} – {to}: {chance}", no_score: "не оценено",
@@ -155,7 +155,10 @@ export function timeline({job, report, player, signal}) {
     const waits = !player.ready && !player.problem;
     problem.hidden = player.ready;
     if (waits) fill(problem, h("span", {class: "hint"}, t("loading")));
-    else if (player.problem) fill(problem, h("span", {}, player.problem), retryButton(() => player.load()));
+    else if (player.problem) {
+      fill(problem, h("span", {}, player.problem), retryButton(() => player.load()), player.downloadUrl
+        ? h("a", {class: "button quiet small", href: player.downloadUrl}, icon("download"), t("download")) : null);
+    }
   }
 
   async function loadShape() {

@@ -1,6 +1,6 @@
 /** Voice check: is this voice real? A recording is given, judged while one watches, and the result explained. */
 
-import {ask, askJson, sentenceOf} from "../lib/api.js";
+import {ask, askJson, Problem, sentenceOf} from "../lib/api.js";
 import {fill, h, icon} from "../lib/dom.js";
 import {followJob} from "../lib/events.js";
 import {speaker} from "../lib/i18n.js";
@@ -47,10 +47,7 @@ export async function mount(root, {owner, params: [jobId], signal, showInAddress
   let turns = null;
   const panel = jobPanel({
     signal,
-    onJob: (job) => {
-      showInAddress(job.id);
-      jobId = job.id;
-    },
+    onJob: (job) => showInAddress(job.id),
     onEvent: ({type, data}) => {
       live.hear(type, data);
       if (type === "diarized") ({turns} = data);
@@ -61,10 +58,14 @@ export async function mount(root, {owner, params: [jobId], signal, showInAddress
       form.hidden = false;
     },
   });
-  const form = startForm({owner, signal, problem, sayProblem, onStart: (asked) => {
+  // What was said of one recording is not about the next.
+  const onFile = () => { panel.hidden = !panel.busy; };
+  const form = startForm({owner, signal, problem, sayProblem, onFile, onStart: (asked) => {
     form.hidden = true;
     turns = null;
     panel.submit(asked);
+    panel.tabIndex = -1;
+    panel.focus();
   }});
   root.append(form, panel, live, result);
   if (!jobId) return;
@@ -78,9 +79,9 @@ export async function mount(root, {owner, params: [jobId], signal, showInAddress
       else if (job.state === "succeeded") await showResult(job, null);
       else panel.watch(job.id);
     } catch (error) {
-      const sentence = sentenceOf(error);
+      if (!(error instanceof Problem && error.status === 404)) throw error;
       form.hidden = false;
-      sayProblem(sentence);
+      sayProblem(error.message);
     }
   }
 
@@ -108,7 +109,8 @@ export async function mount(root, {owner, params: [jobId], signal, showInAddress
       h("div", {class: "columns"}, speakers, segments({report, player, signal})));
     player.load();
     if (within) heading.focus();
-    if (speakers) speakers.hear(heard ?? await turnsOf(job));
+    if (heard) speakers?.hear(heard);
+    else if (speakers) turnsOf(job).then(speakers.hear);
   }
 
   /** Who spoke when is told by the job's events only. */
@@ -146,10 +148,12 @@ export async function mount(root, {owner, params: [jobId], signal, showInAddress
 
 const another = () => h("a", {class: "button", href: "#/voice-check"}, t("another"));
 
-function startForm({owner, signal, problem, sayProblem, onStart}) {
-  const input = soundInput({limits: owner.limits, signal, onProblem: sayProblem, onFile: () => {}});
-  const diarize = h("input", {type: "checkbox", on: {change: () => { count.hidden = !diarize.checked; }}});
-  const number = h("input", {type: "number", min: "1", max: MOST_SPEAKERS, step: "1", class: "vc-count"});
+function startForm({owner, signal, problem, sayProblem, onFile, onStart}) {
+  const input = soundInput({limits: owner.limits, signal, onProblem: sayProblem, onFile});
+  const diarize = h("input", {type: "checkbox", on: {change: () => {
+    count.hidden = number.disabled = !diarize.checked;
+  }}});
+  const number = h("input", {type: "number", min: "1", max: MOST_SPEAKERS, class: "vc-count", disabled: true});
   const count = h("label", {class: "field vc-count-field", hidden: true}, t("count"), number);
   const truncated = h("input", {type: "checkbox"});
   return h("form", {class: "stack", "aria-label": t("recording"), on: {submit: (event) => {

@@ -321,6 +321,7 @@ def test_what_goes_wrong_is_said_and_can_be_tried_again(
     accessible(page)
 
     page.get_by_role("button", name="Загрузить другой").click()
+    expect(page.get_by_role("alert")).to_be_hidden()
     give(page, brief_recording)
     page.route("**/v1/jobs/spoof", lambda route: route.abort("failed"), times=1)
     page.get_by_role("button", name="Анализировать").click()
