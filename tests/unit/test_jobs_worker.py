@@ -62,7 +62,7 @@ Working = Callable[..., AbstractAsyncContextManager[JobWorker]]
 def working(database: Database) -> Working:
     @asynccontextmanager
     async def run(handlers: Mapping[str, Handler], *, grace: float = 0.0, **options: Any) -> AsyncIterator[JobWorker]:
-        defaults = {"heartbeat": 0.1, "stalled_after": 0.5, "poll_interval": 0.1, "backoff": AT_ONCE, "throttle": 0.01}
+        defaults = {"heartbeat": 0.1, "stalled_after": 2.0, "poll_interval": 0.1, "backoff": AT_ONCE, "throttle": 0.01}
         worker = JobWorker(database, handlers, classify=classify, **{**defaults, **options})
         task = asyncio.create_task(worker.run())
         try:
@@ -132,11 +132,15 @@ async def test_a_worker_leaves_other_kinds_alone(store: JobStore, owner: int, wo
 
 async def test_no_more_jobs_run_at_once_than_allowed(store: JobStore, owner: int, working: Working) -> None:
     running = most = 0
+    two = asyncio.Event()
 
     async def count(_: Attempt) -> JobResult:
         nonlocal running, most
         running += 1
         most = max(most, running)
+        if running == 2:
+            two.set()
+        await two.wait()
         await asyncio.sleep(0.02)
         running -= 1
         return JobResult({})
