@@ -20,7 +20,7 @@ _log = structlog.get_logger()
 async def upkeep(stores: Stores, now: Callable[[], datetime], retention_days: float) -> None:
     """Erase expired sessions, links, jobs with their objects, and objects that no job owns any more, until cancelled.
 
-    An object is as old as its last write, so what a job still needs is never older than the retention: jobs are
+    An object is as old as its last write, so what a job has written is never older than the retention: jobs are
     erased first, and objects only after twice that time.
     """
     while True:
@@ -30,8 +30,10 @@ async def upkeep(stores: Stores, now: Callable[[], datetime], retention_days: fl
             keys = await stores.jobs.expire(now())
             erased = await asyncio.to_thread(erase_objects, stores.objects, keys)
             orphaned = now() - timedelta(days=2 * retention_days)
+            # A job that was tried again outlives the time in which its recording is young.
+            needed = await stores.jobs.inputs()
             for prefix in (UPLOADS, JOBS):
-                await asyncio.to_thread(stores.objects.expire, f"{prefix}/", older_than=orphaned)
+                await asyncio.to_thread(stores.objects.expire, f"{prefix}/", older_than=orphaned, keep=needed)
             await erase_orphans(Avatars(stores.database), stores.objects, older_than=now() - ORPHANED_AFTER)
             if keys:
                 _log.info("cleanup complete", objects=erased)

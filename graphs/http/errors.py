@@ -16,7 +16,7 @@ from models.chat import ChatUnavailable
 from models.errors import InputError
 from storage.avatars import AvatarNameTaken, AvatarNotFound, TooManyAvatars
 from storage.database import DatabaseUnavailable
-from storage.jobs import IdempotencyConflict, JobNotFound, QueueFull
+from storage.jobs import IdempotencyConflict, JobNotFound, NotRetryable, QueueFull
 from storage.objects import InvalidKey, ObjectNotFound, ObjectTooLarge, StorageUnavailable
 from storage.sessions import SessionBusy, SessionNotFound, TooManySessions
 from storage.voices import TooManyVoices, VoiceNameTaken, VoiceNotFound
@@ -86,6 +86,7 @@ def install(app: FastAPI) -> None:
         DatabaseUnavailable,
         IdempotencyConflict,
         JobNotFound,
+        NotRetryable,
         QueueFull,
         InvalidKey,
         ObjectNotFound,
@@ -126,6 +127,13 @@ def as_api_error(error: Exception) -> ApiError:
                 "idempotency_conflict",
                 "This Idempotency-Key was used for a different request; use a new one.",
                 field="Idempotency-Key",
+            )
+        case NotRetryable():
+            return ApiError(
+                409,
+                "not_retryable",
+                f"Only a failed or a cancelled job can be tried again; this one is {error.state}.",
+                field="job_id",
             )
         case QueueFull():
             return ApiError(429, "queue_full", "Too many of your jobs are waiting.", retry_after=error.retry_after)

@@ -41,6 +41,7 @@ from graphs.http.submission import (
     Submission,
     idempotency_key_of,
     receive_recording,
+    refuse_when_full,
     stored_recording,
     submit_job,
     without_recording,
@@ -54,7 +55,8 @@ from graphs.spoof_report import SpoofReport
 from graphs.transcript import Transcript
 from graphs.voices import DEFAULT_VOICE
 from graphs.waveform import RecordingWaveform
-from storage.jobs import Job
+from storage.jobs import RETRYABLE, Job, NotRetryable
+from storage.objects import ObjectNotFound
 from storage.users import User
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
@@ -298,6 +300,23 @@ async def delete_job(services: ServicesDependency, owner: Owner, job: OwnedJob) 
         return JSONResponse((await job_body(services, cancelled)).model_dump(mode="json"))
     await asyncio.to_thread(erase_objects, services.objects, await services.jobs.erase(job.id, owner.id))
     return Response(status_code=204)
+
+
+@router.post("/{job_id}/retry", status_code=202, summary="Have a failed or cancelled job tried again")
+async def retry_job(services: ServicesDependency, owner: Owner, job: OwnedJob) -> JobBody:
+    """Queue the job again, with its recording and options; its attempts are counted anew and its history goes on."""
+    if job.state not in RETRYABLE:
+        raise NotRetryable(job.state)
+    if job.input_key is not None:
+        try:
+            await asyncio.to_thread(services.objects.head, job.input_key)
+        except ObjectNotFound as error:
+            raise ApiError(
+                410, "recording_gone", "The job's recording is gone; send it anew.", field="job_id"
+            ) from error
+    await refuse_when_full(services)
+    most = services.config.jobs.max_queued_per_owner
+    return await job_body(services, await services.jobs.retry(job.id, owner.id, max_queued=most))
 
 
 @router.get(

@@ -185,9 +185,7 @@ async def _submit(
     limits = services.config.jobs
     kind, options = submission.kind, submission.options
     extent = await _extent(services, submission)
-    waiting = await services.jobs.queued()
-    if waiting >= limits.max_queued:
-        raise ApiError(503, "service_full", f"{waiting} jobs are waiting; try again later.", retry_after=60)
+    await refuse_when_full(services)
     return await services.jobs.submit(
         owner_id=owner.id,
         kind=kind,
@@ -201,6 +199,13 @@ async def _submit(
         cost=extent.cost,
         max_queued=limits.max_queued_per_owner,
     )
+
+
+async def refuse_when_full(services: Services) -> None:
+    """Raise ApiError 503 while as many jobs of all owners wait as may."""
+    waiting = await services.jobs.queued()
+    if waiting >= services.config.jobs.max_queued:
+        raise ApiError(503, "service_full", f"{waiting} jobs are waiting; try again later.", retry_after=60)
 
 
 @dataclass(frozen=True)

@@ -5,10 +5,18 @@
 
 from storage.jobs.attempt import Attempt
 from storage.jobs.cancellation import object_prefix
-from storage.jobs.errors import FenceLost, IdempotencyConflict, JobNotFound, OwnerNotFound, QueueFull
+from storage.jobs.errors import (
+    FenceLost,
+    IdempotencyConflict,
+    JobNotFound,
+    NotRetryable,
+    OwnerNotFound,
+    QueueFull,
+)
 from storage.jobs.store import JobStore
 from storage.jobs.types import (
     ENDED,
+    RETRYABLE,
     Backlog,
     Job,
     JobEvent,
@@ -23,6 +31,7 @@ from storage.jobs.worker import Backoff, Handler, JobWorker
 
 __all__ = [
     "ENDED",
+    "RETRYABLE",
     "Attempt",
     "Backlog",
     "Backoff",
@@ -39,6 +48,7 @@ __all__ = [
     "JobStatistics",
     "JobStore",
     "JobWorker",
+    "NotRetryable",
     "OwnerNotFound",
     "QueueFull",
     "Total",

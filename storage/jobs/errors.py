@@ -2,6 +2,8 @@
 
 from uuid import UUID
 
+from storage.jobs.types import JobState
+
 
 class JobNotFound(Exception):
     """No such job, or it is another owner's."""
@@ -33,6 +35,18 @@ class QueueFull(Exception):
     def __init__(self, queued: int, retry_after: int) -> None:
         super().__init__(f"{queued} jobs are waiting already; try again in about {retry_after} s")
         self.retry_after = retry_after
+
+
+class NotRetryable(Exception):
+    """Only a job that has failed or was cancelled can be tried again.
+
+    Attributes:
+        state: The state that the job is in.
+    """
+
+    def __init__(self, state: JobState) -> None:
+        super().__init__(f"a job that is {state} can't be tried again")
+        self.state = state
 
 
 class FenceLost(Exception):

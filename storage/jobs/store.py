@@ -18,11 +18,12 @@ from storage.clock import utc_now
 from storage.database import Connection, Database, DatabaseUnavailable
 from storage.jobs.backlog import backlog, seconds_until_place, statistics
 from storage.jobs.cancellation import cancel_job, erase_jobs
-from storage.jobs.errors import IdempotencyConflict, JobNotFound, OwnerNotFound, QueueFull
+from storage.jobs.errors import IdempotencyConflict, JobNotFound, NotRetryable, OwnerNotFound, QueueFull
 from storage.jobs.events import EventHub
 from storage.jobs.queue import DeliveryQueue
+from storage.jobs.retrying import requeue_job
 from storage.jobs.rows import Row, append_events, event_of, job_of, jsonb, set_token
-from storage.jobs.types import ENDED, Backlog, Job, JobEvent, JobPage, JobState, JobStatistics, JSONObject
+from storage.jobs.types import ENDED, RETRYABLE, Backlog, Job, JobEvent, JobPage, JobState, JobStatistics, JSONObject
 
 # PostgreSQL's notification channels hold 63 bytes, and procrastinate puts its own prefix before the kind.
 _KIND = re.compile(r"[a-z][a-z0-9_.-]{0,39}")
@@ -142,7 +143,8 @@ class JobStore:
         if existing is not None:
             return existing
         if max_queued is not None:
-            await self._check_queue(connection, new["owner_id"], new["kind"], max_queued)
+            await _lock_queue(connection, new["owner_id"])
+            await _check_queue(connection, new["owner_id"], new["kind"], max_queued)
         cursor = await connection.execute(
             """
             INSERT INTO jobs (id, owner_id, kind, state, params, input_key, correlation_id, idempotency_key,
@@ -180,18 +182,6 @@ class JobStore:
         if row["owner_id"] != new["owner_id"] or row["fingerprint"] != new["fingerprint"]:
             raise IdempotencyConflict(new["idempotency_key"] or str(new["id"]))
         return job_of(row), row["id"] == new["id"]
-
-    async def _check_queue(self, connection: Connection, owner_id: int, kind: str, max_queued: int) -> None:
-        # The lock on the user's row makes submissions of one owner wait for each other, so the count is exact.
-        await connection.execute("SELECT 1 FROM users WHERE id = %s FOR NO KEY UPDATE", [owner_id])
-        cursor = await connection.execute(
-            "SELECT count(*) AS queued FROM jobs WHERE owner_id = %s AND kind = %s AND state = 'queued'",
-            [owner_id, kind],
-        )
-        row = await cursor.fetchone()
-        queued = int(row["queued"]) if row else 0
-        if queued >= max_queued:
-            raise QueueFull(queued, await seconds_until_place(connection, owner_id, kind))
 
     async def get(self, job_id: UUID, owner_id: int) -> Job:
         """Reads a job.
@@ -275,6 +265,39 @@ class JobStore:
                 return job_of(await _row(connection, job_id, owner_id))
 
         return await self._database.retry(once, for_seconds=_SUBMIT_RETRY_SECONDS)
+
+    async def retry(self, job_id: UUID, owner_id: int, *, max_queued: int | None = None) -> Job:
+        """Queues a failed or cancelled job again: the same job, whose attempts are counted anew.
+
+        After an outage it is unknown whether that was done; the job tells.
+
+        Args:
+            job_id: The job.
+            owner_id: Whose it is.
+            max_queued: How many waiting jobs of its kind the owner may have; None for any number.
+
+        Raises:
+            JobNotFound: The owner has no such job.
+            NotRetryable: It has neither failed nor been cancelled; of two who retry at once, one is told so.
+            QueueFull: The owner has too many jobs waiting.
+        """
+        async with self._database.connection() as connection:
+            await _lock_queue(connection, owner_id)
+            row = await _row(connection, job_id, owner_id)
+            if row["state"] not in RETRYABLE:
+                raise NotRetryable(row["state"])
+            if max_queued is not None:
+                await _check_queue(connection, owner_id, row["kind"], max_queued)
+            requeued = await requeue_job(connection, self._queue, job_id, self._clock())
+            if requeued is None:  # erased at the same moment
+                raise JobNotFound(job_id)
+            return job_of(requeued)
+
+    async def inputs(self) -> frozenset[str]:
+        """Keys of the objects that jobs read, of whatever state."""
+        async with self._database.connection() as connection:
+            cursor = await connection.execute("SELECT DISTINCT input_key FROM jobs WHERE input_key IS NOT NULL")
+            return frozenset([row["input_key"] for row in await cursor.fetchall()])
 
     async def erase(self, job_id: UUID, owner_id: int) -> _Keys:
         """Removes a job and its events, cancelling it first where needed.
@@ -416,6 +439,22 @@ async def _row(connection: Connection, job_id: UUID, owner_id: int) -> Row:
     if row is None:
         raise JobNotFound(job_id)
     return row
+
+
+async def _lock_queue(connection: Connection, owner_id: int) -> None:
+    """Makes the owner's submissions wait for each other, so that what is counted in between is exact."""
+    await connection.execute("SELECT 1 FROM users WHERE id = %s FOR NO KEY UPDATE", [owner_id])
+
+
+async def _check_queue(connection: Connection, owner_id: int, kind: str, max_queued: int) -> None:
+    cursor = await connection.execute(
+        "SELECT count(*) AS queued FROM jobs WHERE owner_id = %s AND kind = %s AND state = 'queued'",
+        [owner_id, kind],
+    )
+    row = await cursor.fetchone()
+    queued = int(row["queued"]) if row else 0
+    if queued >= max_queued:
+        raise QueueFull(queued, await seconds_until_place(connection, owner_id, kind))
 
 
 async def _events(connection: Connection, job_id: UUID, after: int, limit: int) -> list[JobEvent]:

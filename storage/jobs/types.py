@@ -8,6 +8,8 @@ from uuid import UUID
 JobState = Literal["queued", "running", "succeeded", "failed", "cancelled"]
 ENDED: frozenset[JobState] = frozenset({"succeeded", "failed", "cancelled"})
 
+RETRYABLE: frozenset[JobState] = frozenset({"failed", "cancelled"})
+
 JSONObject = dict[str, Any]
 
 
@@ -19,10 +21,11 @@ class Job:
         id: The job's id.
         owner_id: The user it belongs to.
         kind: Names the handler, and the queue.
-        state: Where it stands; ``succeeded``, ``failed`` and ``cancelled`` are final.
+        state: Where it stands; ``succeeded``, ``failed`` and ``cancelled`` are ends, of which the owner may undo the
+            last two.
         params: What the handler needs to know, JSON.
         input_key: The object that the handler reads, None when there is none.
-        attempt: Attempts made so far; one that a stopping worker gave back doesn't count.
+        attempt: Attempts made since the owner last asked for it; one that a stopping worker gave back doesn't count.
         max_attempts: How many there may be.
         stage: What the handler said it is doing.
         progress: Between 0 and 1, by the handler's word.

@@ -129,9 +129,10 @@ class JobWorker:
         self._clock = clock
         self._uniform = uniform
         self._queue = DeliveryQueue(database)
-        self._runs: dict[UUID, _Run] = {}
+        # By job and fence: the owner may cancel a job and have it tried again before its handler has noticed.
+        self._runs: dict[tuple[UUID, int], _Run] = {}
         self._reconciler = Reconciler(
-            database, self._queue, stalled_after=stalled_after, clock=clock, holding=self._runs.keys
+            database, self._queue, stalled_after=stalled_after, clock=clock, holding=lambda: self.running
         )
         self._deliveries: set[asyncio.Task[Any]] = set()
         self._stopping = False
@@ -140,7 +141,7 @@ class JobWorker:
     @property
     def running(self) -> frozenset[UUID]:
         """The jobs in this worker's hands."""
-        return frozenset(self._runs)
+        return frozenset(job_id for job_id, _fence in self._runs)
 
     async def run(self) -> None:
         """Works until :meth:`stop` is called; cancelling it is a stop without grace."""
@@ -181,7 +182,7 @@ class JobWorker:
         await asyncio.wait({delivering}, timeout=_STOP_SECONDS)
         if not delivering.done():
             # The database is away: whoever finds these jobs without a heartbeat takes them over.
-            log.error("stopping without having given all jobs back", jobs=[str(job_id) for job_id in self._runs])
+            log.error("stopping without having given all jobs back", jobs=[str(job_id) for job_id in self.running])
             for delivery in self._deliveries:
                 delivery.cancel()
             await asyncio.wait({delivering})
@@ -228,13 +229,13 @@ class JobWorker:
                 UPDATE jobs SET heartbeat_at = clock_timestamp()
                 FROM unnest(%s::uuid[], %s::bigint[]) AS held (id, fence)
                 WHERE jobs.id = held.id AND jobs.fence = held.fence AND jobs.state = 'running'
-                RETURNING jobs.id
+                RETURNING jobs.id, jobs.fence
                 """,
                 [[run.attempt.job.id for run in runs], [run.attempt.fence for run in runs]],
             )
-            alive = {row["id"] for row in await cursor.fetchall()}
+            alive = {(row["id"], row["fence"]) for row in await cursor.fetchall()}
         for run in runs:
-            if run.attempt.job.id not in alive:
+            if (run.attempt.job.id, run.attempt.fence) not in alive:
                 run.attempt.lose()
 
     # --- one job --------------------------------------------------------------------------------------------------
@@ -265,7 +266,8 @@ class JobWorker:
         if row is None:
             return
         attempt = Attempt(self._database, self._queue, row, clock=self._clock, throttle=self._throttle)
-        run = self._runs[job_id] = _Run(attempt)
+        held = (job_id, attempt.fence)
+        run = self._runs[held] = _Run(attempt)
         attempt.open()
         context = {
             "correlation_id": attempt.job.correlation_id,
@@ -278,7 +280,7 @@ class JobWorker:
                 await self._end(attempt, await self._ending(run))
         finally:
             await attempt.close()
-            del self._runs[job_id]
+            del self._runs[held]
             run.over.set_result(None)
 
     async def _end(self, attempt: Attempt, ending: Ending) -> None:

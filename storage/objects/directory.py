@@ -1,7 +1,7 @@
 """Objects in a folder: for one machine, or for several that share a file system."""
 
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import BinaryIO
@@ -116,15 +116,15 @@ class DirectoryObjectStore:
         """Describe the objects in a folder, in the order of their keys."""
         return (sidecar.info(_key(entry), entry.state, None) for entry in self._objects(prefix))
 
-    def expire(self, prefix: str, *, older_than: datetime) -> int:
-        """Delete a folder's old objects, and drop the unfinished files last written before that time."""
+    def expire(self, prefix: str, *, older_than: datetime, keep: Container[str] = ()) -> int:
+        """Delete a folder's old objects but those to keep, and drop the files unfinished since before that time."""
         limit = older_than.timestamp()
         count = 0
         for entry in self._entries(prefix):
             if entry.state.st_mtime >= limit:
                 continue
-            if is_key(_key(entry)):
-                count += self._remove(entry.folder, entry.name, before=limit)
+            if is_key(key := _key(entry)):
+                count += key not in keep and self._remove(entry.folder, entry.name, before=limit)
             elif entry.name.endswith(TEMPORARY_SUFFIX):
                 self._remove(entry.folder, entry.name, before=limit)
             elif entry.name.endswith(sidecar.SUFFIX):

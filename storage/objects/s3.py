@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
@@ -142,14 +142,14 @@ class S3ObjectStore:
         pages = self._pages(prefix)
         return (info for page in pages for info in page)
 
-    def expire(self, prefix: str, *, older_than: datetime) -> int:
-        """Delete a folder's old objects, and drop the multipart uploads begun before that time.
+    def expire(self, prefix: str, *, older_than: datetime, keep: Container[str] = ()) -> int:
+        """Delete a folder's old objects but those to keep, and drop the multipart uploads begun before that time.
 
         A server that doesn't list its unfinished uploads (older MinIO) drops them by its own rule.
         """
         count = 0
         for page in self._pages(prefix):
-            count += self._delete([info for info in page if info.modified < older_than])
+            count += self._delete([info for info in page if info.modified < older_than and info.key not in keep])
         self._drop_uploads(self._settings.prefix + checked_prefix(prefix), older_than)
         return count
 

@@ -1,6 +1,6 @@
 """What every object store offers, and what it returns."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import BinaryIO, Protocol
@@ -127,8 +127,8 @@ class ObjectStore(Protocol):
         """Describe the objects in a folder, in the order of their keys, without their content types."""
         ...
 
-    def expire(self, prefix: str, *, older_than: datetime) -> int:
-        """Delete the folder's objects that were last written before a time, and return their number.
+    def expire(self, prefix: str, *, older_than: datetime, keep: Container[str] = ()) -> int:
+        """Delete the folder's objects that were last written before a time but those to keep; return their number.
 
         Uploads that were begun, or last written to, before that time and never finished are dropped too.
         """

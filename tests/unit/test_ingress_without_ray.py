@@ -36,6 +36,39 @@ def test_a_waiting_job_knows_its_place_and_can_be_cancelled(serve: Serve) -> Non
         assert client.put(f"/v1/jobs/{second['id']}/labels", json={"labels": {}}).status_code == 409
 
 
+def test_a_cancelled_job_is_tried_again_while_its_recording_is_there(serve: Serve) -> None:
+    with serve(jobs={"max_queued_per_owner": 1}) as client:
+        job = submit(client).json()
+        retry = f"/v1/jobs/{job['id']}/retry"
+        early = client.post(retry)
+        assert (early.status_code, early.json()["code"]) == (409, "not_retryable")
+        client.delete(f"/v1/jobs/{job['id']}")
+        again = client.post(retry)
+        assert again.status_code == 202
+        assert again.json() == job
+        client.delete(f"/v1/jobs/{job['id']}")
+        other = submit(client).json()
+        full = client.post(retry)
+        assert (full.status_code, full.json()["code"]) == (429, "queue_full")
+        assert int(full.headers["Retry-After"]) >= 1
+        client.delete(f"/v1/jobs/{other['id']}")
+        client.app.state.services.objects.delete_prefix("uploads/")  # type: ignore[attr-defined]
+        gone = client.post(retry)
+        assert (gone.status_code, gone.json()["code"]) == (410, "recording_gone")
+        assert client.get(f"/v1/jobs/{job['id']}").json()["state"] == "cancelled"
+
+
+def test_nothing_is_tried_again_while_the_service_is_full(serve: Serve) -> None:
+    with serve(jobs={"max_queued": 1}) as client:
+        job = submit(client).json()["id"]
+        client.delete(f"/v1/jobs/{job}")
+        submit(client)
+        refused = client.post(f"/v1/jobs/{job}/retry")
+        assert (refused.status_code, refused.json()["code"]) == (503, "service_full")
+        client.headers["X-API-Key"] = client.post("/admin/users?name=other", headers=ADMIN).json()["api_key"]
+        assert client.post(f"/v1/jobs/{job}/retry").status_code == 404
+
+
 def test_history_is_searched_by_the_name_of_the_file_and_the_options(serve: Serve) -> None:
     with serve() as client:
         job = submit(client, language="en").json()["id"]

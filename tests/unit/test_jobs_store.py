@@ -13,6 +13,7 @@ from storage.jobs import (
     Job,
     JobNotFound,
     JobStore,
+    NotRetryable,
     OwnerNotFound,
     QueueFull,
     object_prefix,
@@ -230,11 +231,114 @@ async def test_a_repeated_submission_finds_its_job_also_in_a_full_queue(store: J
     assert (again.id, created) == (first.id, False)
 
 
+async def test_a_job_that_is_tried_again_is_the_same_job_queued_anew(
+    store: JobStore, database: Database, ada: int, clock: Clock
+) -> None:
+    job = await submit(store, ada, input_key="uploads/1", idempotency_key="once", params={"a": 1}, max_attempts=2)
+    other = await submit(store, ada)
+    await end(database, job, "failed", 5.0)
+    async with database.connection() as connection:
+        await connection.execute(
+            """UPDATE jobs SET attempt = 2, stage = 'work', progress = 0.5, error = '{"code": "x"}' WHERE id = %s""",
+            [job.id],
+        )
+    clock.advance(hours=1)
+    again = await store.retry(job.id, ada)
+    assert again == await store.get(job.id, ada)
+    assert again == job  # but for its token and fence, which only the queue sees
+    assert [await store.queue_position(waiting) for waiting in (other, again)] == [1, 2]
+    story = await store.events(job.id, ada)
+    assert [(event.id, event.type, event.data) for event in story] == [
+        (1, "queued", {}),
+        (2, "queued", {"reason": "retried"}),
+    ]
+    assert story[-1].at == clock.now
+    resubmitted, created = await store.submit(
+        owner_id=ada, kind="demo", params={"a": 1}, correlation_id="c", idempotency_key="once"
+    )
+    assert (resubmitted.id, created) == (job.id, False)
+
+
+@pytest.mark.parametrize("state", ["queued", "running", "succeeded"])
+async def test_only_a_failed_or_cancelled_job_is_tried_again(
+    store: JobStore, database: Database, ada: int, state: str
+) -> None:
+    job = await submit(store, ada)
+    async with database.connection() as connection:
+        await connection.execute("UPDATE jobs SET state = %s", [state])
+    with pytest.raises(NotRetryable) as refusal:
+        await store.retry(job.id, ada)
+    assert refusal.value.state == state
+    assert [event.type for event in await store.events(job.id, ada)] == ["queued"]
+    with pytest.raises(JobNotFound):
+        await store.retry(uuid4(), ada)
+
+
+async def test_of_many_who_try_a_job_again_at_once_one_does(store: JobStore, database: Database, ada: int) -> None:
+    job = await submit(store, ada)
+    await store.cancel(job.id, ada)
+    outcomes = await asyncio.gather(*(store.retry(job.id, ada, max_queued=1) for _ in range(6)), return_exceptions=True)
+    assert sorted(type(outcome).__name__ for outcome in outcomes) == ["Job", *["NotRetryable"] * 5]
+    assert [event.type for event in await store.events(job.id, ada)] == ["queued", "cancelled", "queued"]
+    assert await count(database, "procrastinate_jobs WHERE status = 'todo'") == 1
+
+
+async def test_a_job_is_not_tried_again_past_a_full_queue(store: JobStore, ada: int) -> None:
+    job = await submit(store, ada)
+    await store.cancel(job.id, ada)
+    waiting = await submit(store, ada)
+    with pytest.raises(QueueFull) as refusal:
+        await store.retry(job.id, ada, max_queued=1)
+    assert refusal.value.retry_after >= 1
+    assert (await store.get(job.id, ada)).state == "cancelled"
+    await store.cancel(waiting.id, ada)
+    assert (await store.retry(job.id, ada, max_queued=1)).state == "queued"
+    with pytest.raises(QueueFull):
+        await submit(store, ada, max_queued=1)
+
+
+async def test_a_job_that_is_tried_again_is_kept_until_its_next_end(store: JobStore, ada: int, clock: Clock) -> None:
+    job = await submit(store, ada, input_key="uploads/1")
+    sharing = await submit(store, ada, input_key="uploads/1")
+    for waiting in (job, sharing):
+        await store.cancel(waiting.id, ada)
+    clock.advance(days=6)
+    await store.retry(job.id, ada)
+    clock.advance(days=2)
+    assert await store.expire(clock.now) == [object_prefix(sharing.id)]  # its input is still needed
+    assert await store.inputs() == {"uploads/1"}
+    await store.cancel(job.id, ada)
+    clock.advance(days=6)
+    assert await store.expire(clock.now) == []
+    clock.advance(days=1)
+    assert await store.expire(clock.now) == ["uploads/1", object_prefix(job.id)]
+    assert await store.inputs() == frozenset()
+
+
+@pytest.mark.parametrize("turn", range(8))
+async def test_a_job_is_either_tried_again_or_expired(store: JobStore, ada: int, clock: Clock, turn: int) -> None:
+    job = await submit(store, ada, input_key="uploads/1")
+    await store.cancel(job.id, ada)
+    clock.advance(days=7)
+    calls = [store.retry(job.id, ada), store.expire(clock.now)]
+    outcomes = await asyncio.gather(*(calls if turn % 2 else reversed(calls)), return_exceptions=True)
+    retried = next(outcome for outcome in outcomes if not isinstance(outcome, list))
+    erased = next(outcome for outcome in outcomes if isinstance(outcome, list))
+    if isinstance(retried, Job):
+        assert erased == []
+        assert (await store.get(job.id, ada)).state == "queued"
+    else:
+        assert isinstance(retried, JobNotFound)
+        assert erased == ["uploads/1", object_prefix(job.id)]
+        assert (await store.list(ada)).jobs == []
+
+
 async def test_another_owners_job_does_not_exist(store: JobStore, ada: int, eve: int) -> None:
     job = await submit(store, ada)
     for call in (
         store.get(job.id, eve),
         store.cancel(job.id, eve),
+        store.retry(job.id, eve),
         store.erase(job.id, eve),
         store.events(job.id, eve),
         store.set_labels(job.id, eve, {}),

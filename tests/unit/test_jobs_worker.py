@@ -504,3 +504,74 @@ async def test_too_short_a_patience_with_stalled_workers_is_refused(database: Da
     handlers: dict[str, Callable[[Attempt], Awaitable[JobResult]]] = {"demo": done}
     with pytest.raises(ValueError, match="two heartbeats"):
         JobWorker(database, handlers, classify=classify, heartbeat=5.0, stalled_after=9.0)
+
+
+async def test_a_failed_job_is_done_when_it_is_tried_again_and_its_history_goes_on(
+    store: JobStore, owner: int, working: Working
+) -> None:
+    job = await submit(store, owner, max_attempts=2)
+    broken = True
+
+    async def mended_later(_: Attempt) -> JobResult:
+        if broken:
+            raise RuntimeError("not yet")
+        return JobResult({"done": True})
+
+    async with working({"demo": mended_later}):
+        first = await follow(store, job)
+        assert types(first) == ["queued", "started", "retrying", "started", "failed"]
+        broken = False
+        again = await store.retry(job.id, owner)
+        assert (again.state, again.attempt, again.error, again.finished_at) == ("queued", 0, None, None)
+        later = [event async for event in store.follow(job.id, owner, after=first[-1].id)]
+        assert types(later) == ["queued", "started", "succeeded"]
+        assert later[1].data == {"attempt": 1}
+        assert types(await follow(store, job)) == types(first) + types(later)
+    ended = await store.get(job.id, owner)
+    assert (ended.state, ended.attempt, ended.result) == ("succeeded", 1, {"done": True})
+    totals = (await store.statistics()).ended
+    assert (totals["demo", "failed"].count, totals["demo", "succeeded"].count) == (1, 1)
+
+
+async def test_a_job_tried_again_before_its_cancelled_handler_has_stopped_is_done_once(
+    store: JobStore, owner: int, working: Working
+) -> None:
+    job = await submit(store, owner)
+    begun, lingering, leave, finish = (asyncio.Event() for _ in range(4))
+    heard: list[str] = []
+
+    async def stubborn(attempt: Attempt) -> JobResult:
+        if begun.is_set():
+            await finish.wait()
+            return JobResult({"by": "the second"})
+        begun.set()
+        try:
+            await asyncio.sleep(60)
+        except asyncio.CancelledError:
+            lingering.set()
+            await leave.wait()
+            try:
+                while True:
+                    await attempt.progress("too late", 0.9)
+                    await asyncio.sleep(0.01)
+            except FenceLost:
+                heard.append("fence lost")
+        return JobResult({"by": "the first"})
+
+    # The other worker takes over what has no heartbeat.
+    lease = {"stalled_after": 0.5}
+    async with working({"demo": stubborn}, concurrency=2, **lease), working({"another": done}, **lease):
+        await begun.wait()
+        await store.cancel(job.id, owner)
+        await store.retry(job.id, owner)
+        await lingering.wait()
+        events = store.follow(job.id, owner)
+        assert [(await anext(events)).type for _ in range(5)] == ["queued", "started", "cancelled", "queued", "started"]
+        leave.set()
+        # Longer than a lease: the end of the first attempt must not take the second one's heartbeat with it.
+        await asyncio.sleep(1.0)
+        finish.set()
+        assert [event.type async for event in events] == ["succeeded"]
+    ended = await store.get(job.id, owner)
+    assert (ended.attempt, ended.result) == (1, {"by": "the second"})
+    assert heard == ["fence lost"]

@@ -1,18 +1,13 @@
 """Links to media: secret, short-lived, and gone with their jobs."""
 
-import asyncio
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from uuid import uuid4
 
 import pytest
 
-from graphs.stores import Stores
-from graphs.upkeep import upkeep
 from storage.database import Database
 from storage.jobs import Job, JobNotFound, JobStore
 from storage.media_links import MediaLinks
-from storage.objects import DirectorySettings, build
 from storage.users import Users
 
 pytestmark = [pytest.mark.unit, pytest.mark.anyio]
@@ -82,20 +77,3 @@ async def test_a_link_ends_with_its_job(database: Database, links: MediaLinks) -
         await links.create(job.id, **WHAT)
     with pytest.raises(JobNotFound):
         await links.create(uuid4(), **WHAT)
-
-
-async def test_upkeep_removes_expired_links_only(
-    database: Database, links: MediaLinks, clock: Clock, tmp_path: Path
-) -> None:
-    job = await new_job(database)
-    await links.create(job.id, **WHAT)
-    clock.now += HOUR
-    lasting, link = await links.create(job.id, **WHAT)
-    objects = build(DirectorySettings(kind="directory", path=tmp_path))
-    objects.ensure()
-    task = asyncio.create_task(upkeep(Stores(database, objects, JobStore(database)), clock, retention_days=7.0))
-    async with asyncio.timeout(20):
-        while len(await tokens_in(database)) > 1:  # noqa: ASYNC110 - another task does it
-            await asyncio.sleep(0.01)
-    task.cancel()
-    assert await links.find(lasting) == link

@@ -325,6 +325,12 @@ class TestBothStores:
         assert store.expire("", older_than=datetime.now(UTC) + HOUR) == 1
         assert list(store.list()) == []
 
+    def test_expiry_keeps_what_it_is_told_to(self, store: ObjectStore) -> None:
+        for key in ("uploads/a", "uploads/b", "uploads/1/a"):
+            store.put(key, b"1")
+        assert store.expire("uploads", older_than=datetime.now(UTC) + HOUR, keep={"uploads/b", "a"}) == 2
+        assert [info.key for info in store.list()] == ["uploads/b"]
+
     def test_expiry_drops_unfinished_uploads_that_are_older(self, store: ObjectStore) -> None:
         abandoned = store.writer("uploads/a")
         other = store.writer("elsewhere/b")
