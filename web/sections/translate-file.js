@@ -30,9 +30,13 @@ const FORMATS = {wav: "WAV", mp3: "MP3", opus: "Opus", flac: "FLAC"};
 /** Make the panel. It has `jobId`, of the job it shows, and `watch(jobId)`. */
 export function filePanel({list, limits, signal, showInAddress}) {
   const fault = h("p", {class: "fault", role: "alert", hidden: true});
+  const start = h("button", {type: "submit", disabled: true}, t("start"));
   const input = soundInput({onFile: () => {}, onProblem: complain, limits, signal});
   const voice = voiceChoice({signal});
-  const pair = languagePair({list, detect: true, onChange: (now) => voice.offer(now?.target ?? null)});
+  const pair = languagePair({list, detect: true, onChange: (now) => {
+    voice.offer(now?.target ?? null);
+    start.disabled = !now;
+  }});
   const format = h("select", {}, Object.entries(FORMATS).map(([id, name]) => h("option", {value: id}, name)));
   const radio = (checked) => h("input", {type: "radio", name: "translate-speak", checked, on: {change: chooseSpeech}});
   const [spoken, texts] = [radio(true), radio(false)];
@@ -45,7 +49,7 @@ export function filePanel({list, limits, signal, showInAddress}) {
     h("fieldset", {}, h("legend", {}, t("result")), h("div", {class: "row"},
       h("label", {class: "choice"}, spoken, h("span", {}, t("spoken"))),
       h("label", {class: "choice"}, texts, h("span", {}, t("texts"))))),
-    sound, fault, h("div", {class: "row"}, h("button", {type: "submit"}, t("start"))));
+    sound, fault, h("div", {class: "row"}, start));
 
   const name = h("h2", {class: "file-name", tabindex: "-1"});
   const rows = utteranceRows();
@@ -78,7 +82,6 @@ export function filePanel({list, limits, signal, showInAddress}) {
   }
 
   function submit() {
-    if (!pair.pair) return;
     complain(input.file ? "" : t("none"));
     if (!input.file) {
       input.querySelector("button").focus();
