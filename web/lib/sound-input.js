@@ -7,14 +7,16 @@ import {recorder} from "./recorder.js";
 
 const t = speaker({
   en: {
-    drop: "Drop a recording here", choose: "Choose a file", or: "or",
+    drop: "Drop a recording here", choose: "Choose a file",
     kinds: "WAV, MP3, FLAC, OGG, M4A, WebM or the sound of an MP4; up to {size}.",
-    empty: "This file is empty. Choose another.", another: "Choose another", preview: "Listen to it", larger: "This file has {size}; the limit is {limit}. Choose a smaller one.",
+    empty: "This file is empty. Choose another.", another: "Choose another", preview: "Listen to it",
+    larger: "This file has {size}; the limit is {limit}. Choose a smaller one.",
   },
   ru: {
-    drop: "Перетащите запись сюда", choose: "Выбрать файл", or: "или",
+    drop: "Перетащите запись сюда", choose: "Выбрать файл",
     kinds: "WAV, MP3, FLAC, OGG, M4A, WebM или звук из MP4; до {size}.",
-    empty: "Этот файл пустой. Выберите другой.", another: "Загрузить другой", preview: "Прослушать", larger: "В этом файле {size}, а можно до {limit}. Выберите файл поменьше.",
+    empty: "Этот файл пустой. Выберите другой.", another: "Загрузить другой", preview: "Прослушать",
+    larger: "В этом файле {size}, а можно до {limit}. Выберите файл поменьше.",
   },
 });
 

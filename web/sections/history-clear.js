@@ -6,16 +6,24 @@ import {speaker} from "../lib/i18n.js";
 
 const t = speaker({
   en: {
-    clear: "Delete all that have ended", ask_all: "Delete everything that has ended, for good, with recordings and results? What waits or is in work stays.",
-    ask_some: "Delete all that has ended among what you searched for, for good, with recordings and results? What waits or is in work stays.",
-    yes: "Delete all of it", no: "Keep", looking: "Looking for what has ended…", deleting: "Deleting: {n} of {of}", stop: "Stop", progress: "Progress of deleting",
-    done: {one: "{n} deleted.", other: "{n} deleted."}, stopped: "Stopped; {n} of {of} deleted.", none: "There is nothing that has ended.", fine: "OK",
+    clear: "Delete all that have ended",
+    ask_all: "Delete everything that has ended, for good, with recordings and results? What waits or is in work stays.",
+    ask_some: "Delete all that has ended among what you searched for, for good, with recordings and results? What " +
+      "waits or is in work stays.",
+    yes: "Delete all of it", no: "Keep", looking: "Looking for what has ended…", deleting: "Deleting: {n} of {of}",
+    stop: "Stop", progress: "Progress of deleting",
+    done: {one: "{n} deleted.", other: "{n} deleted."}, stopped: "Stopped; {n} of {of} deleted.",
+    none: "There is nothing that has ended.", fine: "OK",
   },
   ru: {
-    clear: "Удалить всё завершённое", ask_all: "Удалить навсегда всё завершённое, вместе с записями и результатами? Ожидающее и выполняемое останется.",
-    ask_some: "Удалить навсегда всё завершённое из найденного, вместе с записями и результатами? Ожидающее и выполняемое останется.",
-    yes: "Удалить всё это", no: "Оставить", looking: "Поиск завершённого…", deleting: "Удаляется: {n} из {of}", stop: "Остановить", progress: "Ход удаления",
-    done: {one: "Удалено: {n}.", other: "Удалено: {n}."}, stopped: "Остановлено; удалено {n} из {of}.", none: "Завершённого нет.", fine: "Понятно",
+    clear: "Удалить всё завершённое",
+    ask_all: "Удалить навсегда всё завершённое, вместе с записями и результатами? Ожидающее и выполняемое останется.",
+    ask_some: "Удалить навсегда всё завершённое из найденного, вместе с записями и результатами? Ожидающее и " +
+      "выполняемое останется.",
+    yes: "Удалить всё это", no: "Оставить", looking: "Поиск завершённого…", deleting: "Удаляется: {n} из {of}",
+    stop: "Остановить", progress: "Ход удаления",
+    done: {one: "Удалено: {n}.", other: "Удалено: {n}."}, stopped: "Остановлено; удалено {n} из {of}.",
+    none: "Завершённого нет.", fine: "Понятно",
   },
 });
 
@@ -97,7 +105,9 @@ export function clearEnded({filter, onGone, signal}) {
     bar.hidden = true;
     fault.hidden = !problem;
     fill(fault, problem && sentenceOf(problem));
-    fill(said, deleted < ids.length ? t("stopped", count()) : problem ? "" : ids.length ? t("done", count()) : t("none"));
+    if (deleted < ids.length) fill(said, t("stopped", count()));
+    else if (problem) fill(said);
+    else fill(said, ids.length ? t("done", count()) : t("none"));
     fill(choice, dismiss);
     if (focused) dismiss.focus();
   }
@@ -112,7 +122,9 @@ async function find({query, kind, state}, signal) {
   for (const one of ENDED.filter((ended) => !state || ended === state)) {
     let cursor = "";
     do {
-      const asked = new URLSearchParams({state: one, limit: 100, ...query && {query}, ...kind && {kind}, ...cursor && {cursor}});
+      const asked = new URLSearchParams({
+        state: one, limit: 100, ...query && {query}, ...kind && {kind}, ...cursor && {cursor},
+      });
       const page = await askJson(`v1/jobs?${asked}`, {signal});
       ids.push(...page.jobs.map((job) => job.id));
       cursor = page.next_cursor;

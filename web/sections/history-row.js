@@ -8,15 +8,20 @@ import {badge, facts, failure, jobHash, jobName, KINDS, kindName, stateName} fro
 
 const t = speaker({
   en: {
-    copy: "Copy the link to {name}", copied: "Link copied", by_hand: "Copy this link:", cancel: "Cancel {name}", retry: "Try {name} again",
+    copy: "Copy the link to {name}", copied: "Link copied", by_hand: "Copy this link:", cancel: "Cancel {name}",
+    retry: "Try {name} again",
     remove: "Delete {name}", ask: "Delete it for good, with its recording and results?", yes: "Delete", no: "Keep",
-    progress: "Progress of {name}", cancelled: "Cancelled: {name}", again: "Accepted again: {name}", gone: "Deleted: {name}",
+    progress: "Progress of {name}", cancelled: "Cancelled: {name}", again: "Accepted again: {name}",
+    gone: "Deleted: {name}",
     dismiss: "Dismiss",
   },
   ru: {
-    copy: "Скопировать ссылку: {name}", copied: "Ссылка скопирована", by_hand: "Скопируйте эту ссылку:", cancel: "Отменить: {name}",
-    retry: "Повторить: {name}", remove: "Удалить: {name}", ask: "Удалить навсегда, вместе с записью и результатами?", yes: "Удалить", no: "Оставить",
-    progress: "Ход работы: {name}", cancelled: "Отменено: {name}", again: "Принято снова: {name}", gone: "Удалено: {name}",
+    copy: "Скопировать ссылку: {name}", copied: "Ссылка скопирована", by_hand: "Скопируйте эту ссылку:",
+    cancel: "Отменить: {name}",
+    retry: "Повторить: {name}", remove: "Удалить: {name}", ask: "Удалить навсегда, вместе с записью и результатами?",
+    yes: "Удалить", no: "Оставить",
+    progress: "Ход работы: {name}", cancelled: "Отменено: {name}", again: "Принято снова: {name}",
+    gone: "Удалено: {name}",
     dismiss: "Закрыть",
   },
 });
@@ -46,7 +51,8 @@ export function historyRow(job, {signal, onChange, onGone, announce, onOpen}) {
 
   const bar = h("progress", {max: "1", "aria-label": t("progress", {name})});
   const share = h("span", {class: "numbers"});
-  const working = h("div", {class: "history-working"}, h("span", {class: "row spread"}, h("span", {}, stateName("running")), share), bar);
+  const working = h("div", {class: "history-working"},
+    h("span", {class: "row spread"}, h("span", {}, stateName("running")), share), bar);
 
   const action = (symbol, words, run, look = "") => {
     const label = t(words, {name});

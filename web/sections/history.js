@@ -10,19 +10,29 @@ import {KINDS, kindName, STATES, stateName} from "./history-short.js";
 
 const t = speaker({
   en: {
-    search: "Search in file names, texts and options", kind: "Kind", any_kind: "All kinds", state: "State", any_state: "All states",
-    list: "Jobs", loading: "Loading…", more: "Show more", retry: "Try again", stale: "The server cannot be reached; this is how things stood before. The page goes on trying.",
+    search: "Search in file names, texts and options", kind: "Kind", any_kind: "All kinds", state: "State",
+    any_state: "All states",
+    list: "Jobs", loading: "Loading…", more: "Show more", retry: "Try again",
+    stale: "The server cannot be reached; this is how things stood before. The page goes on trying.",
     shown: {one: "{n} job", other: "{n} jobs"}, newest: "The newest {n}",
-    empty: "Nothing has been made yet. What you make is kept here, until you delete it or its time is over. Begin with one of these:",
+    empty: "Nothing has been made yet. What you make is kept here, until you delete it or its time is over. Begin " +
+      "with one of these:",
     nothing: "Nothing matches what you searched for.", all: "Show everything",
-    kept: {one: "What has ended is deleted by itself after {n} day.", other: "What has ended is deleted by itself after {n} days."},
+    kept: {
+      one: "What has ended is deleted by itself after {n} day.",
+      other: "What has ended is deleted by itself after {n} days.",
+    },
     check: "Check a voice", transcribe: "Transcribe a recording", translate: "Translate", film: "Film an avatar",
   },
   ru: {
-    search: "Поиск в именах файлов, текстах и настройках", kind: "Вид", any_kind: "Все виды", state: "Состояние", any_state: "Все состояния",
-    list: "Задания", loading: "Загрузка…", more: "Показать ещё", retry: "Повторить", stale: "Сервер недоступен; так было раньше. Страница пробует дальше.",
-    shown: {one: "{n} задание", few: "{n} задания", many: "{n} заданий", other: "{n} задания"}, newest: "Самые новые: {n}",
-    empty: "Здесь пока пусто. Всё, что вы сделаете, хранится тут, пока вы это не удалите или не истечёт срок. Начните с чего-нибудь:",
+    search: "Поиск в именах файлов, текстах и настройках", kind: "Вид", any_kind: "Все виды", state: "Состояние",
+    any_state: "Все состояния",
+    list: "Задания", loading: "Загрузка…", more: "Показать ещё", retry: "Повторить",
+    stale: "Сервер недоступен; так было раньше. Страница пробует дальше.",
+    shown: {one: "{n} задание", few: "{n} задания", many: "{n} заданий", other: "{n} задания"},
+    newest: "Самые новые: {n}",
+    empty: "Здесь пока пусто. Всё, что вы сделаете, хранится тут, пока вы это не удалите или не истечёт срок. " +
+      "Начните с чего-нибудь:",
     nothing: "По этому запросу ничего не нашлось.", all: "Показать всё",
     kept: {one: "Завершённое удаляется само через {n} день.", few: "Завершённое удаляется само через {n} дня.",
       many: "Завершённое удаляется само через {n} дней.", other: "Завершённое удаляется само через {n} дня."},
@@ -36,6 +46,11 @@ const POLL_S = 3;
 const LONGEST_POLL_S = 30;
 const DEBOUNCE_MS = 300;
 const ASTRAY_AT_ONCE = 5;
+const DAY_MS = 86_400_000;
+const BEGINNINGS = [
+  ["voice-check", "voice", "check"], ["transcript", "transcript", "transcribe"],
+  ["translate", "translate", "translate"], ["avatar", "avatar", "film"],
+];
 
 export async function mount(root, {query, signal}) {
   const words = h("input", {type: "search", maxlength: "200", "aria-label": t("search"), placeholder: t("search"),
@@ -189,19 +204,22 @@ export async function mount(root, {query, signal}) {
     message.hidden = size > 0;
     if (size === 0) fill(message, narrowed ? nothing() : empty());
     const ended = all.find(({job}) => job.finished_at && job.expires_at)?.job;
-    fill(kept, ended && t("kept", {n: Math.round((new Date(ended.expires_at) - new Date(ended.finished_at)) / 86_400_000)}));
+    fill(kept, ended && t("kept", {n: Math.round((new Date(ended.expires_at) - new Date(ended.finished_at)) / DAY_MS)}));
     schedule();
   }
 
-  const nothing = () => [h("p", {role: "status"}, t("nothing")), h("div", {}, h("button", {type: "button", class: "quiet", on: {click: () => {
+  function showAll() {
     words.value = kind.value = state.value = "";
     apply();
     words.focus();
-  }}}, t("all")))];
+  }
+
+  const nothing = () => [h("p", {role: "status"}, t("nothing")),
+    h("div", {}, h("button", {type: "button", class: "quiet", on: {click: showAll}}, t("all")))];
 
   const empty = () => [h("p", {}, t("empty")), h("div", {class: "row"},
-    [["voice-check", "voice", "check"], ["transcript", "transcript", "transcribe"], ["translate", "translate", "translate"], ["avatar", "avatar", "film"]]
-      .map(([section, symbol, said]) => h("a", {class: "button quiet", href: `#/${section}`}, icon(symbol), t(said))))];
+    BEGINNINGS.map(([section, symbol, said]) =>
+      h("a", {class: "button quiet", href: `#/${section}`}, icon(symbol), t(said))))];
 
   /** While something waits or is in work, and somebody can see it, the list is asked for again. */
   function schedule() {

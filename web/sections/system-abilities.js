@@ -6,20 +6,32 @@ import {languageName, speaker} from "../lib/i18n.js";
 
 const t = speaker({
   en: {
-    title: "Languages", loading: "Loading…", retry: "Try again", pairs: {one: "Translated: {n} pair", other: "Translated: {n} pairs"},
+    title: "Languages", loading: "Loading…", retry: "Try again",
+    pairs: {one: "Translated: {n} pair", other: "Translated: {n} pairs"},
     no_pairs: "Nothing can be translated: the engine has no language pair.",
-    no_pairs_do: "On the server: install a pair, for instance apt-get install apertium-eng-spa, or name another engine (docs/translation.md); then restart.",
-    spoken: {one: "Spoken: {n} language or dialect", other: "Spoken: {n} languages and dialects"}, no_speech: "Nothing can be spoken: the engine has no voice.",
-    clones: "Voices can be registered in: {names}", no_clones: "Own voices can't be used: the speech engine can't imitate one (docs/speech.md names those that can).",
+    no_pairs_do: "On the server: install a pair, for instance apt-get install apertium-eng-spa, or name another " +
+      "engine (docs/translation.md); then restart.",
+    spoken: {one: "Spoken: {n} language or dialect", other: "Spoken: {n} languages and dialects"},
+    no_speech: "Nothing can be spoken: the engine has no voice.",
+    clones: "Voices can be registered in: {names}",
+    no_clones: "Own voices can't be used: the speech engine can't imitate one (docs/speech.md names those that can).",
   },
   ru: {
     title: "Языки", loading: "Загрузка…", retry: "Повторить",
-    pairs: {one: "Переводится: {n} пара", few: "Переводится: {n} пары", many: "Переводится: {n} пар", other: "Переводится: {n} пары"},
+    pairs: {
+      one: "Переводится: {n} пара", few: "Переводится: {n} пары", many: "Переводится: {n} пар",
+      other: "Переводится: {n} пары",
+    },
     no_pairs: "Переводить нельзя: у движка нет ни одной пары языков.",
-    no_pairs_do: "На сервере: установите пару, например apt-get install apertium-eng-spa, или укажите другой движок (docs/translation.md), затем перезапустите.",
-    spoken: {one: "Озвучивается: {n} язык или диалект", few: "Озвучивается: {n} языка и диалекта", many: "Озвучивается: {n} языков и диалектов", other: "Озвучивается: {n} языка и диалекта"},
+    no_pairs_do: "На сервере: установите пару, например apt-get install apertium-eng-spa, или укажите другой " +
+      "движок (docs/translation.md), затем перезапустите.",
+    spoken: {
+      one: "Озвучивается: {n} язык или диалект", few: "Озвучивается: {n} языка и диалекта",
+      many: "Озвучивается: {n} языков и диалектов", other: "Озвучивается: {n} языка и диалекта",
+    },
     no_speech: "Озвучивать нельзя: у движка нет голоса.", clones: "Свои голоса можно добавить для: {names}",
-    no_clones: "Свои голоса использовать нельзя: движок речи не умеет подражать (docs/speech.md называет те, что умеют).",
+    no_clones: "Свои голоса использовать нельзя: движок речи не умеет подражать (docs/speech.md называет те, что " +
+      "умеют).",
   },
 });
 
@@ -33,7 +45,8 @@ export function systemAbilities({signal}) {
   async function load() {
     try {
       const {translation, speech} = await askJson("v1/languages", {signal});
-      fill(body, h("ul", {class: "system-abilities"}, pairsOf(translation.pairs), spokenOf(speech.languages), clonesOf(speech.cloning)));
+      fill(body, h("ul", {class: "system-abilities"},
+        pairsOf(translation.pairs), spokenOf(speech.languages), clonesOf(speech.cloning)));
     } catch (error) {
       const sentence = sentenceOf(error);
       if (sentence) {
@@ -44,8 +57,10 @@ export function systemAbilities({signal}) {
   }
 }
 
-const can = (words, ...more) => h("li", {class: "system-can"}, icon("check"), h("div", {}, h("p", {}, words), more));
-const cannot = (words, ...more) => h("li", {class: "system-cannot"}, icon("warning"), h("div", {}, h("p", {}, words), more));
+const line = (look, symbol) => (words, ...more) =>
+  h("li", {class: look}, icon(symbol), h("div", {}, h("p", {}, words), more));
+const can = line("system-can", "check");
+const cannot = line("system-cannot", "warning");
 const hint = (words) => h("p", {class: "hint"}, words);
 
 function pairsOf(pairs) {

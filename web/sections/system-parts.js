@@ -8,14 +8,20 @@ import {partName, statusLook, statusName} from "./system-words.js";
 const t = speaker({
   en: {
     title: "Parts of the service", replicas: {one: "{n} of {of} replica", other: "{n} of {of} replicas"},
-    running: {one: "{n} replica", other: "{n} replicas"}, starting: "{n} starting", stopping: "{n} stopping", load: "{n} in work",
+    running: {one: "{n} replica", other: "{n} replicas"}, starting: "{n} starting", stopping: "{n} stopping",
+    load: "{n} in work",
     queued: "{n} waiting", rate: "{rate} requests/s", peak: "at most {n} at once", unmeasured: "Load not measured yet",
     seen: "The lines show requests in work and waiting in the last three minutes, as far as this page was open.",
   },
   ru: {
-    title: "Части сервиса", replicas: {one: "{n} реплика из {of}", few: "{n} реплики из {of}", many: "{n} реплик из {of}", other: "{n} реплики из {of}"},
-    running: {one: "{n} реплика", few: "{n} реплики", many: "{n} реплик", other: "{n} реплики"}, starting: "запускается: {n}",
-    stopping: "останавливается: {n}", load: "в работе: {n}", queued: "ждут: {n}", rate: "{rate} запросов/с", peak: "самое большее {n} сразу",
+    title: "Части сервиса",
+    replicas: {
+      one: "{n} реплика из {of}", few: "{n} реплики из {of}", many: "{n} реплик из {of}", other: "{n} реплики из {of}",
+    },
+    running: {one: "{n} реплика", few: "{n} реплики", many: "{n} реплик", other: "{n} реплики"},
+    starting: "запускается: {n}",
+    stopping: "останавливается: {n}", load: "в работе: {n}", queued: "ждут: {n}", rate: "{rate} запросов/с",
+    peak: "самое большее {n} сразу",
     unmeasured: "Нагрузка ещё не измерена",
     seen: "Линии показывают запросы в работе и в ожидании за последние три минуты, пока страница была открыта.",
   },

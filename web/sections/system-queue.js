@@ -7,12 +7,15 @@ import {kindName} from "./history-short.js";
 const t = speaker({
   en: {
     title: "Queue", kind: "Kind", waiting: "Waiting", running: "In work", sound: "Sound to go", oldest: "Longest wait",
-    empty: "No job has been given to this service yet.", idle: "Nothing waits and nothing is in work.", kept: "Done and kept", failed: "Failed",
+    empty: "No job has been given to this service yet.", idle: "Nothing waits and nothing is in work.",
+    kept: "Done and kept", failed: "Failed",
     all: "Jobs of all keys are counted.",
   },
   ru: {
-    title: "Очередь", kind: "Вид", waiting: "Ждут", running: "В работе", sound: "Осталось звука", oldest: "Дольше всех ждёт",
-    empty: "Этому сервису ещё не давали заданий.", idle: "Ничего не ждёт и не выполняется.", kept: "Готово и хранится", failed: "Не удалось",
+    title: "Очередь", kind: "Вид", waiting: "Ждут", running: "В работе", sound: "Осталось звука",
+    oldest: "Дольше всех ждёт",
+    empty: "Этому сервису ещё не давали заданий.", idle: "Ничего не ждёт и не выполняется.", kept: "Готово и хранится",
+    failed: "Не удалось",
     all: "Считаются задания всех ключей.",
   },
 });
@@ -21,10 +24,12 @@ const t = speaker({
 export function systemQueue() {
   const body = h("tbody");
   const columns = ["kind", "waiting", "running", "sound", "oldest", "kept", "failed"];
-  const table = h("div", {class: "scroll", tabindex: "0", role: "region", "aria-label": t("title")}, h("table", {},
-    h("thead", {}, h("tr", {}, columns.map((name, i) => h("th", {scope: "col", class: i ? "number" : null}, t(name))))), body));
+  const head = columns.map((name, i) => h("th", {scope: "col", class: i ? "number" : null}, t(name)));
+  const table = h("div", {class: "scroll", tabindex: "0", role: "region", "aria-label": t("title")},
+    h("table", {}, h("thead", {}, h("tr", {}, head)), body));
   const summary = h("p", {});
-  const element = h("section", {class: "card system-queue"}, h("h2", {}, t("title")), summary, table, h("p", {class: "hint"}, t("all")));
+  const element = h("section", {class: "card system-queue"},
+    h("h2", {}, t("title")), summary, table, h("p", {class: "hint"}, t("all")));
   element.update = (queue) => {
     table.hidden = queue.length === 0;
     const idle = queue.every((row) => row.queued + row.running === 0);

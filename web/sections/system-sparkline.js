@@ -21,7 +21,8 @@ export function sparkline() {
   const line = h("svg:path", {class: "system-line"});
   const area = h("svg:path", {class: "system-area"});
   const element = h("svg:svg", {
-    class: "system-sparkline", viewBox: `0 0 ${WIDTH} ${HEIGHT}`, preserveAspectRatio: "none", "aria-hidden": "true", focusable: "false",
+    class: "system-sparkline", viewBox: `0 0 ${WIDTH} ${HEIGHT}`, preserveAspectRatio: "none", "aria-hidden": "true",
+    focusable: "false",
   });
   fill(element, area, line);
   element.draw = (points) => {

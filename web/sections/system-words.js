@@ -22,13 +22,14 @@ const t = speaker({
 });
 
 const NAMES = new Set([
-  "worker", "asr", "diarization", "spoof", "speaker", "translation", "speech", "lipsync", "ingress", "live", "graphs", "api",
-  "database", "objects",
+  "worker", "asr", "diarization", "spoof", "speaker", "translation", "speech", "lipsync", "ingress", "live", "graphs",
+  "api", "database", "objects",
 ]);
 const LOOKS = {
   healthy: ["good", "check"], running: ["good", "check"], upscaling: ["good", "check"], downscaling: ["good", "check"],
   updating: ["unsure", "history"], deploying: ["unsure", "history"], not_started: ["unsure", "history"],
-  unhealthy: ["bad", "warning"], deploy_failed: ["bad", "warning"], deleting: ["bad", "warning"], not_deployed: ["bad", "warning"],
+  unhealthy: ["bad", "warning"], deploy_failed: ["bad", "warning"], deleting: ["bad", "warning"],
+  not_deployed: ["bad", "warning"],
 };
 
 /** "Translation" for "translation", or for "graphs.translation". */

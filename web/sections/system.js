@@ -10,22 +10,29 @@ import {partName, statusLook, statusName} from "./system-words.js";
 
 const t = speaker({
   en: {
-    looking: "Looking how the service is…", ready: "Everything is ready.", one: "{name} is not ready.", several: "Not ready: {names}.",
-    unreachable: "The service cannot be reached. The page goes on trying.", before: "What is shown below is from before.",
+    looking: "Looking how the service is…", ready: "Everything is ready.", one: "{name} is not ready.",
+    several: "Not ready: {names}.",
+    unreachable: "The service cannot be reached. The page goes on trying.",
+    before: "What is shown below is from before.",
     unknown: "The service answers, but not to this: {sentence}",
-    updated: "Updated {ago} ago", now: "Updated just now", paused: "Paused", latency: "It answers this browser after {n} ms",
+    updated: "Updated {ago} ago", now: "Updated just now", paused: "Paused",
+    latency: "It answers this browser after {n} ms",
     pause: "Pause", go_on: "Go on", versions: "Versions", more: "For operators",
-    reference: "API reference", dashboard: "Ray dashboard", dashboard_hint: "It asks for a token of its own; make run prints it.",
+    reference: "API reference", dashboard: "Ray dashboard",
+    dashboard_hint: "It asks for a token of its own; make run prints it.",
     no_dashboard: "The Ray dashboard shows replicas and logs. Its address is not set (dashboard_url in the settings).",
     metrics: "Metrics for Prometheus, with an API key or the operator's key:", new_tab: "(in a new tab)",
   },
   ru: {
-    looking: "Узнаём, как дела у сервиса…", ready: "Всё готово к работе.", one: "Не готово: {name}.", several: "Не готово: {names}.",
+    looking: "Узнаём, как дела у сервиса…", ready: "Всё готово к работе.", one: "Не готово: {name}.",
+    several: "Не готово: {names}.",
     unreachable: "Сервис недоступен. Страница пробует дальше.", before: "Ниже показано то, что было раньше.",
     unknown: "Сервис отвечает, но не на это: {sentence}",
-    updated: "Обновлено {ago} назад", now: "Обновлено только что", paused: "На паузе", latency: "Этому браузеру он отвечает через {n} мс",
+    updated: "Обновлено {ago} назад", now: "Обновлено только что", paused: "На паузе",
+    latency: "Этому браузеру он отвечает через {n} мс",
     pause: "Пауза", go_on: "Продолжить", versions: "Версии", more: "Администраторам",
-    reference: "Справочник API", dashboard: "Панель Ray", dashboard_hint: "Она спросит свой токен; его печатает make run.",
+    reference: "Справочник API", dashboard: "Панель Ray",
+    dashboard_hint: "Она спросит свой токен; его печатает make run.",
     no_dashboard: "Панель Ray показывает реплики и журналы. Её адрес не указан (dashboard_url в настройках).",
     metrics: "Метрики для Prometheus, с ключом API или ключом администратора:", new_tab: "(в новой вкладке)",
   },
@@ -91,14 +98,15 @@ export function mount(root, {signal}) {
       asking = false;
     }
     tellAge();
-    if (!signal.aborted && !paused) timer = setTimeout(refresh, Math.min(REFRESH_S * 2 ** failures, LONGEST_WAIT_S) * 1000);
+    const wait = Math.min(REFRESH_S * 2 ** failures, LONGEST_WAIT_S);
+    if (!signal.aborted && !paused) timer = setTimeout(refresh, wait * 1000);
   }
 
   async function state() {
     return (await ask("v1/system", {signal})).json();
   }
 
-  /** What is not ready, by name, with a reason. It is asked without the key, so that it answers without a database too. */
+  /** What is not ready, by name, with a reason; it wants no key, so that it answers without the database too. */
   async function ready() {
     let response;
     try {
@@ -128,7 +136,8 @@ export function mount(root, {signal}) {
 
   function notReady(missing) {
     const names = Object.keys(missing).map(partName);
-    conclude("bad", "warning", names.length === 1 ? t("one", {name: names[0]}) : t("several", {names: names.join(", ")}), missing);
+    const words = names.length === 1 ? t("one", {name: names[0]}) : t("several", {names: names.join(", ")});
+    conclude("bad", "warning", words, missing);
   }
 
   function show(system, unready) {
@@ -158,8 +167,7 @@ export function mount(root, {signal}) {
     }
     if (signal.aborted) return;
     if (Object.keys(missing).length) notReady(missing);
-    else if (error instanceof Problem && error.code !== "network") conclude("bad", "warning", t("unknown", {sentence: error.message}) + known);
-    else conclude("bad", "warning", (error instanceof Problem ? t("unreachable") : sentenceOf(error)) + known);
+    else conclude("bad", "warning", reasonOf(error) + known);
   }
 
   function tellAge() {
@@ -170,13 +178,19 @@ export function mount(root, {signal}) {
   }
 
   function showLinks(dashboard) {
-    const link = (href, words) => h("a", {href, target: "_blank", rel: "noopener"}, words, " ", h("span", {class: "hint"}, t("new_tab")));
+    const link = (href, words) =>
+      h("a", {href, target: "_blank", rel: "noopener"}, words, " ", h("span", {class: "hint"}, t("new_tab")));
     fill(links, h("p", {}, link(address("docs").href, t("reference"))),
       dashboard ? h("p", {}, link(dashboard, t("dashboard")), h("br"), h("span", {class: "hint"}, t("dashboard_hint")))
         : h("p", {class: "hint"}, t("no_dashboard")),
       h("p", {}, t("metrics")),
       h("pre", {class: "system-command", tabindex: "0"}, `curl -H "X-API-Key: $KEY" ${address("metrics").href}`));
   }
+}
+
+function reasonOf(error) {
+  if (!(error instanceof Problem)) return sentenceOf(error);
+  return error.code === "network" ? t("unreachable") : t("unknown", {sentence: error.message});
 }
 
 /** The parts that are not well, by name, each with a reason. */
