@@ -51,7 +51,7 @@ const ADDRESS_MS = 55 * 60_000;
 
 /** The rows of utterances; they can be played when `players` are there. */
 export function utteranceRows({languages = {}, players = {}} = {}) {
-  const element = h("ol", {class: "translate-rows", "aria-label": t("rows")});
+  const element = h("ol", {class: "translate-rows", "aria-label": t("rows"), tabindex: "0"});
   const rows = [];
   element.count = 0;
 

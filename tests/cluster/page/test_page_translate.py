@@ -14,6 +14,7 @@ from playwright.sync_api import BrowserContext, Locator, Page, Route, WebSocketR
 pytestmark = pytest.mark.cluster
 
 TEXT = "The house is red.\n\n- Two cats.\n    A dog."
+PLAYING = "[...document.querySelectorAll('audio')].filter((one) => !one.paused).map((one) => one.ariaLabel).join()"
 DENIED = """
 if (navigator.mediaDevices) {
   navigator.mediaDevices.getUserMedia = () => Promise.reject(new DOMException("no", "NotAllowedError"));
@@ -163,7 +164,7 @@ class TestRecording:
         translation.click()
         expect(rows.first).to_have_class(re.compile("is-heard"))
         rows.first.get_by_role("button", name="Play the original from 0:00").click()
-        assert page.evaluate("[...document.querySelectorAll('audio')].filter((one) => !one.paused).length") == 1
+        page.wait_for_function(f"{PLAYING} === 'Original'")
         # It ends with the row.
         expect(rows.first).not_to_have_class(re.compile("is-heard"))
         accessible(page)
