@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import math
 import platform
 import time
 from collections.abc import Awaitable, Callable, Mapping
@@ -27,6 +28,9 @@ from storage.jobs import JobStatistics
 
 KEPT_S = 2.0
 LOAD_KEPT_S = 5.0
+LOAD_STALE_S = 60.0
+"""After so long without anybody who looks, the last numbers say nothing any more."""
+
 FIRST_LOAD_WAIT_S = 1.0
 """The first answer waits so long for the loads; they take longer on a busy machine, and then are in a later one."""
 
@@ -141,8 +145,10 @@ class SystemView:
 
     async def _recent_loads(self) -> None:
         """See that loads are measured, without holding the answer up for long."""
-        recent = self._measured is not None and self.monotonic() - self._measured.at < LOAD_KEPT_S
-        if not recent and (self._measuring is None or self._measuring.done()):
+        age = self.monotonic() - self._measured.at if self._measured else math.inf
+        if age > LOAD_STALE_S:
+            self._measured = None
+        if age >= LOAD_KEPT_S and (self._measuring is None or self._measuring.done()):
             self._measuring = asyncio.create_task(self._measure(), name="measuring of loads")
         if self._measured is None and self._measuring is not None:
             await asyncio.wait({self._measuring}, timeout=FIRST_LOAD_WAIT_S)

@@ -13,7 +13,7 @@ from ray.serve.schema import ReplicaState as State
 
 from graphs.http.serve_load import Load, Rates, loads_of
 from graphs.http.system_schemas import DeploymentState, SystemBody
-from graphs.http.system_view import KEPT_S, LOAD_KEPT_S, SENTENCES, SystemView, installed_versions
+from graphs.http.system_view import KEPT_S, LOAD_KEPT_S, LOAD_STALE_S, SENTENCES, SystemView, installed_versions
 from graphs.local.system import with_dashboard
 from models.samples import DIALOGUE
 from storage.jobs import JobStatistics
@@ -147,6 +147,19 @@ async def test_slow_nodes_do_not_hold_the_answer_up(monkeypatch: pytest.MonkeyPa
     await system.view._measuring  # type: ignore[misc]
     system.now += KEPT_S
     assert (await system.asr()).ongoing_requests == 3
+
+
+async def test_numbers_of_long_ago_are_not_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("graphs.http.system_view.FIRST_LOAD_WAIT_S", 0.01)
+    system = System()
+    await system.look()
+    system.slow = asyncio.Event()
+    system.now += LOAD_STALE_S
+    assert (await system.asr()).ongoing_requests == 3
+    system.now += KEPT_S
+    assert (await system.asr()).ongoing_requests is None
+    system.slow.set()
+    await system.view._measuring  # type: ignore[misc]
 
 
 async def test_nodes_that_fail_leave_the_last_measurement_and_are_asked_again() -> None:
