@@ -6,12 +6,13 @@ import {occurrences} from "./transcript-model.js";
 
 const t = speaker({
   en: {
-    search: "Search the transcript", next: "Next hit", previous: "Previous hit", none: "Not found",
+    find: "Search", search: "Search the transcript", next: "Next hit", previous: "Previous hit", none: "Not found",
     count: "{at} of {n}",
     keys: "Enter: next hit, Shift + Enter: previous hit, Esc: clear",
   },
   ru: {
-    search: "Поиск в расшифровке", next: "Следующее совпадение", previous: "Предыдущее совпадение", none: "Не найдено",
+    find: "Поиск", search: "Поиск в расшифровке",
+    next: "Следующее совпадение", previous: "Предыдущее совпадение", none: "Не найдено",
     count: "{at} из {n}",
     keys: "Enter — следующее, Shift + Enter — предыдущее, Esc — очистить",
   },
@@ -24,7 +25,7 @@ const CURRENT = "transcript-current";
 /** Make the field. `list` is the turns'; `reveal(range)` scrolls to a part of the text. */
 export function searchField({paragraphs, list, reveal, signal}) {
   const field = h("input", {
-    type: "search", "aria-label": t("search"), placeholder: t("search"), title: t("keys"), autocomplete: "off",
+    type: "search", "aria-label": t("search"), placeholder: t("find"), title: t("keys"), autocomplete: "off",
     spellcheck: "false", on: {
       input: () => {
         clearTimeout(timer);
