@@ -18,7 +18,7 @@ const LABEL_FONT = 12;
  * @returns {HTMLElement & {show: Function, cursor: Function, choose: Function}}
  *   `show({duration, parts, peaks, secondsPerPoint})`: parts {start, end, level, rank, label, text} follow one another;
  *   `level` names a custom property `--waveform-LEVEL`, its colour; where several parts share a column, the highest
- *   `rank` is seen; `label` is written above where there is room, `text` is for screen readers;
+ *   `rank` is seen; `label()` is written above where there is room, `text()` is for screen readers;
  *   without `peaks` (0 to 100) the shape is flat;
  *   `cursor(seconds)`; `choose(index, {tell})`: mark a part, and let assistive technology know
  */
@@ -62,11 +62,12 @@ export function waveform({label, signal, onPoint, onHover, onMove, onPlay, onTog
     context.font = `600 ${LABEL_FONT}px ${style.fontFamily}`;
     context.textAlign = "center";
     const place = ({start, end}) => [start, end].map((at) => at / shown.duration * width);
-    const fits = (part) => {
+    const fits = ({part, label}) => {
       const [left, right] = place(part);
-      return part.label && context.measureText(part.label).width + 4 < right - left;
+      return context.measureText(label).width + 4 < right - left;
     };
-    const labelled = shown.parts.length * COLUMN * 4 < width ? shown.parts.filter(fits) : [];
+    const wide = shown.parts.length * COLUMN * 4 < width;
+    const labelled = wide ? shown.parts.map((part) => ({part, label: part.label()})).filter(fits) : [];
     const above = labelled.length ? LABELS_ABOVE : 0;
     const body = height - above;
     const middle = above + body / 2;
@@ -85,10 +86,10 @@ export function waveform({label, signal, onPoint, onHover, onMove, onPlay, onTog
       context.fillRect(x, middle - tall / 2, BAR, tall);
     }
     context.fillStyle = style.color;
-    for (const part of labelled) {
+    for (const {part, label} of labelled) {
       const [left, right] = place(part);
       context.clearRect(Math.round(right) - 1, above, 1, body);
-      context.fillText(part.label, (left + right) / 2, above - 6);
+      context.fillText(label, (left + right) / 2, above - 6);
     }
   }
 
@@ -155,7 +156,7 @@ export function waveform({label, signal, onPoint, onHover, onMove, onPlay, onTog
     frame.style.inlineSize = `${(part.end - part.start) / shown.duration * 100}%`;
     if (!tell) return;
     element.setAttribute("aria-valuenow", index + 1);
-    element.setAttribute("aria-valuetext", part.text);
+    element.setAttribute("aria-valuetext", part.text());
   };
 
   element.indexAt = indexAt;

@@ -38,7 +38,7 @@ export const partName = (chunk, index) => t("part", {
 
 const parts = (chunks) => chunks.map((chunk, index) => ({
   start: chunk.start, end: chunk.end, ...stepOf(chunk.p_spoof),
-  label: chunk.p_spoof === null ? "" : chance(chunk.p_spoof), text: partName(chunk, index),
+  label: () => chunk.p_spoof === null ? "" : chance(chunk.p_spoof), text: () => partName(chunk, index),
 }));
 
 function legend() {
