@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from checkpoints.whisper import build_tiny_whisper
 from ray import serve
+from recordings import FIVE_TURNS_S, beginning
 
 from deployments.asr import asr_deployment
 from deployments.diarization import diarization_deployment
@@ -172,7 +173,7 @@ def served_graph() -> Iterator[TranscriptionGraph]:
 
 
 async def test_the_real_roles_hear_two_speakers_in_the_bundled_dialogue(served_graph: TranscriptionGraph) -> None:
-    pcm = decode(BytesIO(DIALOGUE.read_bytes()))
+    pcm = beginning(FIVE_TURNS_S)
     pcm.flags.writeable = False  # as it comes out of Ray's object store
     transcript = await served_graph.run(SharedRecording(pcm, pcm), TranscriptionOptions())
     assert transcript.speakers == ("SPEAKER_00", "SPEAKER_01")
