@@ -1,5 +1,6 @@
 """The Assistant: it is talked to by a held button, hands-free and in writing, and is interrupted."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,6 +15,8 @@ Accessible = Callable[[Page], None]
 Say = Callable[[str], Path]
 
 QUESTION = "What time is it?"
+# What the embedded recogniser always makes of it, and more or less of the rest.
+HEARD = re.compile("what|time")
 # The offline responder and the chat server of the tests both repeat it, which takes a while to say.
 LONG = (
     "The north wind and the sun argued which of them was the stronger, and agreed that whoever made a traveller "
@@ -126,10 +129,10 @@ def test_who_holds_the_button_is_heard_answered_and_told_how_long_it_took(
     talk.hover()
     page.mouse.down()
     expect(talk).to_have_attribute("aria-pressed", "true")
-    expect(talks.heard).to_contain_text("time")
+    expect(talks.heard).to_contain_text(HEARD)
     page.mouse.up()
     expect(talk).to_have_attribute("aria-pressed", "false")
-    expect(talks.yours).to_contain_text("time")
+    expect(talks.yours).to_contain_text(HEARD)
     expect(talks.replies.locator("p")).not_to_be_empty()
     expect(talks.replies).to_contain_text(talks.words["first_sound"])
     expect(talks.replies.get_by_role("listitem")).to_have_count(5)
@@ -144,15 +147,15 @@ def test_the_space_bar_talks_and_a_short_press_holds_until_the_next(visit: Visit
     keyboard = talks.page.keyboard
     talks.page.get_by_role("heading", level=1).focus()
     keyboard.down("Space")
-    expect(talks.heard).to_contain_text("time")
+    expect(talks.heard).to_contain_text(HEARD)
     keyboard.up("Space")
-    expect(talks.yours).to_contain_text("time")
+    expect(talks.yours).to_contain_text(HEARD)
     expect(talks.replies).to_have_count(1)
     talks.button("talk").focus()
     keyboard.press("Enter")
     expect(talks.page.get_by_text("Press once more to send.")).to_be_visible()
     expect(talks.page.locator(".assistant-bubble.you")).to_have_count(2)
-    expect(talks.heard).to_contain_text("time")
+    expect(talks.heard).to_contain_text(HEARD)
     keyboard.press("Enter")
     expect(talks.yours).to_have_count(2)
     expect(talks.replies).to_have_count(2)
@@ -164,7 +167,7 @@ def test_hands_free_a_pause_sends_and_typing_interrupts(visit: Visitor, say: Say
     talks.listen_in("en")
     page.get_by_role("checkbox", name=talks.words["hands_free"]).check()
     expect(talks.button("talk_off")).to_have_attribute("aria-pressed", "true")
-    expect(talks.yours).to_contain_text("time")
+    expect(talks.yours).to_contain_text(HEARD)
     expect(talks.replies).to_contain_text(talks.words["first_sound"])
     talks.write(LONG)
     expect(talks.mark()).to_be_visible()
@@ -186,7 +189,7 @@ def test_speaking_interrupts_and_what_was_not_heard_is_shown(visit: Visitor, say
     talks.page.get_by_role("checkbox", name="Hands-free").check()
     expect(talks.replies.first).to_contain_text("Interrupted")
     expect(talks.replies).to_have_count(2)
-    expect(talks.yours.last).to_contain_text("time")
+    expect(talks.yours.last).to_contain_text(HEARD)
 
 
 def test_stop_silences_at_once_and_the_conversation_outlives_the_page(
