@@ -36,7 +36,8 @@ def _deployments(names: Iterable[str]) -> dict[str, str]:
             missing[name] = "not deployed"
             continue
         faults = {
-            f"{name}.{deployment}": f"{status.status.value.lower()} {status.message}".strip()
+            # Serve's own message may quote paths, hosts and stack traces; whoever asks here has no key.
+            f"{name}.{deployment}": status.status.value.lower()
             for deployment, status in application.deployments.items()
             if status.status.value not in _SERVING
         }
