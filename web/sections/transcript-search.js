@@ -45,7 +45,8 @@ export function searchField({paragraphs, list, reveal, signal}) {
   });
   const count = h("span", {class: "numbers hint transcript-count", role: "status"});
   const step = (by, name, words) => h("button", {
-    type: "button", class: "quiet icon-only", "aria-label": words, title: words, hidden: true, on: {click: () => move(by)},
+    type: "button", class: "quiet icon-only", "aria-label": words, title: words, hidden: true,
+    on: {click: () => move(by)},
   }, icon(name));
   const buttons = [step(-1, "up", t("previous")), step(1, "down", t("next"))];
   let [hits, at, sought, timer] = [[], -1, "", 0];

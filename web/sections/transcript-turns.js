@@ -21,8 +21,8 @@ const AIM = "transcript-aim";
 /**
  * Make the list.
  * @param {object} options `paragraphs`; `language` of the text; `people`; `player`; `signal`; `onRenamed(name)`
- * @returns {HTMLElement & {range: Function, onWord: Function|null}} `range(paragraph, from, to)`: a part of the text, drawn
- *   by then; `onWord(range)`: set by whoever wants to know what is heard now
+ * @returns {HTMLElement & {range: Function, onWord: Function|null}} `range(paragraph, from, to)`: a part of the text,
+ *   drawn by then; `onWord(range)`: set by whoever wants to know what is heard now
  */
 export function turnList({paragraphs, language, people, player, signal, onRenamed}) {
   const element = h("div", {class: "transcript-turns", role: "list", "aria-label": t("turns"), on: {
