@@ -4,7 +4,7 @@ import {speaker} from "../lib/i18n.js";
 
 export const t = speaker({
   en: {
-    conversation: "Conversation", anew: "New conversation", anew_hint: "This one is erased",
+    conversation: "Conversation", anew: "Start over", anew_hint: "This one is erased",
     loading: "Loading the conversation…", again: "Try again",
     expired: "The last conversation has expired. This is a new one.",
     empty_title: "Say hello", empty: "Hold the button and speak, or type. You can interrupt at any time.",
@@ -32,7 +32,7 @@ export const t = speaker({
     written_only: "Live sound cannot be had from here, so typing is all that works. "
       + "Check the network, or whether a proxy blocks WebSockets.",
     waited: "First sound after {seconds} s", waited_text: "First words after {seconds} s",
-    complete: "complete after {seconds} s",
+    complete: "whole reply ready after {seconds} s",
     p_pause: "end of speech {seconds} s", p_transcript: "transcript {seconds} s", p_text: "first words {seconds} s",
     p_voice: "voice {seconds} s", p_way: "delivery {seconds} s",
   },
@@ -65,7 +65,7 @@ export const t = speaker({
     written_only: "Живой звук отсюда недоступен, работает только переписка. "
       + "Проверьте сеть и не блокирует ли прокси WebSocket.",
     waited: "Первый звук через {seconds} с", waited_text: "Первые слова через {seconds} с",
-    complete: "весь ответ через {seconds} с",
+    complete: "весь ответ готов через {seconds} с",
     p_pause: "конец речи {seconds} с", p_transcript: "распознавание {seconds} с", p_text: "первые слова {seconds} с",
     p_voice: "голос {seconds} с", p_way: "доставка {seconds} с",
   },

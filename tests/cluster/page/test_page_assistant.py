@@ -32,7 +32,7 @@ WORDS = {
         "send": "Send",
         "message": "Message",
         "language": "Language",
-        "anew": "New conversation",
+        "anew": "Start over",
         "conversation": "Conversation",
         "interrupted": "Interrupted",
         "first_sound": "First sound after",
