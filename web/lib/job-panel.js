@@ -80,7 +80,8 @@ export function jobPanel({signal, onJob = () => {}, onEvent = () => {}, onDone =
     element.busy = true;
     element.hidden = false;
     fault.hidden = again.hidden = true;
-    bar.hidden = cancel.hidden = cancel.disabled = false;
+    bar.hidden = cancel.hidden = false;
+    cancel.ariaDisabled = null;
     element.setAttribute("aria-busy", "true");
     if (focused) cancel.focus();
     return running.signal;
@@ -253,7 +254,10 @@ export function jobPanel({signal, onJob = () => {}, onEvent = () => {}, onDone =
   }
 
   async function stop() {
-    cancel.disabled = cancelling = true;
+    if (cancelling) return;
+    cancelling = true;
+    // Not `disabled`, which would take the keyboard away from it.
+    cancel.ariaDisabled = "true";
     if (sending) {
       say(t("cancelled"));
       end(null);
@@ -270,7 +274,7 @@ export function jobPanel({signal, onJob = () => {}, onEvent = () => {}, onDone =
       const sentence = sentenceOf(error);
       if (running.signal.aborted || !sentence) return;
       show(job);
-      cancel.disabled = false;
+      cancel.ariaDisabled = null;
       fault.hidden = false;
       fill(fault, sentence);
     }

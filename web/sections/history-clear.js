@@ -94,6 +94,7 @@ export function clearEnded({filter, onGone, signal}) {
     try {
       ids = await find(filter(), signal);
       const rest = [...ids];
+      if (ids.length) fill(said, t("deleting", count()));
       await Promise.all(Array.from({length: AT_ONCE}, () => next(rest).catch(fail)));
     } catch (error) {
       fail(error);

@@ -85,7 +85,6 @@ export function historyRow(job, {signal, onChange, onGone, announce, onOpen}) {
     const focused = actions.contains(document.activeElement);
     const offered = [buttons.copy, ...(isActive(now) ? [buttons.cancel]
       : [["failed", "cancelled"].includes(now.state) && buttons.retry, buttons.remove])].filter(Boolean);
-    for (const button of offered) button.disabled = false;
     fill(actions, offered);
     if (focused && !actions.contains(document.activeElement)) offered.at(-1).focus();
     if (before) close();
@@ -112,14 +111,16 @@ export function historyRow(job, {signal, onChange, onGone, announce, onOpen}) {
 
   /** Ask the API for something once, whatever happens. */
   async function attempt(button, work) {
-    button.disabled = true;
+    if (button.ariaDisabled === "true") return;
+    // Not `disabled`, which would take the keyboard away from it.
+    button.ariaDisabled = "true";
     try {
       await work();
     } catch (error) {
       if (error.status === 404 && button !== buttons.retry) onGone(element);
       else complain(error);
     } finally {
-      button.disabled = false;
+      button.ariaDisabled = null;
     }
   }
 

@@ -54,12 +54,12 @@ const BEGINNINGS = [
 
 export async function mount(root, {query, signal}) {
   const words = h("input", {type: "search", maxlength: "200", "aria-label": t("search"), placeholder: t("search"),
-    value: query.get("query") ?? "", on: {input: () => soon(apply, DEBOUNCE_MS)}});
+    value: query.get("query") ?? "", on: {input: soon}});
   const kind = choice("any_kind", "kind", Object.keys(KINDS), kindName, query.get("kind"));
   const state = choice("any_state", "state", STATES, stateName, query.get("state"));
   const form = h("form", {class: "history-filter", role: "search", on: {submit: (event) => {
     event.preventDefault();
-    soon(apply, 0);
+    apply();
   }}}, h("span", {class: "history-search"}, icon("search"), words), kind, state);
   const filter = () => ({query: words.value.trim(), kind: kind.value, state: state.value});
   const count = h("p", {class: "hint", role: "status"});
@@ -83,15 +83,15 @@ export async function mount(root, {query, signal}) {
   }, {once: true});
 
   function choice(any, label, values, nameOf, chosen) {
-    const select = h("select", {"aria-label": t(label), on: {change: () => soon(apply, 0)}},
+    const select = h("select", {"aria-label": t(label), on: {change: apply}},
       h("option", {value: ""}, t(any)), values.map((value) => h("option", {value}, nameOf(value))));
     select.value = values.includes(chosen) ? chosen : "";
     return select;
   }
 
-  function soon(work, milliseconds) {
+  function soon() {
     clearTimeout(waiting);
-    waiting = setTimeout(work, milliseconds);
+    waiting = setTimeout(apply, DEBOUNCE_MS);
   }
 
   const asked = (extra) => {
@@ -102,6 +102,7 @@ export async function mount(root, {query, signal}) {
 
   /** Search anew, with what is searched for in the address. */
   function apply() {
+    clearTimeout(waiting);
     const hash = `#/history${asked({}).size ? `?${asked({})}` : ""}`;
     if (hash === location.hash && !loading) return;
     history.replaceState(null, "", hash);
@@ -138,7 +139,8 @@ export async function mount(root, {query, signal}) {
   }
 
   async function showMore() {
-    more.disabled = true;
+    if (more.ariaDisabled === "true") return;
+    more.ariaDisabled = "true";
     const asking = loading;
     const before = [...rows.keys()];
     try {
@@ -158,7 +160,7 @@ export async function mount(root, {query, signal}) {
         message.hidden = false;
       }
     } finally {
-      more.disabled = false;
+      more.ariaDisabled = null;
     }
   }
 
