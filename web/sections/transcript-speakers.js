@@ -3,8 +3,8 @@
 import {fill, h, icon} from "../lib/dom.js";
 import {duration, percent, speaker} from "../lib/i18n.js";
 import {renameInPlace} from "./transcript-people.js";
-import {playButton} from "./voice-check-play.js";
-import {chanceAgainst, VERDICT_TONES} from "./voice-check-scores.js";
+import {playButton} from "../lib/play-button.js";
+import {chanceAgainst, VERDICT_TONES} from "../lib/spoof-scores.js";
 
 const t = speaker({
   en: {

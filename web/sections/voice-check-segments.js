@@ -2,8 +2,8 @@
 
 import {fill, h} from "../lib/dom.js";
 import {clock, percent, speaker} from "../lib/i18n.js";
-import {playButton} from "./voice-check-play.js";
-import {chance, endWithin, stepOf, SUSPICIOUS, toneOf} from "./voice-check-scores.js";
+import {playButton} from "../lib/play-button.js";
+import {chance, endWithin, stepOf, SUSPICIOUS, toneOf} from "../lib/spoof-scores.js";
 
 const t = speaker({
   en: {

@@ -5,7 +5,7 @@ import {fill, h, icon} from "../lib/dom.js";
 import {clock, percent, speaker} from "../lib/i18n.js";
 import {WHOLE} from "../lib/recording-player.js";
 import {waveform} from "../lib/waveform.js";
-import {chance, endWithin, stepOf} from "./voice-check-scores.js";
+import {chance, endWithin, stepOf} from "../lib/spoof-scores.js";
 
 const t = speaker({
   en: {

@@ -2,7 +2,7 @@
 
 import {h, icon, uniqueId} from "../lib/dom.js";
 import {duration, percent, speaker} from "../lib/i18n.js";
-import {chanceAgainst, VERDICT_TONES} from "./voice-check-scores.js";
+import {chanceAgainst, VERDICT_TONES} from "../lib/spoof-scores.js";
 
 const t = speaker({
   en: {

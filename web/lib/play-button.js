@@ -1,6 +1,6 @@
 /** A button that plays some of a recording, and pauses it. */
 
-import {h, icon} from "../lib/dom.js";
+import {h, icon} from "./dom.js";
 
 /**
  * Make it.

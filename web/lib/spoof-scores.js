@@ -1,6 +1,6 @@
 /** What the scores of a voice check mean: steps, verdicts, and how they are written. */
 
-import {percent} from "../lib/i18n.js";
+import {percent} from "./i18n.js";
 
 /** A part is suspicious above this. */
 export const SUSPICIOUS = 0.25;
