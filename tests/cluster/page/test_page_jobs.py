@@ -166,6 +166,7 @@ def test_the_stages_are_told_as_they_come_and_another_session_of_the_owner_sees_
         ("en", re.compile("cut off.*20.09 s"), "Try again"),
         ("ru", re.compile(r"^Файл повреждён\. Выберите другой или сохраните его заново\. \(.*20.09 s"), "Повторить"),
     ],
+    ids=["en", "ru"],
 )
 def test_a_failure_says_what_to_do_and_can_be_tried_again(
     visit: Visitor, damaged: Path, language: Locale, sentence: re.Pattern[str], again: str
@@ -301,6 +302,7 @@ class TestMicrophone:
                 "Микрофон заблокирован. Разрешите его для этой страницы в настройках браузера и попробуйте ещё раз.",
             ),
         ],
+        ids=["en", "ru"],
     )
     def test_a_microphone_that_is_denied_is_explained(
         self, visit: Visitor, language: Locale, record: str, sentence: str
