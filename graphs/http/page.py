@@ -2,6 +2,8 @@
 
 import gzip
 import hashlib
+import html
+import json
 import os
 import re
 from collections.abc import Iterator, Mapping
@@ -26,6 +28,7 @@ _MEDIA_TYPES = {
 }
 _INDEX = "index.html"
 _ENTRY = "app.js"
+_SECTION = re.compile(r'{id: "([\w-]+)", name: ')
 _STATIC_IMPORT = re.compile(r'^(?:import|export)\b[^;]*?from "(\.{1,2}/[\w./-]+)";', re.MULTILINE)
 
 # Scripts and styles are files of this origin and nothing else: a text that found its way into the page could neither
@@ -59,15 +62,18 @@ class Site:
 
     Attributes:
         digest: Changes with any of them; part of their addresses, so that browsers may keep them for good.
-        index: The document, with ``{root}``, ``{digest}`` and ``{preloads}`` still in it.
+        index: The document, with ``{root}``, ``{digest}``, ``{preloads}`` and ``{modules}`` still in it.
         assets: Contents of the others, by path.
         preloads: Modules that the entry needs before it can run, found by its imports.
+        modules: What each section needs beside these, by the section's own module. The page asks for all of it at
+            once, instead of finding out import by import.
     """
 
     digest: str
     index: str
     assets: Mapping[str, bytes]
     preloads: tuple[str, ...]
+    modules: Mapping[str, tuple[str, ...]]
 
     @classmethod
     def read(cls) -> "Site":
@@ -77,12 +83,19 @@ class Site:
         for path, body in sorted(found.items()):
             digest.update(f"{path}\0{len(body)}\0".encode() + body)
         index = found.pop(_INDEX).decode()
-        return cls(digest.hexdigest()[:16], index, found, tuple(_imports(found)))
+        preloads = tuple(_imports(found, _ENTRY))
+        modules = {
+            section: tuple(path for path in _imports(found, section) if path not in (_ENTRY, *preloads))
+            for section in (f"sections/{name}.js" for name in _SECTION.findall(found[_ENTRY].decode()))
+        }
+        return cls(digest.hexdigest()[:16], index, found, preloads, modules)
 
     def document(self, root: str) -> str:
         """Return the document for an address from which the API's root is ``root``."""
         preloads = "\n".join(f'<link rel="modulepreload" href="{root}page/{self.digest}/{p}">' for p in self.preloads)
-        return self.index.replace("{preloads}", preloads).replace("{root}", root).replace("{digest}", self.digest)
+        modules = html.escape(json.dumps(self.modules, separators=(",", ":")))
+        document = self.index.replace("{preloads}", preloads).replace("{modules}", modules)
+        return document.replace("{root}", root).replace("{digest}", self.digest)
 
 
 def _read(folder: Traversable, prefix: str) -> Iterator[tuple[str, bytes]]:
@@ -94,10 +107,10 @@ def _read(folder: Traversable, prefix: str) -> Iterator[tuple[str, bytes]]:
             yield path, entry.read_bytes()
 
 
-def _imports(assets: Mapping[str, bytes]) -> Iterator[str]:
-    """Yield the modules that the entry imports, and those that these do, in the order of need."""
-    seen = {_ENTRY}
-    waiting = [_ENTRY]
+def _imports(assets: Mapping[str, bytes], entry: str) -> Iterator[str]:
+    """Yield the modules that an entry imports, and those that these do, in the order of need."""
+    seen = {entry}
+    waiting = [entry]
     while waiting:
         path = waiting.pop(0)
         folder = path.rpartition("/")[0]

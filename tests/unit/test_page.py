@@ -1,6 +1,8 @@
 """The web page as files: what is served, how it may be kept, and what it may load."""
 
 import gzip
+import html
+import json
 import re
 from collections.abc import Iterator
 
@@ -27,8 +29,12 @@ def policy(client: TestClient) -> dict[str, list[str]]:
     return {name: sources for name, *sources in (directive.split() for directive in directives)}
 
 
-def named_files(html: str) -> list[str]:
-    return re.findall(r'(?:href|src)="([^"]*page/[^"]+)"', html)
+def entry() -> str:
+    return page.site().assets["app.js"].decode()
+
+
+def named_files(document: str) -> list[str]:
+    return re.findall(r'(?:href|src)="([^"]*page/[^"]+)"', document)
 
 
 @pytest.mark.parametrize("path", ["/", "/r/", "/r"])
@@ -36,7 +42,7 @@ def test_anybody_gets_the_page_at_the_root_and_below_r(client: TestClient, path:
     response = client.get(path)
     assert response.status_code == 200
     assert response.headers["Content-Type"] == "text/html; charset=utf-8"
-    assert "{" not in response.text
+    assert not re.search(r"{\w+}", response.text)
     assert client.head(path).status_code == 200
 
 
@@ -60,6 +66,17 @@ def test_what_the_entry_imports_is_announced_for_loading_at_once(client: TestCli
     preloaded = re.findall(r'rel="modulepreload" href="\./page/\w+/([^"]+)"', html)
     assert {"lib/api.js", "lib/dom.js", "lib/i18n.js", "lib/problems.js"} <= set(preloaded)
     assert not [name for name in preloaded if name.startswith("sections/")]
+
+
+def test_what_each_section_needs_is_named_for_loading_at_once(client: TestClient) -> None:
+    (content,) = re.findall(r'<meta name="modules" content="([^"]+)">', client.get("/").text)
+    modules = json.loads(html.unescape(content))
+    assert set(modules) == {f"sections/{name}.js" for name in re.findall(r'{id: "([^"]+)", name', entry())}
+    assert "lib/job-panel.js" in modules["sections/transcript.js"]
+    for section, needed in modules.items():
+        for path in (section, *needed):
+            assert client.get(f"/page/x/{path}").status_code == 200, path
+        assert not {"app.js", "lib/api.js", section} & set(needed)
 
 
 def test_files_of_this_version_are_kept_for_good_and_others_not_at_all(client: TestClient) -> None:
