@@ -14,6 +14,7 @@ const WORDS = {
     not_found: "This is not there (any more), or it belongs to another key. Find yours in the history.",
     unsupported_media: "This is no kind of file that can be used here. {detail}",
     too_large: "The file is too large. {detail}",
+    use_the_rest: "Where the form offers to use what can be read of a damaged file, choose that; or take another file.",
     microphone_denied: "The microphone is blocked. Allow it in the browser's settings for this page, then try again.",
     microphone_missing: "No microphone was found. Connect one, then try again.",
     microphone_insecure: "Browsers give the microphone to secure pages only. Open this page by https or at localhost.",
@@ -40,6 +41,7 @@ const WORDS = {
     not_found: "Этого здесь (уже) нет, или это принадлежит другому ключу. Своё ищите в истории.",
     unsupported_media: "Файлы такого вида здесь не подходят.",
     too_large: "Файл слишком большой.",
+    use_the_rest: "",
     microphone_denied: "Микрофон заблокирован. Разрешите его для этой страницы в настройках браузера и попробуйте ещё раз.",
     microphone_missing: "Микрофон не найден. Подключите его и попробуйте ещё раз.",
     microphone_insecure: "Браузеры дают микрофон только защищённым страницам. Откройте страницу по https или на localhost.",
@@ -114,17 +116,21 @@ const t = speaker(WORDS);
  * @param {object} more status, detail, retryAfter, correlationId
  */
 export function problemSentence(code, {status = 0, detail = "", retryAfter = null, correlationId = ""} = {}) {
+  detail = detail.replace(OF_THE_API, t("use_the_rest"));
   const values = {status, detail: detail.trim(), correlationId, n: retryAfter ?? 0};
   const russian = locale() === "ru";
   if (code === "internal" || status === 500) return t("internal", values);
   if (code.endsWith("_not_found") && code !== "session_not_found") return t("not_found");
   let said = WORDS[locale()][code] ? t(code, values) : "";
   if (!said && russian && RUSSIAN[code]) said = RUSSIAN[code];
-  if (russian && said && detail && NUMBER.test(detail)) said += ` (${detail})`;
+  if (russian && said && detail && NUMBER.test(detail)) said += ` (${values.detail})`;
   if (!said) said = detail || t("status", values);
   if (retryAfter && status) said = russian ? `${said} ${t("again_later", values)}` : t("again_later", {...values, detail: said});
   return said.trim();
 }
+
+// What the API advises its own callers.
+const OF_THE_API = "With allow_truncated=true what is there is used.";
 
 // Limits are told in numbers, which need no translation to be understood.
 const NUMBER = /\d/;

@@ -47,7 +47,10 @@ export async function mount(root, {owner, params: [jobId], signal, showInAddress
   let turns = null;
   const panel = jobPanel({
     signal,
-    onJob: (job) => showInAddress(job.id),
+    onJob: (job) => {
+      form.hidden = true;
+      showInAddress(job.id);
+    },
     onEvent: ({type, data}) => {
       live.hear(type, data);
       if (type === "diarized") ({turns} = data);
