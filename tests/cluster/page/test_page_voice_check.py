@@ -400,7 +400,7 @@ def test_scores_are_told_as_they_are(visit: Visitor) -> None:
     told = page.evaluate(
         """async () => {
           const script = document.querySelector("script[type=module]").src;
-          const scores = await import(new URL("sections/voice-check-scores.js", script));
+          const scores = await import(new URL("lib/spoof-scores.js", script));
           const bands = {bona_fide_below: 0.3, spoof_from: 0.7};
           return {
             chances: [0, 0.004, 0.126, 0.9951].map(scores.chance),
