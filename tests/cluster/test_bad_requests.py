@@ -162,7 +162,9 @@ def test_an_upload_of_another_owner_cannot_be_used(system, client) -> None:
 def test_every_route_but_health_wants_a_key(system) -> None:
     with httpx.Client(base_url=system.url) as nobody:
         paths = nobody.get("/openapi.json").json()["paths"]
-        open_routes = {"/health", "/ready", "/ping", "/api/v1/health", "/api/health"}
+        # A link to media is itself the secret, made with a key for an hour; this one was never made.
+        assert nobody.get("/v1/media/x").status_code == nobody.head("/v1/media/x").status_code == 404
+        open_routes = {"/health", "/ready", "/ping", "/api/v1/health", "/api/health", "/v1/media/{token}"}
         for path, methods in paths.items():
             for method in methods:
                 filled = (

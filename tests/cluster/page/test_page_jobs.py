@@ -238,6 +238,8 @@ def test_a_job_is_found_again_after_the_network_broke(visit_by_wire: Visitor, wi
     page = visit_by_wire("translate/file")
     give(page, DIALOGUE)
     page.get_by_role("button", name="Translate the recording").click()
+    # The sending has a share, too.
+    expect(said(page)).to_have_text("Recognising, translating and speaking")
     expect(panel(page).locator(".job-share")).to_have_text(re.compile(r"[1-9]\d?%"))
     wire.cut()
     expect(panel(page)).to_contain_text(LOST)
