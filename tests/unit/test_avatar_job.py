@@ -1,7 +1,5 @@
 """Avatar jobs from a text or a recording to a stored film: the real ingress, queue, encoder and stores."""
 
-import asyncio
-import json
 import uuid
 from pathlib import Path
 from typing import Any
@@ -10,18 +8,16 @@ import pytest
 from avatar_films import decoded, picture, syllables
 from fake_roles import Absent
 from fastapi.testclient import TestClient
+from finished_jobs import finish, told
 from ingress import ADMIN, Serve
 from lipsync_roles import FakeLipsync
 from speech_roles import FakeSpeaker, FakeSpeech
-from structlog.testing import capture_logs
 
 from graphs.avatar_job import KIND, AvatarJob
 from graphs.config import RecordingLimits
-from graphs.failures import classify
 from graphs.film_report import AvatarFilm
 from graphs.roles import Roles, RoleUnavailable
 from models.audio.encoding import encode
-from storage.jobs import Backoff, JobWorker
 
 pytestmark = pytest.mark.unit
 
@@ -49,37 +45,8 @@ def submit(client: TestClient, **request: Any) -> str:
 def do(client: TestClient, job_id: str) -> dict[str, Any]:
     """Run a worker until the job has ended, and return the job."""
     services = client.app.state.services  # type: ignore[attr-defined]
-
-    async def until_ended() -> None:
-        handler = AvatarJob(
-            services.films.graph, services.objects, RecordingLimits(), services.speakers, services.avatars
-        )
-        worker = JobWorker(
-            services.database,
-            {KIND: handler},
-            classify=classify,
-            backoff=Backoff(base=0.0),
-            poll_interval=0.1,
-            throttle=0.0,
-        )
-        running = asyncio.create_task(worker.run())
-        async for _event in services.jobs.follow(uuid.UUID(job_id), 1):
-            pass
-        await worker.stop(grace=10.0)
-        await running
-
-    assert client.portal is not None
-    with capture_logs():
-        client.portal.call(until_ended)
-    job: dict[str, Any] = client.get(f"/v1/jobs/{job_id}").json()
-    return job
-
-
-def told(client: TestClient, job_id: str) -> list[tuple[str, dict[str, Any]]]:
-    lines = client.get(f"/v1/jobs/{job_id}/events").text.splitlines()
-    types = [line.removeprefix("event: ") for line in lines if line.startswith("event: ")]
-    data = [json.loads(line.removeprefix("data: ")) for line in lines if line.startswith("data: ")]
-    return list(zip(types, data, strict=True))
+    handler = AvatarJob(services.films.graph, services.objects, RecordingLimits(), services.speakers, services.avatars)
+    return finish(client, job_id, KIND, handler)
 
 
 def files(folder: Path) -> list[Path]:

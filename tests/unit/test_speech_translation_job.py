@@ -1,9 +1,6 @@
 """Speech translation jobs from upload to translated audio: the real ingress, queue, decoder and stores."""
 
-import asyncio
 import io
-import json
-import uuid
 import wave
 from pathlib import Path
 from typing import Any
@@ -12,13 +9,13 @@ import numpy as np
 import pytest
 from fake_roles import ABSENT, find_speech, silence
 from fastapi.testclient import TestClient
+from finished_jobs import finish, told
 from ingress import ADMIN, Serve
 from numpy.typing import NDArray
 from structlog.testing import capture_logs
 from translation_roles import FakeAsr, FakeSpeech, FakeTranslation, said
 
 from graphs.config import RecordingLimits
-from graphs.failures import classify
 from graphs.recordings import SharedRecording
 from graphs.roles import Roles, RoleUnavailable
 from graphs.speech_translation import SpeechTranslationGraph
@@ -27,7 +24,6 @@ from graphs.speech_translation_report import SpeechTranslation
 from graphs.translation import TranslationGraph
 from models.audio import SAMPLE_RATE, decode
 from models.audio.encoding import encode
-from storage.jobs import Backoff, JobWorker
 from storage.voices import new_voice_key
 
 pytestmark = pytest.mark.unit
@@ -58,44 +54,15 @@ def do(client: TestClient, job_id: str, speech: FakeSpeech | None = None) -> dic
     """Run a worker until the job has ended, and return the job."""
     services = client.app.state.services  # type: ignore[attr-defined]
     known = services.roles
-
-    async def until_ended() -> None:
-        graph = SpeechTranslationGraph(
-            known.asr, TranslationGraph(known.translation), speech or known.speech, find_speech
-        )
-        handler = SpeechTranslationJob(
-            graph,
-            services.objects,
-            RecordingLimits(),
-            lambda samples: SharedRecording(samples, samples),
-            services.speakers,
-        )
-        worker = JobWorker(
-            services.database,
-            {KIND: handler},
-            classify=classify,
-            backoff=Backoff(base=0.0),
-            poll_interval=0.1,
-            throttle=0.0,
-        )
-        running = asyncio.create_task(worker.run())
-        async for _event in services.jobs.follow(uuid.UUID(job_id), 1):
-            pass
-        await worker.stop(grace=10.0)
-        await running
-
-    assert client.portal is not None
-    with capture_logs():  # rendering a traceback for a terminal takes seconds
-        client.portal.call(until_ended)
-    job: dict[str, Any] = client.get(f"/v1/jobs/{job_id}").json()
-    return job
-
-
-def told(client: TestClient, job_id: str) -> list[tuple[str, dict[str, Any]]]:
-    lines = client.get(f"/v1/jobs/{job_id}/events").text.splitlines()
-    types = [line.removeprefix("event: ") for line in lines if line.startswith("event: ")]
-    data = [json.loads(line.removeprefix("data: ")) for line in lines if line.startswith("data: ")]
-    return list(zip(types, data, strict=True))
+    graph = SpeechTranslationGraph(known.asr, TranslationGraph(known.translation), speech or known.speech, find_speech)
+    handler = SpeechTranslationJob(
+        graph,
+        services.objects,
+        RecordingLimits(),
+        lambda samples: SharedRecording(samples, samples),
+        services.speakers,
+    )
+    return finish(client, job_id, KIND, handler)
 
 
 def test_a_recording_becomes_audio_texts_and_subtitles_in_both_languages(serve: Serve) -> None:

@@ -1,10 +1,7 @@
 """Spoof jobs from upload to report: the real ingress, queue, decoder and stores over the fakes of ``fake_roles``."""
 
-import asyncio
 import io
-import json
 import struct
-import uuid
 import wave
 from pathlib import Path
 from typing import Any
@@ -14,19 +11,17 @@ import psycopg
 import pytest
 from fake_roles import FakeDiarization, FakeSpoof, find_speech, silence, voice
 from fastapi.testclient import TestClient
+from finished_jobs import finish, told
 from ingress import ADMIN, Serve
 from numpy.typing import NDArray
-from structlog.testing import capture_logs
 
 from graphs.config import RecordingLimits
-from graphs.failures import classify
 from graphs.recordings import SharedRecording
 from graphs.spoof import SpoofGraph
 from graphs.spoof_job import KIND, SpoofJob
 from graphs.spoof_report import SpoofReport
 from models.audio import SAMPLE_RATE
 from models.diarization import SpeakerTurn
-from storage.jobs import Backoff, JobWorker
 
 pytestmark = pytest.mark.unit
 
@@ -69,36 +64,8 @@ def submit(client: TestClient, recording: bytes = RECORDING, **fields: str) -> s
 def do(client: TestClient, job_id: str, spoof: FakeSpoof, share: Any = not_shared) -> dict[str, Any]:
     """Run a worker until the job has ended, and return the job."""
     services = client.app.state.services  # type: ignore[attr-defined]
-
-    async def until_ended() -> None:
-        graph = SpoofGraph(spoof, FakeDiarization(*TURNS), find_speech)
-        handler = SpoofJob(graph, services.objects, RecordingLimits(), share)
-        worker = JobWorker(
-            services.database,
-            {KIND: handler},
-            classify=classify,
-            backoff=Backoff(base=0.0),
-            poll_interval=0.1,
-            throttle=0.0,
-        )
-        running = asyncio.create_task(worker.run())
-        async for _event in services.jobs.follow(uuid.UUID(job_id), 1):
-            pass
-        await worker.stop(grace=10.0)
-        await running
-
-    assert client.portal is not None
-    with capture_logs():  # rendering a traceback for a terminal takes seconds
-        client.portal.call(until_ended)
-    job: dict[str, Any] = client.get(f"/v1/jobs/{job_id}").json()
-    return job
-
-
-def told(client: TestClient, job_id: str) -> list[tuple[str, dict[str, Any]]]:
-    lines = client.get(f"/v1/jobs/{job_id}/events").text.splitlines()
-    types = [line.removeprefix("event: ") for line in lines if line.startswith("event: ")]
-    data = [json.loads(line.removeprefix("data: ")) for line in lines if line.startswith("data: ")]
-    return list(zip(types, data, strict=True))
+    graph = SpoofGraph(spoof, FakeDiarization(*TURNS), find_speech)
+    return finish(client, job_id, KIND, SpoofJob(graph, services.objects, RecordingLimits(), share))
 
 
 def test_a_recording_becomes_a_timeline_and_a_verdict(serve: Serve) -> None:

@@ -1,25 +1,21 @@
 """A transcription job from upload to its artifacts: the real ingress, queue, decoder and stores over fakes."""
 
-import asyncio
-import uuid
 from typing import Any
 
 import numpy as np
 import pytest
 from fake_roles import FakeDiarization, FakeSpoof, silence
 from fastapi.testclient import TestClient
+from finished_jobs import finish
 from ingress import Serve
-from structlog.testing import capture_logs
 from translation_roles import FakeAsr, said
 
 from graphs.config import RecordingLimits
-from graphs.failures import classify
 from graphs.recordings import SharedRecording
 from graphs.transcription import TranscriptionGraph
 from graphs.transcription_job import KIND, TranscriptionJob
 from models.audio import SAMPLE_RATE, encode
 from models.diarization import SpeakerTurn
-from storage.jobs import Backoff, JobWorker
 
 pytestmark = pytest.mark.unit
 
@@ -30,26 +26,11 @@ TURN = SpeakerTurn(0.0, 2.0, "SPEAKER_00")
 def do(client: TestClient, job_id: str) -> dict[str, Any]:
     """Run a worker until the job has ended, and return the job."""
     services = client.app.state.services  # type: ignore[attr-defined]
-
-    async def until_ended() -> None:
-        graph = TranscriptionGraph(FakeAsr("good day"), FakeDiarization(TURN), FakeSpoof())
-        handler = TranscriptionJob(
-            graph, services.objects, RecordingLimits(), lambda samples: SharedRecording(samples, samples)
-        )
-        worker = JobWorker(
-            services.database, {KIND: handler}, classify=classify, backoff=Backoff(base=0.0), poll_interval=0.1
-        )
-        running = asyncio.create_task(worker.run())
-        async for _event in services.jobs.follow(uuid.UUID(job_id), 1):
-            pass
-        await worker.stop(grace=10.0)
-        await running
-
-    assert client.portal is not None
-    with capture_logs():  # rendering a traceback for a terminal takes seconds
-        client.portal.call(until_ended)
-    job: dict[str, Any] = client.get(f"/v1/jobs/{job_id}").json()
-    return job
+    graph = TranscriptionGraph(FakeAsr("good day"), FakeDiarization(TURN), FakeSpoof())
+    handler = TranscriptionJob(
+        graph, services.objects, RecordingLimits(), lambda samples: SharedRecording(samples, samples)
+    )
+    return finish(client, job_id, KIND, handler)
 
 
 def test_a_recording_becomes_a_transcript_and_a_waveform(serve: Serve) -> None:
