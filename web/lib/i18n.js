@@ -50,6 +50,12 @@ export function languageName(code) {
   }
 }
 
+/** The same as the beginning of a line: "Spanish", "Испанский". */
+export function languageTitle(code) {
+  const name = languageName(code.replaceAll("_", "-"));
+  return name.charAt(0).toLocaleUpperCase(current) + name.slice(1);
+}
+
 export function decimal(value, digits = 1) {
   return value.toLocaleString(current, {minimumFractionDigits: digits, maximumFractionDigits: digits});
 }

@@ -2,7 +2,8 @@
 
 import {askJson, sentenceOf} from "../lib/api.js";
 import {fill, h, icon} from "../lib/dom.js";
-import {languageName, locale} from "../lib/i18n.js";
+import {languageTitle, locale} from "../lib/i18n.js";
+import {voicesOf} from "../lib/voices.js";
 import {t} from "./assistant-words.js";
 
 const STORED = "voicegraph-assistant";
@@ -44,13 +45,13 @@ export function assistantSettings({onChange, signal}) {
   }
 
   const group = (name, codes) => h("optgroup", {label: t(name)},
-    codes.map((code) => h("option", {value: code}, title(code))));
+    codes.map((code) => h("option", {value: code}, languageTitle(code))));
 
   function offerLanguages(codes) {
     const common = distinct([chosen.language, locale(), "en", ...navigator.languages.map(base)])
       .filter((code) => codes.includes(code) || code === chosen.language);
     const others = codes.filter((code) => !common.includes(code))
-      .sort((one, other) => title(one).localeCompare(title(other), locale()));
+      .sort((one, other) => languageTitle(one).localeCompare(languageTitle(other), locale()));
     fill(language, group("common", common), others.length ? group("others", others) : null);
     language.value = chosen.language;
   }
@@ -67,9 +68,8 @@ export function assistantSettings({onChange, signal}) {
     const wanted = asked = chosen.language;
     fill(voice, h("option", {value: chosen.voice}, t("loading_short")));
     await attempt(loadVoices, async () => {
-      const {voices, registered} = await askJson(`v1/voices?language=${wanted}`, {signal});
+      const {voices, own} = await voicesOf(wanted, signal);
       if (asked !== wanted) return;
-      const own = voices.some((one) => one.clones) ? registered : [];
       fill(voice, h("option", {value: ""}, t("usual_voice")),
         voices.map(({id, name}) => h("option", {value: id}, name)),
         own.map(({id, name}) => h("option", {value: id}, t("own_voice", {name}))));
@@ -112,9 +112,4 @@ function stored() {
   } catch {
     return {};
   }
-}
-
-function title(code) {
-  const name = languageName(code);
-  return name.charAt(0).toLocaleUpperCase(locale()) + name.slice(1);
 }

@@ -2,9 +2,10 @@
 
 import {askJson, sentenceOf} from "../lib/api.js";
 import {fill, h, icon, uniqueId} from "../lib/dom.js";
-import {decimal, languageName, locale, speaker} from "../lib/i18n.js";
+import {decimal, languageTitle, locale, speaker} from "../lib/i18n.js";
 import {soundInput} from "../lib/sound-input.js";
 import {tabs} from "../lib/tabs.js";
+import {voicesOf} from "../lib/voices.js";
 
 const t = speaker({
   en: {
@@ -135,12 +136,11 @@ function typedWords({limits, signal, onSubmit}) {
   }
 
   function offer(codes) {
-    const title = (code) => `${languageName(code).charAt(0).toLocaleUpperCase(locale())}${languageName(code).slice(1)}`;
-    const option = (code) => h("option", {value: code}, title(code));
+    const option = (code) => h("option", {value: code}, languageTitle(code));
     const mine = [locale(), ...navigator.languages.map((tag) => tag.split("-")[0]), ...OFTEN];
     const often = [...new Set(mine)].filter((code) => codes.includes(code));
     const rest = codes.filter((code) => !often.includes(code))
-      .sort((a, b) => title(a).localeCompare(title(b), locale()));
+      .sort((a, b) => languageTitle(a).localeCompare(languageTitle(b), locale()));
     fill(language,
       often.length ? h("optgroup", {label: t("often")}, often.map(option)) : null,
       rest.length ? h("optgroup", {label: t("all")}, rest.map(option)) : null);
@@ -157,9 +157,7 @@ function typedWords({limits, signal, onSubmit}) {
     voice.disabled = true;
     fill(voice, h("option", {value: ""}, t("loading")));
     try {
-      const {voices, registered} = await askJson(`v1/voices?language=${language.value}`, {signal: mine.signal});
-      // Only some engines can sound like somebody who was recorded.
-      const own = voices.some((one) => one.clones) ? registered : [];
+      const {voices, own} = await voicesOf(language.value, mine.signal);
       fill(voice, h("option", {value: ""}, t("default_voice")),
         voices.map((one) => h("option", {value: one.id}, titleOf(one))),
         own.map((one) => h("option", {value: one.id}, t("own", {name: one.name}))));

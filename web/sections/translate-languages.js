@@ -2,7 +2,8 @@
 
 import {askJson, sentenceOf} from "../lib/api.js";
 import {fill, h, icon} from "../lib/dom.js";
-import {languageName, locale, speaker} from "../lib/i18n.js";
+import {languageTitle, locale, speaker} from "../lib/i18n.js";
+import {voicesOf} from "../lib/voices.js";
 
 const t = speaker({
   en: {
@@ -24,12 +25,6 @@ const t = speaker({
 });
 
 const STORED = "voicegraph-translate-pair";
-
-/** "Spanish", "Испанский": at the beginning of a line. */
-export function languageTitle(code) {
-  const name = languageName(code.replaceAll("_", "-"));
-  return name.charAt(0).toLocaleUpperCase(locale()) + name.slice(1);
-}
 
 /** The `lang` of an element whose text is in this language. */
 export const langOf = (code) => code?.replaceAll("_", "-") ?? null;
@@ -181,9 +176,8 @@ export function voiceChoice({signal}) {
     }
     fill(select, h("option", {value: ""}, t("loading")));
     try {
-      const {voices, registered} = await askJson(`v1/voices?language=${language}`, {signal});
+      const {voices, own} = await voicesOf(language, signal);
       if (asked !== language) return;
-      const own = voices.some((voice) => voice.clones) ? registered : [];
       fill(select, usual(), voices.map(({id, name}) => h("option", {value: id}, name)),
         own.map(({id, name}) => h("option", {value: id}, t("own_voice", {name}))));
       if (!voices.length) fill(notice, h("p", {class: "hint"}, t("no_voices")));

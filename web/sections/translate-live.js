@@ -2,13 +2,13 @@
 
 import {Problem, sentenceOf} from "../lib/api.js";
 import {fill, h, icon} from "../lib/dom.js";
-import {clock, speaker} from "../lib/i18n.js";
+import {clock, languageTitle, speaker} from "../lib/i18n.js";
 import {openLive, REPLY_RATE} from "../lib/live.js";
 import {save} from "../lib/media.js";
 import {loudness, openMicrophone} from "../lib/microphone.js";
 import {soundOut} from "../lib/sound-out.js";
 import {asSubtitles, asText, captions} from "./translate-captions.js";
-import {languagePair, languageTitle, voiceChoice} from "./translate-languages.js";
+import {languagePair, voiceChoice} from "./translate-languages.js";
 
 const t = speaker({
   en: {

@@ -3,10 +3,10 @@
 import {ask, sentenceOf} from "../lib/api.js";
 import {copyButton} from "../lib/copy-button.js";
 import {fill, h, icon} from "../lib/dom.js";
-import {clock, decimal, duration, speaker} from "../lib/i18n.js";
+import {clock, decimal, duration, languageTitle, speaker} from "../lib/i18n.js";
 import {exclusive, mediaOf, playSpan, save} from "../lib/media.js";
 import {problemSentence} from "../lib/problems.js";
-import {langOf, languageTitle} from "./translate-languages.js";
+import {langOf} from "./translate-languages.js";
 
 const t = speaker({
   en: {

@@ -3,8 +3,8 @@
 import {askJson, sentenceOf} from "../lib/api.js";
 import {copyButton} from "../lib/copy-button.js";
 import {fill, h, icon, uniqueId} from "../lib/dom.js";
-import {percent, speaker} from "../lib/i18n.js";
-import {langOf, languagePair, languageTitle} from "./translate-languages.js";
+import {languageTitle, percent, speaker} from "../lib/i18n.js";
+import {langOf, languagePair} from "./translate-languages.js";
 import {listenButton} from "./translate-listen.js";
 
 const t = speaker({
