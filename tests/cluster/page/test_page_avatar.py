@@ -22,10 +22,15 @@ window.fetch = async (url, options) => {
   const response = await connected(url, options);
   if (!String(url).endsWith("/speak")) return response;
   let left = 2;
-  return new Response(response.body.pipeThrough(new TransformStream({transform(piece, out) {
-    if (left-- > 0) out.enqueue(piece);
-    else out.error(new TypeError("network error"));
-  }})));
+  const break_off = (out) => out.error(new TypeError("network error"));
+  // A short film may come in two pieces; the end that it has then does not arrive either.
+  return new Response(response.body.pipeThrough(new TransformStream({
+    transform(piece, out) {
+      if (left-- > 0) out.enqueue(piece);
+      else break_off(out);
+    },
+    flush: break_off,
+  })));
 };
 """
 PAUSED_AS_SOON_AS_IT_PLAYS = """film => film.addEventListener("playing", () => {
