@@ -1,1 +1,1 @@
-"""The web page: HTML, CSS and ES modules, which the ingress serves as they are."""
+"""The web page: HTML, CSS and ES modules; the ingress puts the modules together and serves them."""

@@ -35,9 +35,6 @@ const SECTIONS = [
   {id: "system", name: "system"},
 ];
 
-/** What each section's module imports, as the server found out. */
-const MODULES = JSON.parse(document.querySelector("meta[name=modules]").content);
-
 let owner = null;
 let shown = null;
 
@@ -55,17 +52,6 @@ function route() {
   const [id, ...params] = path.split("/").map(decodeURIComponent);
   const section = SECTIONS.find((one) => one.id === id) ?? SECTIONS[0];
   return {section, params: section.id === id ? params : [], query: new URLSearchParams(query)};
-}
-
-/** Ask for all that a section needs at once; otherwise browsers find out import by import. */
-function announce(section) {
-  const module = `sections/${section.id}.js`;
-  for (const path of [module, ...MODULES[module] ?? []]) {
-    const href = new URL(path, import.meta.url).href;
-    if (!document.head.querySelector(`link[href="${CSS.escape(href)}"]`)) {
-      document.head.append(h("link", {rel: "modulepreload", href}));
-    }
-  }
 }
 
 /** Put a section's parameter into the address without leaving what is shown; a link to share. */
@@ -126,7 +112,6 @@ function leave() {
 async function show(content, focus = false) {
   leave();
   const {section, params, query} = route();
-  announce(section);
   const abort = new AbortController();
   shown = {abort, content, section: section.id};
   for (const link of document.querySelectorAll("nav.sections a")) {

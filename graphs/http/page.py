@@ -2,8 +2,6 @@
 
 import gzip
 import hashlib
-import html
-import json
 import os
 import re
 from collections.abc import Iterator, Mapping
@@ -16,6 +14,7 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
 
 from graphs.http.errors import ApiError
+from graphs.http.page_bundle import bundle
 
 router = APIRouter(include_in_schema=False)
 
@@ -29,7 +28,7 @@ _MEDIA_TYPES = {
 _INDEX = "index.html"
 _ENTRY = "app.js"
 _SECTION = re.compile(r'{id: "([\w-]+)", name: ')
-_STATIC_IMPORT = re.compile(r'^(?:import|export)\b[^;]*?from "(\.{1,2}/[\w./-]+)";', re.MULTILINE)
+_WORKLET = ".worklet.js"
 
 # Scripts and styles are files of this origin and nothing else: a text that found its way into the page could neither
 # run nor load anything, nor send the key anywhere.
@@ -62,40 +61,32 @@ class Site:
 
     Attributes:
         digest: Changes with any of them; part of their addresses, so that browsers may keep them for good.
-        index: The document, with ``{root}``, ``{digest}``, ``{preloads}`` and ``{modules}`` still in it.
-        assets: Contents of the others, by path.
-        preloads: Modules that the entry needs before it can run, found by its imports.
-        modules: What each section needs beside these, by the section's own module. The page asks for all of it at
-            once, instead of finding out import by import.
+        index: The document, with ``{root}`` and ``{digest}`` still in it.
+        assets: Contents of the others, by path. Modules are put together: one script for the frame, one for each
+            section.
     """
 
     digest: str
     index: str
     assets: Mapping[str, bytes]
-    preloads: tuple[str, ...]
-    modules: Mapping[str, tuple[str, ...]]
 
     @classmethod
     def read(cls) -> "Site":
         """Read the files of the package ``web``."""
-        found = dict(_read(files("web"), ""))
-        digest = hashlib.sha256()
-        for path, body in sorted(found.items()):
+        assets = dict(_read(files("web"), ""))
+        index = assets.pop(_INDEX).decode()
+        modules = [path for path in assets if path.endswith(".js") and not path.endswith(_WORKLET)]
+        sources = {path: assets.pop(path).decode() for path in modules}
+        sections = (f"sections/{name}.js" for name in _SECTION.findall(sources[_ENTRY]))
+        assets |= {path: script.encode() for path, script in bundle(sources, _ENTRY, sections).items()}
+        digest = hashlib.sha256(index.encode())
+        for path, body in sorted(assets.items()):
             digest.update(f"{path}\0{len(body)}\0".encode() + body)
-        index = found.pop(_INDEX).decode()
-        preloads = tuple(_imports(found, _ENTRY))
-        modules = {
-            section: tuple(path for path in _imports(found, section) if path not in (_ENTRY, *preloads))
-            for section in (f"sections/{name}.js" for name in _SECTION.findall(found[_ENTRY].decode()))
-        }
-        return cls(digest.hexdigest()[:16], index, found, preloads, modules)
+        return cls(digest.hexdigest()[:16], index, assets)
 
     def document(self, root: str) -> str:
         """Return the document for an address from which the API's root is ``root``."""
-        preloads = "\n".join(f'<link rel="modulepreload" href="{root}page/{self.digest}/{p}">' for p in self.preloads)
-        modules = html.escape(json.dumps(self.modules, separators=(",", ":")))
-        document = self.index.replace("{preloads}", preloads).replace("{modules}", modules)
-        return document.replace("{root}", root).replace("{digest}", self.digest)
+        return self.index.replace("{root}", root).replace("{digest}", self.digest)
 
 
 def _read(folder: Traversable, prefix: str) -> Iterator[tuple[str, bytes]]:
@@ -105,21 +96,6 @@ def _read(folder: Traversable, prefix: str) -> Iterator[tuple[str, bytes]]:
             yield from _read(entry, f"{path}/")
         elif path == _INDEX or path.rpartition(".")[2] in _MEDIA_TYPES:
             yield path, entry.read_bytes()
-
-
-def _imports(assets: Mapping[str, bytes], entry: str) -> Iterator[str]:
-    """Yield the modules that an entry imports, and those that these do, in the order of need."""
-    seen = {entry}
-    waiting = [entry]
-    while waiting:
-        path = waiting.pop(0)
-        folder = path.rpartition("/")[0]
-        for named in _STATIC_IMPORT.findall(assets[path].decode()):
-            target = os.path.normpath(f"{folder}/{named}" if folder else named)
-            if target not in seen and target in assets:
-                seen.add(target)
-                waiting.append(target)
-                yield target
 
 
 @cache

@@ -1,8 +1,6 @@
 """The web page as files: what is served, how it may be kept, and what it may load."""
 
 import gzip
-import html
-import json
 import re
 from collections.abc import Iterator
 
@@ -61,22 +59,17 @@ def test_the_page_finds_its_files_and_the_api_from_where_it_is(client: TestClien
         assert client.get(f"/{name.removeprefix(root)}").status_code == 200, name
 
 
-def test_what_the_entry_imports_is_announced_for_loading_at_once(client: TestClient) -> None:
-    html = client.get("/").text
-    preloaded = re.findall(r'rel="modulepreload" href="\./page/\w+/([^"]+)"', html)
-    assert {"lib/api.js", "lib/dom.js", "lib/i18n.js", "lib/problems.js"} <= set(preloaded)
-    assert not [name for name in preloaded if name.startswith("sections/")]
-
-
-def test_what_each_section_needs_is_named_for_loading_at_once(client: TestClient) -> None:
-    (content,) = re.findall(r'<meta name="modules" content="([^"]+)">', client.get("/").text)
-    modules = json.loads(html.unescape(content))
-    assert set(modules) == {f"sections/{name}.js" for name in re.findall(r'{id: "([^"]+)", name', entry())}
-    assert "lib/job-panel.js" in modules["sections/transcript.js"]
-    for section, needed in modules.items():
-        for path in (section, *needed):
-            assert client.get(f"/page/x/{path}").status_code == 200, path
-        assert not {"app.js", "lib/api.js", section} & set(needed)
+def test_a_section_is_one_script_and_one_style_sheet(client: TestClient) -> None:
+    sections = re.findall(r'{id: "([^"]+)", name', entry())
+    assert len(sections) == 7
+    for name in sections:
+        for suffix in ("js", "css"):
+            assert client.get(f"/page/x/sections/{name}.{suffix}").status_code == 200
+        imported = re.findall(
+            r'^import .* from "([^"]+)";$', client.get(f"/page/x/sections/{name}.js").text, re.MULTILINE
+        )
+        assert imported == ["../app.js"]
+    assert client.get("/page/x/lib/api.js").status_code == 404
 
 
 def test_files_of_this_version_are_kept_for_good_and_others_not_at_all(client: TestClient) -> None:

@@ -47,8 +47,9 @@ expect.set_options(timeout=PATIENCE_MS)
 
 def chromium() -> str | None:
     """Return the browser's path, if there is one."""
-    found = (shutil.which(name) for name in ("chromium", "chromium-browser", "google-chrome"))
-    return next((path for path in found if path), None)
+    # The headless shell first: Chromium itself loads and runs its own windows' pages, too, headless or not.
+    names = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
+    return next(filter(None, map(shutil.which, names)), None)
 
 
 @dataclass(frozen=True)
@@ -118,19 +119,20 @@ class Watch:
 
 @dataclass
 class Browsers:
-    """Chromium with a certain file as its microphone; started once for each file."""
+    """Chromium with a certain microphone; started once for each."""
 
     playwright: Playwright
     executable: str
-    running: dict[Path | None, Browser] = field(default_factory=dict)
+    running: dict[tuple[str, ...], Browser] = field(default_factory=dict)
 
-    def hearing(self, microphone: Path | None) -> Browser:
-        if microphone not in self.running:
-            flags = [*_FLAGS]
-            if microphone is not None:
-                flags.append(f"--use-file-for-fake-audio-capture={microphone}%noloop")
-            self.running[microphone] = self.playwright.chromium.launch(executable_path=self.executable, args=flags)
-        return self.running[microphone]
+    def hearing(self, microphone: Path | None, *, denied: bool = False) -> Browser:
+        flags = (f"--use-fake-ui-for-media-stream{'=deny' if denied else ''}",)
+        if microphone is not None:
+            flags += (f"--use-file-for-fake-audio-capture={microphone}%noloop",)
+        if flags not in self.running:
+            launch = self.playwright.chromium.launch
+            self.running[flags] = launch(executable_path=self.executable, args=[*_FLAGS, *flags])
+        return self.running[flags]
 
     def close(self) -> None:
         for browser in self.running.values():
@@ -159,6 +161,7 @@ class Visitor:
         phone: bool = False,
         scheme: Scheme = "light",
         microphone: Path | None = None,
+        denied: bool = False,
         signed_in: bool = True,
         prepare: Callable[[BrowserContext], object] | None = None,
     ) -> Page:
@@ -172,10 +175,11 @@ class Visitor:
             scheme: Of the colours that the person prefers.
             microphone: A WAV file that is heard from the moment the page opens the microphone, then silence. Each file
                 costs the start of one more browser.
+            denied: The person refuses the microphone.
             signed_in: Whether the key comes with the address.
             prepare: Called with the profile before the page is opened, for routes, init scripts, permissions.
         """
-        context = self.profile(language=language, phone=phone, scheme=scheme, microphone=microphone)
+        context = self.profile(language=language, phone=phone, scheme=scheme, microphone=microphone, denied=denied)
         if prepare is not None:
             prepare(context)
         page = context.new_page()
@@ -195,9 +199,10 @@ class Visitor:
         phone: bool = False,
         scheme: Scheme = "light",
         microphone: Path | None = None,
+        denied: bool = False,
     ) -> BrowserContext:
         """Return a watched profile of a browser without any page."""
-        context = self._browsers.hearing(microphone).new_context(
+        context = self._browsers.hearing(microphone, denied=denied).new_context(
             base_url=f"{self.address.url}/",
             locale={"en": "en-US", "ru": "ru-RU"}[language],
             viewport=PHONE if phone else WIDE,
