@@ -3,7 +3,7 @@
 python -m benchmarks.page [--runs 9] [--browser chromium] ["http://127.0.0.1:8000/#key=vg_..."]
 
 Without an address it starts a system of its own. The browser is chromium-headless-shell where there is one: Chromium
-itself loads its own windows' pages at the same time, headless or not, and on two cores that is most of what it measures.
+itself loads its windows' own pages meanwhile, headless or not, and on two cores that is much of what it measures.
 
 Prints JSON and exits with 1 where a budget is exceeded:
 300 kB for all files of the page as they are sent (gzip), whatever a visit loads of them, and 1 s until it is

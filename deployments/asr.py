@@ -50,5 +50,9 @@ class AsrReplica(EngineReplica[Asr]):
             async for segment in self.iterate(lambda: iter(transcription.segments)):
                 yield segment
 
+    async def languages(self) -> tuple[str, ...]:
+        """Return the codes of the languages that it may be asked for."""
+        return self.engine.languages
+
 
 asr_deployment = deployment_of(AsrReplica, "asr")

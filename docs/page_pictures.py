@@ -157,7 +157,9 @@ def main(address: str) -> None:
     """Write the pictures."""
     parts = urlsplit(address)
     url, key = f"{parts.scheme}://{parts.netloc}", parts.fragment.removeprefix("key=")
-    executable = shutil.which("chromium") or sys.exit("there is no chromium here (on Debian: apt-get install chromium)")
+    executable = shutil.which("chromium-headless-shell") or shutil.which("chromium")
+    if executable is None:
+        sys.exit("there is no Chromium here (on Debian: apt-get install chromium-headless-shell)")
     expect.set_options(timeout=PATIENCE_MS)
     FOLDER.mkdir(exist_ok=True)
     with httpx.Client(base_url=url, headers={"X-API-Key": key}, timeout=60) as client, sync_playwright() as playwright:

@@ -110,6 +110,10 @@ class AsrRole(Protocol):
         """See ``deployments.asr.AsrReplica.transcribe``."""
         ...
 
+    async def languages(self) -> tuple[str, ...]:
+        """Return the codes of the languages that it may be asked for."""
+        ...
+
 
 class DiarizationRole(Protocol):
     """Finds who spoke when."""
@@ -227,6 +231,12 @@ class ServedAsr:
         async with aclosing(_streamed(stream)) as items:
             async for item in items:
                 yield item
+
+    async def languages(self) -> tuple[str, ...]:
+        """Return the codes of the languages that it may be asked for."""
+        with _errors_of_the_role():
+            languages: tuple[str, ...] = await self.handle.languages.remote()
+            return languages
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,9 @@ class FakeAsr:
         self.segments = segments
         self.heard: list[NDArray[np.float32]] = []
 
+    async def languages(self) -> tuple[str, ...]:
+        return ("en", "ru")
+
     async def transcribe(
         self, recording: Any, *, language: str | None, correlation_id: str
     ) -> AsyncIterator[str | Segment]:

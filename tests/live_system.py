@@ -88,6 +88,9 @@ class FakeAsr:
         self.error: Exception | None = None
         self.held: int | None = None
 
+    async def languages(self) -> tuple[str, ...]:
+        return ("en", "ru")
+
     async def transcribe(
         self, recording: Any, *, language: str | None, correlation_id: str
     ) -> AsyncIterator[str | Segment]:

@@ -63,9 +63,11 @@ function showInAddress(section, ...params) {
 function header() {
   const language = h("select", {"aria-label": t("language"), class: "language", on: {
     change: (event) => {
+      const typed = areas().map((area) => area.value);
       setLocale(event.target.value);
-      draw();
+      const drawn = draw();
       document.querySelector(".language").focus();
+      drawn.then(() => typeAgain(typed));
     },
   }}, Object.entries(LOCALES).map(([id, name]) => h("option", {value: id, lang: id, selected: id === locale()}, name)));
   language.value = locale();
@@ -73,6 +75,20 @@ function header() {
     h("a", {class: "brand", href: "#/"}, mark(), h("span", {}, "VoiceGraph")),
     h("div", {class: "top-controls"}, language,
       key() ? h("button", {type: "button", class: "quiet", on: {click: () => forgetKey()}}, t("sign_out")) : null));
+}
+
+/** The texts that a person may be writing. */
+const areas = () => [...document.querySelectorAll("main textarea:not([readonly])")];
+
+/** Put back what was written before everything was drawn anew. */
+function typeAgain(texts) {
+  const now = areas();
+  if (now.length !== texts.length) return;
+  now.forEach((area, i) => {
+    if (!texts[i] || area.value) return;
+    area.value = texts[i];
+    area.dispatchEvent(new Event("input", {bubbles: true}));
+  });
 }
 
 function mark() {
@@ -85,8 +101,8 @@ function navigation(current) {
     h("li", {}, h("a", {href: `#/${id}`, "aria-current": id === current ? "page" : null}, icon(name), h("span", {}, t(name)))))));
 }
 
-/** Draw everything anew: at the start, after sign-in and sign-out, and in another language. */
-function draw(reason = "") {
+/** Draw everything anew: at the start, after sign-in and sign-out, and in another language; resolves when it is there. */
+async function draw(reason = "") {
   leave();
   document.documentElement.lang = locale();
   const content = h("main", {id: "content", tabindex: "-1"});
@@ -101,7 +117,7 @@ function draw(reason = "") {
   }
   const aside = navigation(route().section.id);
   fill(document.body, skip, header(), h("div", {class: "frame"}, aside, content));
-  show(content);
+  await show(content);
 }
 
 function leave() {

@@ -55,6 +55,7 @@ from graphs.spoof_report import SpoofReport
 from graphs.transcript import Transcript
 from graphs.voices import DEFAULT_VOICE
 from graphs.waveform import RecordingWaveform
+from models.asr import require_language
 from storage.jobs import RETRYABLE, Job, NotRetryable
 from storage.objects import ObjectNotFound
 from storage.users import User
@@ -84,9 +85,16 @@ _ACCEPTED: dict[int | str, dict[str, Any]] = {
 async def create_transcription(request: Request, services: ServicesDependency, owner: Owner) -> JSONResponse:
     """Accept a recording: 202 means that the job is committed and will be done.
 
-    Send the file as multipart/form-data, or, after ``POST /v1/uploads``, the object's key as JSON.
+    Send the file as multipart/form-data, or, after ``POST /v1/uploads``, the object's key as JSON. A language that the
+    recogniser does not know is refused at once with those it knows.
     """
-    return await _create(request, services, owner, transcription_job.KIND, TranscriptionRequest, TranscriptionOfObject)
+
+    async def check(options: dict[str, Any]) -> None:
+        await _check_recognised(services, options.get("language"), "language")
+
+    return await _create(
+        request, services, owner, transcription_job.KIND, TranscriptionRequest, TranscriptionOfObject, check
+    )
 
 
 @router.post(
@@ -128,6 +136,7 @@ async def create_translation(request: Request, services: ServicesDependency, own
     """
 
     async def check(options: dict[str, Any]) -> None:
+        await _check_recognised(services, options.get("source"), "source")
         try:
             async with asyncio.timeout(_CHECK_S):
                 check_pair(await services.roles.translation.pairs(), options.get("source"), options["target"])
@@ -189,6 +198,17 @@ async def create_avatar_film(request: Request, services: ServicesDependency, own
             _log.warning("a film is not checked yet", reason=repr(error))
 
     return await _submit(request, services, owner, submission, once, check)
+
+
+async def _check_recognised(services: Services, language: str | None, field: str) -> None:
+    """Refuse a language that the recogniser does not know; where it can't be asked, the job will."""
+    if language is None:
+        return
+    try:
+        async with asyncio.timeout(_CHECK_S):
+            require_language(await services.roles.asr.languages(), language, field=field)
+    except (RoleUnavailable, TimeoutError) as error:
+        _log.warning("a language is not checked yet", reason=repr(error))
 
 
 def _film_submission(services: Services, owner: User, asked: AvatarFilmOfObjectOrText) -> Submission:

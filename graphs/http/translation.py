@@ -1,5 +1,6 @@
 """Translation of texts at /v1/translate, in the project's shape and in lingua's, and the languages at /v1/languages."""
 
+import asyncio
 import json
 import time
 from typing import Annotated, Any
@@ -130,9 +131,16 @@ class SpeechLanguagesBody(BaseModel):
     cloning: list[str] = Field(description="Those with a voice that takes on the sound of a given speaker.")
 
 
+class RecognitionLanguagesBody(BaseModel):
+    """What is understood in recordings."""
+
+    languages: list[str]
+
+
 class LanguagesBody(BaseModel):
     """The languages of what depends on one."""
 
+    recognition: RecognitionLanguagesBody
     translation: PairsBody
     speech: SpeechLanguagesBody
 
@@ -180,13 +188,16 @@ async def translate(request: Request, services: ServicesDependency, owner: Owner
 
 @router.get("/v1/languages", summary="List the languages")
 async def list_languages(services: ServicesDependency, owner: Owner) -> LanguagesBody:
-    """List the pairs that are translated and the languages that are spoken."""
-    pairs = await services.roles.translation.pairs()
-    voices = await services.roles.speech.voices()
+    """List the languages that are recognised, the pairs that are translated and the languages that are spoken."""
+    roles = services.roles
+    recognised, pairs, voices = await asyncio.gather(
+        roles.asr.languages(), roles.translation.pairs(), roles.speech.voices()
+    )
     spoken = sorted({language for voice in voices for language in voice.languages})
     cloned = sorted({language for voice in voices if voice.clones for language in voice.languages})
     listed = None if all_to_all(pairs) else {source: sorted(targets) for source, targets in sorted(pairs.items())}
     return LanguagesBody(
+        recognition=RecognitionLanguagesBody(languages=sorted(recognised)),
         translation=PairsBody(languages=languages_of(pairs), pairs=listed),
         speech=SpeechLanguagesBody(languages=spoken, cloning=cloned),
     )

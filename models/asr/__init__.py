@@ -6,6 +6,7 @@
 ...     print(f"{segment.start:.2f} {segment.text}")
 """
 
+from models.asr.languages import require_language
 from models.asr.settings import AsrSettings, FasterWhisperSettings, PocketSphinxSettings
 from models.asr.types import Asr, Segment, Transcription, Word
 
@@ -18,6 +19,7 @@ __all__ = [
     "Transcription",
     "Word",
     "build",
+    "require_language",
 ]
 
 

@@ -6,11 +6,12 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
+from models.asr.languages import require_language
 from models.asr.settings import FasterWhisperSettings
 from models.asr.types import Segment, Transcription
 from models.asr.whisper_decoding import WindowDecoder
 from models.asr.whisper_weights import WHISPER
-from models.errors import InputError, MissingWeights
+from models.errors import MissingWeights
 from models.gpu_share import in_batches
 from models.spans import Span
 from models.vad import SileroVad
@@ -53,10 +54,14 @@ class FasterWhisperAsr:
                 f"{folder} has no preprocessor_config.json that asks for the model's {mels} mel bands (it gives "
                 f"{filters}); copy that file from the original Whisper model into the folder"
             )
-        self._languages: tuple[str, ...] = tuple(self._model.supported_languages)
         self._check(settings)
         self._settings = settings
         self._voice_detector = SileroVad(settings.vad)
+
+    @property
+    def languages(self) -> tuple[str, ...]:
+        """See `models.asr.types.Asr`; one, English, where the model knows no other."""
+        return tuple(self._model.supported_languages)
 
     def adjust(self, settings: FasterWhisperSettings) -> None:
         """Take other settings of decoding, from the next recording on; see `models.settings.Adjustable`."""
@@ -73,7 +78,7 @@ class FasterWhisperAsr:
         """
         settings = self._settings
         if language is not None:
-            self._check_language(language)
+            require_language(self.languages, language)
         windows = self._windows(pcm, settings)
         spoken = language or settings.language or self._detect(pcm, windows, settings)
         decoder = WindowDecoder(self._model, settings, pcm, spoken)
@@ -81,19 +86,11 @@ class FasterWhisperAsr:
 
     def _check(self, settings: FasterWhisperSettings) -> None:
         if settings.language is not None:
-            self._check_language(settings.language)
+            require_language(self.languages, settings.language)
         texts = [text for text in (settings.hotwords, settings.initial_prompt) if text is not None]
         tokens = sum(len(self._model.hf_tokenizer.encode(f" {text}", add_special_tokens=False).ids) for text in texts)
         if tokens > (most := self._model.max_length // 2 - 1):
             raise ValueError(f"hotwords and initial_prompt take {tokens} tokens; there is room for {most}")
-
-    def _check_language(self, language: str) -> None:
-        if language not in self._languages:
-            raise InputError(
-                "unsupported_language",
-                f"this recogniser does not know the language {language!r}; it has: {', '.join(self._languages)}",
-                field="language",
-            )
 
     def _windows(self, pcm: NDArray[np.float32], settings: FasterWhisperSettings) -> list[Span]:
         if settings.vad_filter:

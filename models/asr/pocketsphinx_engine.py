@@ -11,10 +11,11 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from models.asr.languages import require_language
 from models.asr.pocketsphinx_pool import DecoderPool, Token
 from models.asr.settings import PocketSphinxSettings
 from models.asr.types import Segment, Transcription, Word
-from models.errors import InputError, MissingWeights
+from models.errors import MissingWeights
 from models.spans import Span
 from models.vad import SileroVad
 
@@ -52,17 +53,18 @@ class PocketSphinxAsr:
         self._executor = ThreadPoolExecutor(settings.workers, thread_name_prefix="pocketsphinx")
         self._close = weakref.finalize(self, _close, self._executor, self._pool)
 
+    @property
+    def languages(self) -> tuple[str, ...]:
+        """English alone."""
+        return (LANGUAGE,)
+
     def transcribe(self, pcm: NDArray[np.float32], *, language: str | None = None) -> Transcription:
         """Recognise speech; see `models.asr.types.Asr`.
 
         The voice detector and the decoders run when the first segment is asked for.
         """
-        if language not in (None, LANGUAGE):
-            raise InputError(
-                "unsupported_language",
-                f"this recogniser does not know the language {language!r}; it has: {LANGUAGE}",
-                field="language",
-            )
+        if language is not None:
+            require_language(self.languages, language)
         return Transcription(language=LANGUAGE, segments=self._segments(pcm))
 
     def close(self) -> None:

@@ -51,6 +51,11 @@ class Transcription:
 class Asr(Protocol):
     """A speech recogniser. Safe to call from several threads at once."""
 
+    @property
+    def languages(self) -> tuple[str, ...]:
+        """Codes of the languages that ``transcribe`` may be asked for: ISO 639-1, or 639-3 where it has none."""
+        ...
+
     def transcribe(self, pcm: NDArray[np.float32], *, language: str | None = None) -> Transcription:
         """Recognise speech.
 

@@ -99,14 +99,12 @@ def test_a_field_out_of_range_or_unknown_is_named(client, dialogue, fields, fiel
     assert field in answer.json()["errors"][0]["field"]
 
 
-def test_a_language_that_the_engine_lacks_fails_the_job_with_those_it_has(client, dialogue) -> None:
-    from waiting import ended, submit
-
-    job = ended(client, submit(client, dialogue, language="ru"))
-    assert (job["state"], job["attempt"]) == ("failed", 1)
-    assert job["error"]["code"] == "unsupported_language"
-    assert job["error"]["field"] == "language"
-    assert "en" in job["error"]["message"]
+def test_a_language_that_the_recogniser_lacks_is_refused_with_those_it_has(client, dialogue) -> None:
+    assert client.get("/v1/languages").json()["recognition"]["languages"] == ["en"]
+    answer = client.post("/v1/jobs/transcription", files={"file": ("a.flac", dialogue)}, data={"language": "ru"})
+    problem = answer.json()
+    assert (answer.status_code, problem["code"], problem["field"]) == (422, "unsupported_language", "language")
+    assert problem["detail"].endswith("'ru'; it has: en")
 
 
 @pytest.mark.parametrize(

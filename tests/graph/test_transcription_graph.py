@@ -42,6 +42,9 @@ class FakeAsr:
         self.asked: list[Any] = []
         self.closed = False
 
+    async def languages(self) -> tuple[str, ...]:
+        return ("en", "ru")
+
     async def transcribe(self, recording: Any, *, language: str | None, correlation_id: str) -> AsyncIterator[Any]:
         self.asked.append((language, correlation_id))
         try:

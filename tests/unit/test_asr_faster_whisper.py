@@ -117,7 +117,7 @@ def test_without_the_voice_detector_the_whole_recording_is_covered(model: Path, 
 def test_the_language_is_detected_where_none_is_named(model: Path, dialogue: Pcm) -> None:
     asr = engine(model)
 
-    assert asr.transcribe(dialogue).language in asr._languages
+    assert asr.transcribe(dialogue).language in asr.languages
 
 
 def test_the_settings_language_is_used_where_a_request_names_none(model: Path, dialogue: Pcm) -> None:

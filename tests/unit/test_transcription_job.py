@@ -1,17 +1,20 @@
 """A transcription job from upload to its artifacts: the real ingress, queue, decoder and stores over fakes."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
-from fake_roles import FakeDiarization, FakeSpoof, silence
+from fake_roles import ABSENT, FakeDiarization, FakeSpoof, silence
 from fastapi.testclient import TestClient
 from finished_jobs import finish
 from ingress import Serve
+from structlog.testing import capture_logs
 from translation_roles import FakeAsr, said
 
 from graphs.config import RecordingLimits
 from graphs.recordings import SharedRecording
+from graphs.roles import RoleUnavailable
 from graphs.transcription import TranscriptionGraph
 from graphs.transcription_job import KIND, TranscriptionJob
 from models.audio import SAMPLE_RATE, encode
@@ -53,3 +56,26 @@ def test_a_recording_becomes_a_transcript_and_a_waveform(serve: Serve) -> None:
     assert waveform["peaks"][100] == round(100 * abs(SAMPLES[SAMPLE_RATE]))
     assert waveform["peaks"][250] == 0
     assert not {"artifact", "waveform_object"} & set(job["result"])
+
+
+class Away(FakeAsr):
+    """A recogniser that is out of reach for the ingress."""
+
+    async def languages(self) -> tuple[str, ...]:
+        raise RoleUnavailable("no replica can be reached")
+
+
+def test_a_language_is_refused_at_once_where_the_recogniser_lacks_it(serve: Serve) -> None:
+    files = {"file": ("talk.wav", encode([SAMPLES], "wav", SAMPLE_RATE))}
+    with serve(replace(ABSENT, asr=FakeAsr())) as client:
+        assert client.post("/v1/jobs/transcription", files=files, data={"language": "ru"}).status_code == 202
+        refused = client.post("/v1/jobs/transcription", files=files, data={"language": "de"})
+        assert (refused.status_code, refused.json()["code"]) == (422, "unsupported_language")
+        assert refused.json()["detail"].endswith("'de'; it has: en, ru")
+        assert len(client.get("/v1/jobs").json()["jobs"]) == 1
+
+
+def test_a_recogniser_that_is_away_is_asked_by_the_job(serve: Serve) -> None:
+    files = {"file": ("talk.wav", encode([SAMPLES], "wav", SAMPLE_RATE))}
+    with serve(replace(ABSENT, asr=Away())) as client, capture_logs():
+        assert client.post("/v1/jobs/transcription", files=files, data={"language": "de"}).status_code == 202

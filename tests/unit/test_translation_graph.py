@@ -55,6 +55,11 @@ class FakeSpeech:
         )
 
 
+class FakeAsr:
+    async def languages(self) -> tuple[str, ...]:
+        return ("ru", "en")
+
+
 async def test_the_layout_stays_and_equal_sentences_are_translated_once() -> None:
     role = FakeTranslation()
     done = await TranslationGraph(role).translate("# A b.\n\n  - One.  One.\n12 %\n", "en", "es", "cid")
@@ -115,7 +120,7 @@ async def test_bad_input_is_refused(text: str, source: str, code: str) -> None:
 
 
 def roles(translation: FakeTranslation | None = None) -> Any:
-    return replace(ABSENT, translation=translation or FakeTranslation(), speech=FakeSpeech())
+    return replace(ABSENT, asr=FakeAsr(), translation=translation or FakeTranslation(), speech=FakeSpeech())
 
 
 OWN = {"text": "The house is red.\n\n- Two", "source": "en", "target": "es"}
@@ -225,6 +230,7 @@ def test_languages_are_listed_by_what_they_are_for(serve: Serve) -> None:
     with serve(roles=roles()) as client:
         body = client.get("/v1/languages").json()
     assert body == {
+        "recognition": {"languages": ["en", "ru"]},
         "translation": {"languages": ["en", "es", "zh"], "pairs": {"en": ["es", "zh"], "es": ["en"]}},
         "speech": {"languages": ["en", "en-gb", "es"], "cloning": ["es"]},
     }

@@ -50,6 +50,9 @@ class FakeAsr:
         self.stopped: list[int] = []
         self.asked: list[str | None] = []
 
+    async def languages(self) -> tuple[str, ...]:
+        return ("en", "ru")
+
     async def transcribe(
         self, recording: Any, *, language: str | None, correlation_id: str
     ) -> AsyncIterator[str | Segment]:

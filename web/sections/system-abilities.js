@@ -8,6 +8,8 @@ const t = speaker({
   en: {
     title: "Languages", loading: "Loading…", retry: "Try again",
     pairs: {one: "Translated: {n} pair", other: "Translated: {n} pairs"},
+    all_pairs: "Translated: {n} languages, each into every other",
+    heard: {one: "Recognised: {n} language", other: "Recognised: {n} languages"},
     no_pairs: "Nothing can be translated: the engine has no language pair.",
     no_pairs_do: "On the server: install a pair, for instance apt-get install apertium-eng-spa, or name another " +
       "engine (docs/translation.md); then restart.",
@@ -21,6 +23,14 @@ const t = speaker({
     pairs: {
       one: "Переводится: {n} пара", few: "Переводится: {n} пары", many: "Переводится: {n} пар",
       other: "Переводится: {n} пары",
+    },
+    all_pairs: {
+      one: "Переводится: {n} язык, каждый на любой другой", few: "Переводятся: {n} языка, каждый на любой другой",
+      many: "Переводятся: {n} языков, каждый на любой другой", other: "Переводится: {n} языка, каждый на любой другой",
+    },
+    heard: {
+      one: "Распознаётся: {n} язык", few: "Распознаются: {n} языка", many: "Распознаются: {n} языков",
+      other: "Распознаётся: {n} языка",
     },
     no_pairs: "Переводить нельзя: у движка нет ни одной пары языков.",
     no_pairs_do: "На сервере: установите пару, например apt-get install apertium-eng-spa, или укажите другой " +
@@ -44,9 +54,9 @@ export function systemAbilities({signal}) {
 
   async function load() {
     try {
-      const {translation, speech} = await askJson("v1/languages", {signal});
+      const {recognition, translation, speech} = await askJson("v1/languages", {signal});
       fill(body, h("ul", {class: "system-abilities"},
-        pairsOf(translation.pairs), spokenOf(speech.languages), clonesOf(speech.cloning)));
+        heardOf(recognition.languages), pairsOf(translation), spokenOf(speech.languages), clonesOf(speech.cloning)));
     } catch (error) {
       const sentence = sentenceOf(error);
       if (sentence) {
@@ -63,13 +73,21 @@ const can = line("system-can", "check");
 const cannot = line("system-cannot", "warning");
 const hint = (words) => h("p", {class: "hint"}, words);
 
-function pairsOf(pairs) {
+const heardOf = (languages) => can(t("heard", {n: languages.length}), hint(named(languages)));
+
+function named(languages) {
+  const names = languages.slice(0, MOST_NAMED).map((code) => languageName(code.replaceAll("_", "-")));
+  return names.join(", ") + (languages.length > MOST_NAMED ? " …" : "");
+}
+
+function pairsOf({languages, pairs}) {
+  if (!pairs) return can(t("all_pairs", {n: languages.length}), hint(named(languages)));
   const all = Object.entries(pairs).flatMap(([source, targets]) => targets.map((target) => [source, target]));
   if (!all.length) return cannot(t("no_pairs"), hint(t("no_pairs_do")));
-  const named = all.slice(0, MOST_NAMED).map((pair) => pair.map(languageName).join(" → "));
-  return can(t("pairs", {n: all.length}), hint(named.join(", ") + (all.length > MOST_NAMED ? " …" : "")));
+  const first = all.slice(0, MOST_NAMED).map((pair) => pair.map(languageName).join(" → "));
+  return can(t("pairs", {n: all.length}), hint(first.join(", ") + (all.length > MOST_NAMED ? " …" : "")));
 }
 
 const spokenOf = (languages) => languages.length ? can(t("spoken", {n: languages.length})) : cannot(t("no_speech"));
 const clonesOf = (languages) => languages.length
-  ? can(t("clones", {names: languages.slice(0, MOST_NAMED).map(languageName).join(", ")})) : cannot(t("no_clones"));
+  ? can(t("clones", {names: named(languages)})) : cannot(t("no_clones"));

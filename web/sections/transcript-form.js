@@ -1,7 +1,8 @@
 /** What is asked: a recording, its language, how many speak, and whether the voices are judged too. */
 
-import {h, icon} from "../lib/dom.js";
-import {languageName, locale, speaker} from "../lib/i18n.js";
+import {askJson, sentenceOf} from "../lib/api.js";
+import {fill, h, icon} from "../lib/dom.js";
+import {languageTitle, locale, speaker} from "../lib/i18n.js";
 import {soundInput} from "../lib/sound-input.js";
 
 const t = speaker({
@@ -9,33 +10,52 @@ const t = speaker({
     lead: "Who said what, and when: a recording as text with times and speakers.", recording: "Recording",
     start: "Transcribe", first: "Choose or record something first.", language: "Language spoken", speakers: "Speakers",
     automatic: "Automatic", spoof: "Judge the voices, too: is each of them real?",
+    only: "The recogniser of this server knows one language: {language}.", again: "Try again",
     truncated: "Use what can be read if the file is damaged or cut off",
   },
   ru: {
     lead: "Кто, что и когда сказал: запись в виде текста со временем и именами.", recording: "Запись",
     start: "Расшифровать", first: "Сначала выберите или запишите что-нибудь.", language: "Язык записи",
     speakers: "Число говорящих", automatic: "Автоматически", spoof: "Проверить и голоса: подлинный ли каждый?",
+    only: "Распознаватель этого сервера знает один язык: {language}.", again: "Повторить",
     truncated: "Если файл повреждён или обрезан, взять то, что читается",
   },
 });
 
 const MOST_SPEAKERS = 20;
-/** What Whisper knows; an engine that knows fewer says so. */
-const LANGUAGES = (
-  "af am ar as az ba be bg bn bo br bs ca cs cy da de el en es et eu fa fi fo fr gl gu ha haw he hi hr ht hu hy id is " +
-  "it ja jw ka kk km kn ko la lb ln lo lt lv mg mi mk ml mn mr ms mt my ne nl nn no oc pa pl ps pt ro ru sa sd si sk sl " +
-  "sn so sq sr su sv sw ta te tg th tk tl tr tt uk ur uz vi yi yo yue zh"
-).split(" ");
+/** ISO 639-1 has no "jw"; Whisper calls Javanese so. */
+const nameOf = (code) => languageTitle(code === "jw" ? "jv" : code);
 
-const languages = () => LANGUAGES
-  .map((code) => [code, languageName(code === "jw" ? "jv" : code)])
-  .sort(([, a], [, b]) => a.localeCompare(b, locale()));
+/** The list of the languages that this server's recogniser knows; "" leaves it to the recogniser. */
+function languageChoice(signal) {
+  const select = h("select", {}, h("option", {value: ""}, t("automatic")));
+  const notice = h("div", {class: "row"});
+  const element = h("div", {}, h("label", {class: "field"}, h("span", {}, t("language")), select), notice);
+  Object.defineProperty(element, "value", {get: () => select.value});
+  load();
+  return element;
+
+  async function load() {
+    fill(notice);
+    try {
+      const {languages} = (await askJson("v1/languages", {signal})).recognition;
+      select.append(...languages.map((code) => [code, nameOf(code)])
+        .sort(([, a], [, b]) => a.localeCompare(b, locale()))
+        .map(([code, name]) => h("option", {value: code}, name)));
+      if (languages.length === 1) fill(notice, h("p", {class: "hint"}, t("only", {language: nameOf(languages[0])})));
+    } catch (error) {
+      const sentence = sentenceOf(error);
+      if (!sentence) return;
+      fill(notice, h("p", {class: "hint", role: "alert"}, sentence),
+        h("button", {type: "button", class: "quiet small", on: {click: load}}, icon("retry"), t("again")));
+    }
+  }
+}
 
 /** Make the form. `onStart({path, fields, file})`: it is complete. */
 export function startForm({limits, signal, problem, complain, onStart}) {
   const input = soundInput({limits, signal, onProblem: complain, onFile: () => {}});
-  const language = h("select", {}, h("option", {value: ""}, t("automatic")),
-    languages().map(([code, name]) => h("option", {value: code}, name)));
+  const language = languageChoice(signal);
   const speakers = h("select", {}, h("option", {value: ""}, t("automatic")),
     Array.from({length: MOST_SPEAKERS}, (_, i) => h("option", {value: i + 1}, i + 1)));
   const spoof = h("input", {type: "checkbox"});
@@ -55,7 +75,7 @@ export function startForm({limits, signal, problem, complain, onStart}) {
   }}},
     h("p", {}, t("lead")), input,
     h("div", {class: "columns"},
-      h("label", {class: "field"}, h("span", {}, t("language")), language),
+      language,
       h("label", {class: "field"}, h("span", {}, t("speakers")), speakers)),
     h("div", {class: "transcript-options"},
       h("label", {class: "choice"}, spoof, h("span", {}, t("spoof"))),

@@ -209,6 +209,7 @@ class Visitor:
             is_mobile=phone,
             has_touch=phone,
             color_scheme=scheme,
+            reduced_motion="reduce",
             permissions=["microphone", "clipboard-read", "clipboard-write"],
         )
         context.set_default_timeout(PATIENCE_MS)

@@ -69,12 +69,16 @@ def overflow(page: Page) -> int:
 
 
 def test_jobs_are_found_opened_shared_and_deleted(
-    visit: Visitor, api: httpx.Client, tag: str, brief_recording: Path, accessible: Callable[[Page], None]
+    visit: Visitor,
+    api: httpx.Client,
+    tag: str,
+    brief_recording: Path,
+    damaged: Path,
+    accessible: Callable[[Page], None],
 ) -> None:
     quiet = submit(api, "spoof", f"{tag}-quiet.wav", silence(2))
     judged = submit(api, "spoof", f"{tag}-judged.wav", brief_recording.read_bytes(), diarize="true")
-    # It fails: the recogniser has no Russian.
-    failing = submit(api, "transcription", f"{tag}-failing.wav", silence(1), language="ru")
+    failing = submit(api, "transcription", f"{tag}-failing.mp3", damaged.read_bytes())
     for job in (quiet, judged, failing):
         ended(api, job)
 
@@ -99,7 +103,7 @@ def test_jobs_are_found_opened_shared_and_deleted(
     expect(page.get_by_label("State")).to_have_value("failed")
 
     with page.expect_response(re.compile(f"{failing}/retry$")) as answer:
-        page.get_by_role("button", name=f"Try {tag}-failing.wav again").click()
+        page.get_by_role("button", name=f"Try {tag}-failing.mp3 again").click()
     assert answer.value.ok
     expect(items(page).first).to_contain_text("Failed")
     assert ended(api, failing)["state"] == "failed"
@@ -116,7 +120,7 @@ def test_jobs_are_found_opened_shared_and_deleted(
     page.go_back()
     expect(items(page)).to_have_count(3)
 
-    remove = page.get_by_role("button", name=f"Delete {tag}-failing.wav")
+    remove = page.get_by_role("button", name=f"Delete {tag}-failing.mp3")
     remove.focus()
     page.keyboard.press("Enter")
     expect(page.get_by_role("button", name="Keep")).to_be_focused()

@@ -6,9 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from uuid import uuid4
 
-import av
 import httpx
-import numpy as np
 import pytest
 from browsing import Address, Browsers, Locale, Visitor
 from playwright.sync_api import Locator, Page, expect
@@ -64,24 +62,6 @@ def large_recording(dialogue_wav: Path, tmp_path: Path) -> Path:
         target.writeframes(source.readframes(source.getnframes()))
         target.writeframes(bytes(12_000_000))
     return copy
-
-
-@pytest.fixture(scope="module")
-def damaged(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An MP3 file that begins well: three quarters of it are zeros."""
-    file = tmp_path_factory.mktemp("damaged") / "damaged.mp3"
-    with av.open(str(file), "w") as container:
-        stream = container.add_stream("libmp3lame", rate=16_000)
-        noise = (np.random.default_rng(7).normal(size=(1, 20 * 16_000)) * 3000).astype("<i2")
-        frame = av.AudioFrame.from_ndarray(noise, format="s16", layout="mono")
-        frame.sample_rate = 16_000
-        resampler = av.AudioResampler(stream.format, stream.layout, stream.rate, frame_size=stream.frame_size or None)
-        for piece in (*resampler.resample(frame), *resampler.resample(None)):
-            container.mux(stream.encode(piece))
-        container.mux(stream.encode(None))
-    whole = file.read_bytes()
-    file.write_bytes(whole[: len(whole) // 4] + bytes(len(whole) - len(whole) // 4))
-    return file
 
 
 def copy_of(recording: Path, folder: Path) -> Path:

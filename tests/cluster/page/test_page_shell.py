@@ -125,6 +125,15 @@ class TestLanguages:
         heading(page, "Transcript")
         assert page.evaluate("document.documentElement.lang") == "en"
 
+    @pytest.mark.parametrize("section", ["translate", "assistant", "avatar"])
+    def test_what_was_typed_stays_in_another_language(self, visit: Visitor, section: str) -> None:
+        page = visit(section)
+        page.locator("main textarea").first.fill("Good morning.\n\nHow are you?")
+        page.get_by_label("Language", exact=True).first.select_option("ru")
+        heading(page, SECTIONS[section]["ru"])
+        expect(page.locator("main [data-ready]")).to_be_visible()
+        expect(page.locator("main textarea").first).to_have_value("Good morning.\n\nHow are you?")
+
     def test_the_sign_in_has_the_choice_too(self, visit: Visitor) -> None:
         page = visit(signed_in=False)
         page.get_by_label("Language", exact=True).select_option("ru")
