@@ -29,22 +29,17 @@ def folder() -> Iterator[Path]:
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Path]:
-    """A cluster that was made and stopped, to be copied instead of made again."""
+    """A folder that was absent, became a server and was stopped; making one takes long, and the tests share it."""
     with tempfile.TemporaryDirectory(prefix="voicegraph-embedded-") as path:
-        with EmbeddedPostgres(Path(path)):
+        folder = Path(path) / "made" / "on the way"
+        with EmbeddedPostgres(folder):
             pass
-        yield Path(path)
+        yield folder
 
 
 @pytest.fixture
-def server(folder: Path, cluster: Path) -> Iterator[EmbeddedPostgres]:
-    yield from _copied(folder / "copy", cluster)
-
-
-def _copied(folder: Path, cluster: Path) -> Iterator[EmbeddedPostgres]:
-    # cp keeps the owner, who may be the system user that runs the server.
-    subprocess.run(["cp", "-a", str(cluster), str(folder)], check=True)
-    server = EmbeddedPostgres(folder)
+def server(cluster: Path) -> Iterator[EmbeddedPostgres]:
+    server = EmbeddedPostgres(cluster)
     yield server
     server.stop()
 
@@ -54,8 +49,7 @@ def answer(server: EmbeddedPostgres) -> object:
         return connection.execute("SELECT count(*) FROM pg_database WHERE datname = 'voicegraph'").fetchone()
 
 
-def test_a_new_folder_becomes_a_server_and_stopping_it_leaves_no_process(folder: Path) -> None:
-    server = EmbeddedPostgres(folder / "made" / "on the way")
+def test_a_new_folder_becomes_a_server_and_stopping_it_leaves_no_process(server: EmbeddedPostgres) -> None:
     url = server.start()
     assert url == server.url
     assert answer(server) == (1,)
@@ -92,7 +86,11 @@ def test_a_supervisor_is_told_when_the_server_had_died(server: EmbeddedPostgres)
     assert answer(server) == (1,)
 
 
-def test_busy_children_of_a_killed_server_do_not_hinder_its_restart(server: EmbeddedPostgres) -> None:
+def test_busy_children_of_a_killed_server_do_not_hinder_its_restart(
+    server: EmbeddedPostgres, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The busy child does not leave by itself, however long it is waited for.
+    monkeypatch.setattr("storage.embedded_postgres._ORPHAN_SECONDS", 0.2)
     with psycopg.connect(server.start()) as connection:
         connection.execute(
             "CREATE FUNCTION spin() RETURNS void LANGUAGE plpgsql AS "
@@ -158,9 +156,12 @@ def test_simultaneous_starts_in_threads_and_processes_make_one_server(folder: Pa
 )
 def test_a_folder_may_have_any_name(folder: Path, cluster: Path, name: str) -> None:
     (folder / name).parent.mkdir(exist_ok=True)
-    for server in _copied(folder / name, cluster):
-        server.start()
-        assert answer(server) == (1,)
+    cluster.rename(folder / name)
+    try:
+        with EmbeddedPostgres(folder / name) as server:
+            assert answer(server) == (1,)
+    finally:
+        (folder / name).rename(cluster)
 
 
 def test_a_terminals_interrupt_does_not_reach_the_server(server: EmbeddedPostgres) -> None:
@@ -190,16 +191,22 @@ def test_a_terminals_interrupt_does_not_reach_the_server(server: EmbeddedPostgre
     assert answer(server) == (1,)
 
 
-def test_another_major_versions_data_is_refused_with_a_way_out(server: EmbeddedPostgres) -> None:
-    (server._data / "PG_VERSION").write_text("15\n")
+def test_another_major_versions_data_is_refused_with_a_way_out(folder: Path) -> None:
+    (folder / "data").mkdir()
+    (folder / "data" / "PG_VERSION").write_text("15\n")
     with pytest.raises(EmbeddedPostgresError, match=r"PostgreSQL 15.*choose another folder"):
-        server.start()
+        EmbeddedPostgres(folder).start()
 
 
 def test_a_server_that_cannot_start_says_why(server: EmbeddedPostgres) -> None:
-    (server._data / "postgresql.conf").write_text("no_such_setting = on\n")
-    with pytest.raises(EmbeddedPostgresError, match="no_such_setting"):
-        server.start()
+    settings = server._data / "postgresql.conf"
+    own = settings.read_text()
+    settings.write_text("no_such_setting = on\n")
+    try:
+        with pytest.raises(EmbeddedPostgresError, match="no_such_setting"):
+            server.start()
+    finally:
+        settings.write_text(own)
 
 
 def test_an_interrupted_creation_is_begun_anew(folder: Path) -> None:
