@@ -35,7 +35,8 @@ from models.settings import Adjustable
 EngineT = TypeVar("EngineT")
 ResultT = TypeVar("ResultT")
 
-HEALTHY_AFTER_SUCCESS_S = 30.0
+# A probe is a call of the engine: every 30 s they kept a twentieth of a core busy in a system at rest.
+HEALTHY_AFTER_SUCCESS_S = 120.0
 # Far longer than any one call: a whole diarization of the longest recording takes about a minute.
 STUCK_AFTER_S = 900.0
 # Calls that wait in one caller's process for a free replica; more are refused, and their callers told to come back.

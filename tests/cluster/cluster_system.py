@@ -14,7 +14,7 @@ LENT_BUCKET = "audio-bucket"
 
 @dataclass(frozen=True)
 class System:
-    """A running system and two owners of it."""
+    """A running system and two owners of it; ``said`` is what `make run` says of it."""
 
     url: str
     grpc_address: str
@@ -25,6 +25,7 @@ class System:
     database_url: str
     postgres: EmbeddedPostgres
     chat: ChatServer
+    said: str
 
     @property
     def websocket_url(self) -> str:

@@ -1,6 +1,10 @@
-"""One running system for all cluster tests: Ray, Serve, real PostgreSQL, an S3 API over HTTP, embedded engines."""
+"""One running system for all cluster tests: Ray, Serve, real PostgreSQL, an S3 API over HTTP, embedded engines.
+
+It is what `make run` starts, with a configuration of its own.
+"""
 
 import os
+import re
 import tempfile
 from collections.abc import Generator, Iterator
 from contextlib import ExitStack, contextmanager
@@ -14,13 +18,12 @@ from chat_servers import KEY as CHAT_KEY
 from chat_servers import ChatServer
 from chat_servers import running as running_chat
 from cluster_system import ADMIN_KEY, BUCKET, LENT_BUCKET, System
+from local_run import LocalRun
 from recordings import THREE_TURNS_S, beginning_as_flac
 from s3 import s3_endpoint
 
 from deployments.serve_config import check
 from graphs.local.cluster import free_port
-from graphs.local.environment import Environment
-from graphs.local.system import running
 from models.samples import DIALOGUE
 from storage.embedded_postgres import EmbeddedPostgres
 
@@ -101,30 +104,40 @@ def system(s3_endpoint: str, chat: ChatServer, pytestconfig: pytest.Config) -> I
 
 @contextmanager
 def _running(s3_endpoint: str, chat: ChatServer) -> Iterator[System]:
-    port = free_port(8123)
     config = configuration(s3_endpoint, chat.url)
     check(config)
     # Not in pytest's own temporary folder: the next pytest closes that to the user who runs PostgreSQL.
-    with (
-        tempfile.TemporaryDirectory(prefix="voicegraph-cluster-tests-") as folder,
-        running(Environment(port, Path(folder), ADMIN_KEY, admin_key_given=True), config) as found,
-    ):
-        other = httpx.post(
-            f"{found.url}/admin/users", params={"name": "somebody else"}, headers={"X-Admin-Key": ADMIN_KEY}
-        )
-        postgres = EmbeddedPostgres(found.postgres_folder)
-        assert found.grpc_address is not None
-        yield System(
-            url=found.url,
-            grpc_address=found.grpc_address,
-            s3_endpoint=s3_endpoint,
-            key=found.api_key,
-            other_key=other.json()["api_key"],
-            admin_key=ADMIN_KEY,
-            database_url=found.database_url,
-            postgres=postgres,
-            chat=chat,
-        )
+    with tempfile.TemporaryDirectory(prefix="voicegraph-cluster-tests-") as folder:
+        data = Path(folder)
+        file, recording = data / "serve_config.yaml", data / "first.flac"
+        file.write_text(yaml.safe_dump(config))
+        recording.write_bytes(beginning_as_flac(THREE_TURNS_S))
+        arguments = ("--config", str(file), "--file", str(recording))
+        run = LocalRun.start(data, free_port(8123), *arguments, VOICEGRAPH_ADMIN_KEY=ADMIN_KEY)
+        try:
+            said = run.until("^Serving")
+            found = dict(re.findall(r"^(URL|gRPC|API key) +(\S+)", said, re.MULTILINE))
+            other = httpx.post(
+                f"{found['URL']}/admin/users", params={"name": "somebody else"}, headers={"X-Admin-Key": ADMIN_KEY}
+            )
+            postgres = EmbeddedPostgres(data / "postgres")
+            yield System(
+                url=found["URL"],
+                grpc_address=found["gRPC"],
+                s3_endpoint=s3_endpoint,
+                key=found["API key"],
+                other_key=other.json()["api_key"],
+                admin_key=ADMIN_KEY,
+                database_url=postgres.url,
+                postgres=postgres,
+                chat=chat,
+                said=said,
+            )
+            assert run.left()
+        finally:
+            status = run.interrupt()
+        assert status == 0, run.said()
+        assert run.left() == []
 
 
 @pytest.fixture

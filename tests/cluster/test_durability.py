@@ -11,7 +11,7 @@ import psutil
 import psycopg
 import pytest
 from processes import WAIT_S, replica
-from recordings import FIVE_TURNS_S, beginning_as_flac
+from recordings import THREE_TURNS_S, beginning_as_flac
 from waiting import events, submit
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(1800)]
@@ -43,7 +43,7 @@ def wait_for_event(client: httpx.Client, job_id: str, wanted: str) -> None:
 
 @pytest.mark.parametrize("number", range(ROUNDS))
 def test_a_job_survives_a_kill_in_its_middle_with_exactly_one_result(system, number) -> None:
-    recording = beginning_as_flac(FIVE_TURNS_S)
+    recording = beginning_as_flac(THREE_TURNS_S)
     victim = list(KILLS)[number % len(KILLS)]
     with system.client() as client:
         jobs = [submit(client, recording) for _ in range(2)]
