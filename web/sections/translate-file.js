@@ -33,7 +33,7 @@ export function filePanel({list, limits, signal, showInAddress}) {
   const start = h("button", {type: "submit", disabled: true}, t("start"));
   const input = soundInput({onFile: () => {}, onProblem: complain, limits, signal});
   const voice = voiceChoice({signal});
-  const pair = languagePair({list, detect: true, onChange: (now) => {
+  const pair = languagePair({list, fromSpeech: true, onChange: (now) => {
     voice.offer(now?.target ?? null);
     start.disabled = !now;
   }});

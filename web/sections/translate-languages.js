@@ -11,6 +11,7 @@ const t = speaker({
     again: "Try again",
     no_pairs: "No languages are installed for translation yet. Whoever runs this server can add some with",
     no_pairs_after: "or with a translation model, and start it anew.", voice: "Voice",
+    unheard: "This server's recogniser knows none of the languages that are translated; texts can be.",
     default_voice: "The language's default voice", own_voice: "{name} (yours)",
     no_voices: "No voice speaks this language; choose text only.",
   },
@@ -19,6 +20,7 @@ const t = speaker({
     again: "Повторить",
     no_pairs: "Языки для перевода пока не установлены. Администратор сервера может добавить их командой",
     no_pairs_after: "или моделью перевода, и перезапустить сервер.", voice: "Голос",
+    unheard: "Распознаватель этого сервера не знает ни одного из переводимых языков; перевести можно только текст.",
     default_voice: "Голос языка по умолчанию", own_voice: "{name} (ваш)",
     no_voices: "Этот язык никто не озвучивает; выберите «только текст».",
   },
@@ -42,7 +44,7 @@ export function languageList(signal) {
     async load() {
       tell({});
       try {
-        tell({languages: understand(await askJson("v1/languages", {signal}))});
+        tell({languages: await askJson("v1/languages", {signal})});
       } catch (error) {
         const fault = sentenceOf(error);
         if (fault) tell({fault});
@@ -51,13 +53,17 @@ export function languageList(signal) {
   };
 }
 
-function understand({translation, speech}) {
+/** What there is to choose from: of texts, or where the source is spoken of languages that are recognised. */
+function understand({recognition, translation, speech}, fromSpeech) {
   const {languages, pairs} = translation;
-  const targetsOf = (source) => pairs ? pairs[source] ?? [] : languages.filter((code) => code !== source);
+  const targetsOf = (source) => {
+    if (fromSpeech && !recognition.languages.includes(source)) return [];
+    return pairs ? pairs[source] ?? [] : languages.filter((code) => code !== source);
+  };
   const sources = languages.filter((code) => targetsOf(code).length);
   const targets = languages.filter((code) => sources.some((source) => targetsOf(source).includes(code)));
   return {
-    sources, targets, targetsOf,
+    sources, targets, targetsOf, translates: languages.length > 0,
     has: (source, target) => targetsOf(source).includes(target),
     spoken: (code) => speech.languages.some((one) => one === code || one.startsWith(`${code}-`)),
   };
@@ -65,12 +71,12 @@ function understand({translation, speech}) {
 
 /**
  * Make the two lists and the button that swaps them.
- * @param {object} options `list`, of languageList; `detect`: whether the source may be left open;
+ * @param {object} options `list`, of languageList; `fromSpeech`: the source is spoken, and may be left open;
  *   `onChange({source, target, languages})`, source "" where it shall be detected; null where there is no pair;
  *   `onSwap()` after the two have changed places
  * @returns {HTMLElement & {pair: object|null}}
  */
-export function languagePair({list, detect = false, onChange, onSwap = () => {}}) {
+export function languagePair({list, fromSpeech = false, onChange, onSwap = () => {}}) {
   const source = h("select", {on: {change: () => settle()}});
   const target = h("select", {on: {change: () => settle()}});
   const swap = h("button", {
@@ -86,18 +92,20 @@ export function languagePair({list, detect = false, onChange, onSwap = () => {}}
   let languages = null;
 
   list.watch((seen) => {
-    languages = seen.languages ?? null;
+    languages = seen.languages ? understand(seen.languages, fromSpeech) : null;
     const none = languages?.sources.length === 0;
     lists.hidden = none || Boolean(seen.fault);
     fill(notice);
     if (seen.fault) {
       fill(notice, h("p", {class: "fault", role: "alert"}, seen.fault),
         h("button", {type: "button", class: "quiet", on: {click: () => list.load()}}, icon("retry"), t("again")));
+    } else if (none && languages.translates) {
+      fill(notice, h("p", {class: "notice"}, t("unheard")));
     } else if (none) {
       fill(notice, h("p", {class: "notice"},
         t("no_pairs"), " ", h("code", {}, "apt-get install apertium apertium-eng-spa"), " ", t("no_pairs_after")));
     }
-    if (languages && !none) offer(firstChoice(languages, detect));
+    if (languages && !none) offer(firstChoice(languages, fromSpeech));
     else {
       for (const select of [source, target]) fill(select, h("option", {}, t("loading")));
       announce(null);
@@ -106,7 +114,7 @@ export function languagePair({list, detect = false, onChange, onSwap = () => {}}
 
   /** Fill both lists for this choice. */
   function offer(wanted) {
-    fill(source, detect ? h("option", {value: ""}, t("detect")) : null, options(languages.sources));
+    fill(source, fromSpeech ? h("option", {value: ""}, t("detect")) : null, options(languages.sources));
     source.value = wanted.source;
     fill(target, options(source.value ? languages.targetsOf(source.value) : languages.targets));
     target.value = wanted.target;
@@ -142,12 +150,12 @@ function options(codes) {
 }
 
 /** What was chosen last; else from the person's own language, else from English, to whatever is first. */
-function firstChoice({sources, targetsOf, targets, has}, detect) {
+function firstChoice({sources, targetsOf, targets, has}, fromSpeech) {
   let last = {};
   try {
     last = JSON.parse(localStorage.getItem(STORED)) ?? {};
   } catch { /* Something else wrote there. */ }
-  if (has(last.source, last.target) || (detect && last.source === "" && targets.includes(last.target))) return last;
+  if (has(last.source, last.target) || (fromSpeech && last.source === "" && targets.includes(last.target))) return last;
   const source = [locale(), "en"].find((code) => sources.includes(code)) ?? sources[0];
   const target = [locale(), "en"].find((code) => has(source, code)) ?? targetsOf(source)[0];
   return {source, target};

@@ -70,7 +70,7 @@ export function livePanel({list, signal}) {
     h("div", {class: "row"}, button, signs, status, h("span", {class: "hint translate-hotkey"}, t("space"))), saving);
   const element = h("div", {},
     h("section", {class: "card"}, h("h2", {}, t("title")),
-      languagePair({list, detect: true, onChange: chooseLanguages}),
+      languagePair({list, fromSpeech: true, onChange: chooseLanguages}),
       h("div", {class: "columns"},
         h("div", {class: "field"},
           h("label", {class: "choice"}, speak, h("span", {}, t("speak"))), unspoken, headphones), voice)),

@@ -118,7 +118,14 @@ class TestText:
     def test_without_languages_it_says_what_to_do(self, visit: Visitor, accessible: Callable[[Page], None]) -> None:
         answers: list[tuple[int, dict[str, Any]]] = [
             (500, {"code": "internal"}),
-            (200, {"translation": {"languages": [], "pairs": {}}, "speech": {"languages": [], "cloning": []}}),
+            (
+                200,
+                {
+                    "recognition": {"languages": ["en"]},
+                    "translation": {"languages": [], "pairs": {}},
+                    "speech": {"languages": [], "cloning": []},
+                },
+            ),
         ]
 
         def answer(route: Route) -> None:
@@ -287,7 +294,19 @@ class TestLive:
         expect(page.get_by_role("alert")).to_contain_text("The microphone is blocked. Allow it")
         expect(page.get_by_role("button", name="Start interpreting")).to_be_visible()
 
-        page = visit("translate/live", microphone=say("Hello, how are you?"))
+        def claim(route: Route) -> None:
+            body = route.fetch().json()
+            body["recognition"]["languages"].append("es")
+            route.fulfill(json=body)
+
+        source = page.get_by_role("combobox", name="From", exact=True)
+        assert source.locator("option").all_inner_texts() == ["Detect the language", "English"]
+        microphone = say("Hello, how are you?")
+        page = visit(
+            "translate/live",
+            microphone=microphone,
+            prepare=lambda context: context.route("**/v1/languages", claim),
+        )
         choose_languages(page, "es", "en")
         page.get_by_role("button", name="Start interpreting").click()
         expect(page.get_by_role("alert")).to_contain_text("Spanish: the speech recogniser of this server")
