@@ -13,6 +13,7 @@ from playwright.sync_api import (
     Browser,
     BrowserContext,
     ConsoleMessage,
+    Locator,
     Page,
     Playwright,
     Request,
@@ -50,6 +51,20 @@ def chromium() -> str | None:
     # The headless shell first: Chromium itself loads and runs its own windows' pages, too, headless or not.
     names = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
     return next(filter(None, map(shutil.which, names)), None)
+
+
+def with_clock(profile: BrowserContext) -> None:
+    """Prepare a profile whose pages' clock a test may put forward."""
+    profile.clock.install()
+
+
+def hasten(page: Page, awaited: Locator) -> None:
+    """Put the page's clock forward, second by second, until something is seen."""
+    for _ in range(40):
+        if awaited.first.is_visible():
+            return
+        page.clock.fast_forward(1000)
+    expect(awaited.first).to_be_visible()
 
 
 @dataclass(frozen=True)

@@ -10,11 +10,14 @@ from uuid import uuid4
 
 import httpx
 import pytest
-from browsing import Visitor
+from browsing import Visitor, hasten, with_clock
 from playwright.sync_api import BrowserContext, Locator, Page, Route, expect
 from waiting import ended
 
 pytestmark = pytest.mark.cluster
+
+POLL_MS = 3000
+LONGEST_POLL_MS = 30_000
 
 
 def silence(seconds: float) -> bytes:
@@ -63,6 +66,11 @@ def items(page: Page) -> Locator:
     return page.get_by_role("list", name=re.compile("^(Jobs|Задания)$")).get_by_role("listitem")
 
 
+def until_it_has_progress(api: httpx.Client, job_id: str) -> None:
+    with api.stream("GET", f"/v1/jobs/{job_id}/events") as events:
+        next(line for line in events.iter_lines() if line == "event: progress")
+
+
 def overflow(page: Page) -> int:
     pixels: int = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
     return pixels
@@ -82,7 +90,7 @@ def test_jobs_are_found_opened_shared_and_deleted(
     for job in (quiet, judged, failing):
         ended(api, job)
 
-    page = visit("history")
+    page = visit("history", prepare=with_clock)
     page.get_by_role("searchbox").fill(tag[:20].upper())
     expect(items(page)).to_have_count(3)
     assert page.url.endswith(f"#/history?query={tag[:20].upper()}")
@@ -105,8 +113,9 @@ def test_jobs_are_found_opened_shared_and_deleted(
     with page.expect_response(re.compile(f"{failing}/retry$")) as answer:
         page.get_by_role("button", name=f"Try {tag}-failing.mp3 again").click()
     assert answer.value.ok
-    expect(items(page).first).to_contain_text("Failed")
     assert ended(api, failing)["state"] == "failed"
+    page.clock.fast_forward(POLL_MS)
+    expect(items(page).first).to_contain_text("Failed")
 
     page.get_by_label("State").select_option("")
     expect(items(page)).to_have_count(3)
@@ -150,16 +159,19 @@ def test_what_is_in_work_is_followed_and_cancelled_on_a_phone(
 ) -> None:
     visit.expects("request failed: ")
     visit.expects("console error: Failed to load resource")
-    submit(api, "translation", f"{tag}.wav", long_recording, source="en", target="es")
-    page = visit(f"history?query={tag}", language="ru", phone=True, scheme="dark")
+    job = submit(api, "translation", f"{tag}.wav", long_recording, source="en", target="es")
+    page = visit(f"history?query={tag}", language="ru", phone=True, scheme="dark", prepare=with_clock)
     expect(items(page)).to_contain_text("на испанский")
+    until_it_has_progress(api, job)
+    page.clock.fast_forward(POLL_MS)
     expect(items(page).get_by_role("progressbar")).to_have_attribute("value", re.compile(r"0\.\d+"))
     page.route("**/v1/jobs?*", lambda route: route.abort("internetdisconnected"))
     lost = page.get_by_text("Сервер недоступен; так было раньше.")
-    expect(lost).to_be_visible()
+    hasten(page, lost)
     accessible(page)
     assert overflow(page) == 0
     page.unroute("**/v1/jobs?*")
+    page.clock.fast_forward(LONGEST_POLL_MS)
     expect(lost).to_be_hidden()
     page.get_by_role("button", name=f"Отменить: {tag}.wav").click()
     expect(items(page)).to_contain_text("Отменено")
