@@ -13,11 +13,13 @@ import threading
 import urllib.error
 import urllib.request
 import wave
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
+from typing import Any
 from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
 import pytest
@@ -53,11 +55,18 @@ def noise(size: int, seed: int = 0) -> bytes:
     return random.Random(seed).randbytes(size)
 
 
+@pytest.fixture(scope="module")
+def clients() -> dict[Any, Any]:
+    """The S3 clients of all tests' stores, each with a bucket of its own: making one takes longer than most tests."""
+    return {}
+
+
 @pytest.fixture
-def s3(s3_endpoint: str) -> S3ObjectStore:
+def s3(s3_endpoint: str, clients: dict[Any, Any]) -> S3ObjectStore:
     store = S3ObjectStore(
         S3Settings(bucket=f"objects-{next(bucket_numbers)}", endpoint_url=s3_endpoint, prefix="voice/graph")
     )
+    store._clients = clients
     store.ensure()
     return store
 
@@ -101,6 +110,28 @@ def requests_of(store: S3ObjectStore, operation: str) -> list[str]:
 
     store.client.meta.events.register(f"before-send.s3.{operation}", note)
     return seen
+
+
+@contextmanager
+def pages_of(keys: int, store: ObjectStore) -> Iterator[None]:
+    """Have the server list, and the store delete, no more than so many keys at a time, as they do with 1000."""
+    if not isinstance(store, S3ObjectStore):
+        yield
+        return
+
+    def listing(params: dict[str, Any], **_: object) -> None:
+        params["MaxKeys"] = keys
+
+    def deleting(params: dict[str, Any], **_: object) -> None:
+        assert len(params["Delete"]["Objects"]) <= keys
+
+    events = store.client.meta.events
+    handlers = {"ListObjectsV2": listing, "DeleteObjects": deleting}
+    for operation, handler in handlers.items():
+        events.register(f"provide-client-params.s3.{operation}", handler)
+    yield
+    for operation, handler in handlers.items():
+        events.unregister(f"provide-client-params.s3.{operation}", handler)
 
 
 class TestBothStores:
@@ -308,10 +339,11 @@ class TestBothStores:
         assert store.get("a") == b"1"
 
     def test_a_folder_of_more_than_one_page_is_listed_and_deleted_whole(self, store: ObjectStore) -> None:
-        with ThreadPoolExecutor(8) as pool:
-            list(pool.map(lambda number: store.put(f"many/{number:04}", b"1"), range(1003)))
-        assert [info.key for info in store.list("many")] == [f"many/{number:04}" for number in range(1003)]
-        assert store.delete_prefix("many") == 1003
+        for number in range(23):
+            store.put(f"many/{number:04}", b"1")
+        with pages_of(10, store):
+            assert [info.key for info in store.list("many")] == [f"many/{number:04}" for number in range(23)]
+            assert store.delete_prefix("many") == 23
         assert list(store.list()) == []
 
     def test_expiry_deletes_only_what_is_older_and_in_the_folder(self, store: ObjectStore) -> None:
@@ -431,8 +463,11 @@ class TestBothStores:
         assert [info.key for info in store.list()] == ["jobs/same"]
 
     def test_writers_and_deleters_in_one_folder_do_not_trip_over_each_other(self, store: ObjectStore) -> None:
+        # A bucket has no folders that come and go.
+        turns = 15 if isinstance(store, DirectoryObjectStore) else 4
+
         def work(number: int) -> None:
-            for turn in range(15):
+            for turn in range(turns):
                 store.put(f"a/b/{number}", f"{number} {turn}".encode(), content_type="text/plain")
                 assert store.get(f"a/b/{number}") == f"{number} {turn}".encode()
                 store.delete(f"a/b/{number}")
