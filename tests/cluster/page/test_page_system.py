@@ -6,11 +6,12 @@ from typing import Any
 
 import httpx
 import pytest
-from browsing import Locale, Scheme, Visitor
+from browsing import Locale, Scheme, Visitor, with_clock
 from playwright.sync_api import BrowserContext, Page, Route, expect
 
 pytestmark = pytest.mark.cluster
 
+REFRESH_MS = 5000
 PARTS = ("worker", "asr", "diarization", "spoof", "speaker", "translation", "speech", "lipsync", "ingress", "live")
 
 
@@ -64,15 +65,16 @@ def test_a_system_that_is_well(
 
 
 def test_it_is_asked_again_and_again_until_it_is_paused(visit: Visitor, api: httpx.Client) -> None:
-    page = visit("system")
+    page = visit("system", prepare=with_clock)
     expect(sentence(page)).to_have_text("Everything is ready.")
     with page.expect_response("**/v1/system"):
-        pass
+        page.clock.fast_forward(REFRESH_MS)
     asked: list[str] = []
     page.get_by_role("button", name="Pause").click()
     expect(page.get_by_text(re.compile("^Paused"))).to_be_visible()
     page.on("request", lambda request: asked.append(request.url))
-    expect(page.get_by_text(re.compile(r"^Paused · Updated \d+s ago"))).to_be_visible()
+    page.clock.fast_forward(12 * REFRESH_MS)
+    expect(page.get_by_text(re.compile(r"^Paused · Updated 1m"))).to_be_visible()
     page.get_by_role("button", name="Go on").focus()
     assert not [url for url in asked if url.endswith("/v1/system")]
     with page.expect_response("**/v1/system"):
@@ -118,9 +120,10 @@ def test_a_service_that_cannot_be_reached_leaves_what_was_known(
 ) -> None:
     visit.expects("request failed: GET .*: net::ERR_INTERNET_DISCONNECTED")
     visit.expects("console error: Failed to load resource")
-    page = visit("system")
+    page = visit("system", prepare=with_clock)
     expect(sentence(page)).to_have_text("Everything is ready.")
     page.context.set_offline(True)
+    page.clock.fast_forward(REFRESH_MS)
     expect(sentence(page)).to_have_text(
         "The service cannot be reached. The page goes on trying. What is shown below is from before."
     )
