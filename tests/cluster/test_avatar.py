@@ -62,8 +62,8 @@ def test_callers_at_once_each_get_their_own_film(client: httpx.Client) -> None:
     sizes = [film.frames.shape[1:] for film in together]
     assert len(set(sizes[:3])) == 3
     assert sizes == [sizes[number % 3] for number in range(8)]
-    alone = [speak(number) for number in range(8)]
-    for ours, same in zip(together, alone, strict=True):
+    for number in range(0, 8, 2):
+        ours, same = together[number], speak(number)
         # eSpeak's voice is not the same to the bit each time, nor to the hundredth of a second.
         assert abs(len(ours.frames) - len(same.frames)) <= 2
         length = min(len(ours.frames), len(same.frames)) - 2

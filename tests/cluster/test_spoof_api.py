@@ -71,8 +71,8 @@ def test_events_bring_the_timeline(client, finished) -> None:
     assert story[-1]["event"] == "succeeded"
 
 
-def test_a_transcription_tells_whose_voice_is_real_where_it_is_asked_to(client, dialogue) -> None:
-    job = ended(client, submit(client, dialogue, spoof="true"))
+def test_a_transcription_tells_whose_voice_is_real_where_it_is_asked_to(client, brief) -> None:
+    job = ended(client, submit(client, brief, spoof="true"))
     transcript = patiently(client, job["artifacts"]["transcript.json"]).json()
     assert [voice["speaker"] for voice in transcript["spoof"]["speakers"]] == transcript["speakers"]
     assert "bona_fide" not in {voice["verdict"] for voice in transcript["spoof"]["speakers"]}
