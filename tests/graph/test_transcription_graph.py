@@ -2,14 +2,13 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
-from io import BytesIO
 from typing import Any
 
 import numpy as np
 import pytest
 from checkpoints.whisper import build_tiny_whisper
 from ray import serve
-from recordings import FIVE_TURNS_S, beginning
+from recordings import THREE_TURNS_S, beginning
 
 from deployments.asr import asr_deployment
 from deployments.diarization import diarization_deployment
@@ -17,10 +16,9 @@ from graphs.recordings import SharedRecording
 from graphs.roles import ServedAsr, ServedDiarization
 from graphs.transcription import Listener, TranscriptionGraph, TranscriptionOptions
 from models.asr import FasterWhisperSettings, PocketSphinxSettings, Segment, Word
-from models.audio import SAMPLE_RATE, decode
+from models.audio import SAMPLE_RATE
 from models.diarization import ClusteringSettings, SpeakerTurn
 from models.errors import InputError
-from models.samples import DIALOGUE
 from models.spoof import Bands, SpoofScores
 
 pytestmark = [pytest.mark.graph, pytest.mark.anyio]
@@ -176,7 +174,7 @@ def served_graph() -> Iterator[TranscriptionGraph]:
 
 
 async def test_the_real_roles_hear_two_speakers_in_the_bundled_dialogue(served_graph: TranscriptionGraph) -> None:
-    pcm = beginning(FIVE_TURNS_S)
+    pcm = beginning(THREE_TURNS_S)
     pcm.flags.writeable = False  # as it comes out of Ray's object store
     transcript = await served_graph.run(SharedRecording(pcm, pcm), TranscriptionOptions())
     assert transcript.speakers == ("SPEAKER_00", "SPEAKER_01")
@@ -191,7 +189,7 @@ async def test_whisper_takes_the_recognisers_place_by_its_settings_alone(
     settings = FasterWhisperSettings(model=str(model), device="cpu", compute_type="float32", batch_size=2)
     whisper = serve.run(asr_deployment.bind(settings, 1), name="whisper", route_prefix=None, _local_testing_mode=True)
     whispering = TranscriptionGraph(ServedAsr(whisper), served_graph.diarization, served_graph.spoof)
-    pcm = decode(BytesIO(DIALOGUE.read_bytes()))
+    pcm = beginning(THREE_TURNS_S)
     transcript = await whispering.run(SharedRecording(pcm, pcm), TranscriptionOptions(language="kk"))
     assert transcript.language == "kk"
     assert len(transcript.diarization) > 1
