@@ -50,13 +50,15 @@ async def received(objects: ObjectStore, sent: Request, limit: int = 10**7) -> R
 
 @pytest.mark.parametrize("size", [1, 7, 64, 1000, 65_536, 10**7])
 async def test_a_form_is_the_same_in_pieces_of_any_size(objects: ObjectStore, size: int) -> None:
-    body = part("language", b"en") + part("file", FILE, "разговор.wav", "Audio/WAV; x=1") + part("note", "да".encode())
+    # Byte by byte the whole file would take seconds.
+    file = FILE if size > 10 else FILE[-20_000:]
+    body = part("language", b"en") + part("file", file, "разговор.wav", "Audio/WAV; x=1") + part("note", "да".encode())
     form = await received(objects, request(body + END, size))
     assert form.fields == {"language": "en", "note": "да"}
     assert form.file is not None
     assert (form.file.filename, form.file.content_type) == ("разговор.wav", "audio/wav")
-    assert form.file.info.size == len(FILE)
-    assert objects.get("uploads/1/x") == FILE
+    assert form.file.info.size == len(file)
+    assert objects.get("uploads/1/x") == file
 
 
 async def test_a_form_without_a_file_has_none(objects: ObjectStore) -> None:
