@@ -178,10 +178,15 @@ class TestWidthsAndReaders:
     @pytest.mark.parametrize(
         ("language", "scheme", "phone"), [("en", "light", False), ("ru", "dark", True)], ids=["en light", "ru dark"]
     )
-    def test_every_section_is_named_passes_axe_and_fits_the_smallest_phone(
+    def test_every_section_is_named_passes_axe_fits_the_smallest_phone_and_keeps_the_key_out_of_addresses(
         self, visit: Visitor, accessible: Callable[[Page], None], language: Locale, scheme: Scheme, phone: bool
     ) -> None:
-        page = visit(language=language, scheme=scheme, phone=phone)
+        asked: list[str] = []
+
+        def note(profile: BrowserContext) -> None:
+            profile.on("request", lambda request: asked.append(request.url))
+
+        page = visit(language=language, scheme=scheme, phone=phone, prepare=note)
         usual = page.viewport_size
         assert usual is not None
         found = []
@@ -198,6 +203,8 @@ class TestWidthsAndReaders:
                 found.append(f"{section}: {pixels} pixels too wide")
             page.set_viewport_size(usual)
         assert not found, "\n".join(found)
+        assert any("/v1/" in url for url in asked)
+        assert not [url for url in asked if visit.address.key in url]
         page.set_viewport_size(SMALLEST)
         page.get_by_role("button", name={"en": "Sign out", "ru": "Выйти"}[language]).click()
         expect(page.get_by_role("button", name=SIGN_IN[language])).to_be_in_viewport()
@@ -319,11 +326,3 @@ class TestSafety:
         page = visit()
         sent = page.evaluate("() => fetch('http://localhost:1/').then(() => 'sent', () => 'refused')")
         assert sent == "refused"
-
-    def test_the_key_is_in_no_address_that_is_asked_for(self, visit: Visitor) -> None:
-        asked: list[str] = []
-        page = visit(prepare=lambda profile: profile.on("request", lambda request: asked.append(request.url)))
-        for section in SECTIONS:
-            visit.go(page, section)
-        assert any("/v1/" in url for url in asked)
-        assert not [url for url in asked if visit.address.key in url]
