@@ -162,8 +162,9 @@ def test_a_face_out_of_the_store_is_as_good(engine: LipsyncEngine, still: Prepar
 
 
 def test_threads_share_the_engine(engine: LipsyncEngine, still: PreparedFace, clip: PreparedFace) -> None:
-    jobs: list[tuple[PreparedFace, Shot]] = [(still, whole(BRIEF[:1900])), (clip, whole(BRIEF[:1900]))] * 2
-    expected = [film(engine.animate([job])[0]) for job in jobs]
+    shots: list[tuple[PreparedFace, Shot]] = [(still, whole(BRIEF[:1900])), (clip, whole(BRIEF[:1900]))]
+    expected = [film(engine.animate([job])[0]) for job in shots] * 2
+    jobs = shots * 2
     barrier = threading.Barrier(len(jobs))
     fresh = PreparedFace.from_bytes(still.to_bytes())
 

@@ -189,7 +189,7 @@ def test_the_compact_network_learns_and_its_checkpoint_scores_as_it_did_in_train
     learner = CompactLearner(None, batch=12, learning_rate=1e-3, seed=0)
     found = find_recordings(*folders)
     bank, _ = fill_bank(tmp_path / "bank", found, learner.describe)
-    best, epochs = fine_tune(learner, bank, bank, epochs=8, patience=8)
+    best, epochs = fine_tune(learner, bank, bank, epochs=3, patience=3)
     assert epochs[best].dev_loss < epochs[0].dev_loss
     settings = learner.save(tmp_path, Calibration(0.5, 0.25))
     vad = SileroVad()
