@@ -163,12 +163,13 @@ class TestRecording:
         panel(page).get_by_role("combobox", name="Voice").select_option(label="Spanish (Spain), female3")
         panel(page).get_by_role("combobox", name="Sound file").select_option("MP3")
         accessible(page)
-        page.get_by_role("button", name="Translate the recording").click()
-
         rows = page.get_by_role("list", name="What was said, and its translation").get_by_role("listitem")
-        expect(rows.first).to_be_visible()
+        with page.expect_request("**/artifacts/translation.json"):
+            page.get_by_role("button", name="Translate the recording").click()
+            expect(rows.first).to_be_visible()
+            accessible(page)
+        # Until the report is there.
         expect(page.get_by_role("heading", name="Translated so far")).to_be_visible()
-        accessible(page)
         held[0].continue_()
 
         expect(page.get_by_role("heading", name="Downloads")).to_be_visible()
@@ -292,7 +293,9 @@ class TestLive:
         page.get_by_role("button", name="Остановить").click()
         expect(status).to_have_text("Микрофон выключен.")
 
-    def test_a_blocked_microphone_and_an_unknown_language_are_sentences(self, visit: Visitor) -> None:
+    def test_a_blocked_microphone_and_an_unknown_language_are_sentences(
+        self, visit: Visitor, say: Callable[[str], Path]
+    ) -> None:
         page = visit("translate/live", prepare=lambda context: context.add_init_script(DENIED))
         page.get_by_role("button", name="Start interpreting").click()
         expect(page.get_by_role("alert")).to_contain_text("The microphone is blocked. Allow it")
@@ -305,7 +308,11 @@ class TestLive:
 
         source = page.get_by_role("combobox", name="From", exact=True)
         assert source.locator("option").all_inner_texts() == ["Detect the language", "English"]
-        page = visit("translate/live", prepare=lambda context: context.route("**/v1/languages", claim))
+        page = visit(
+            "translate/live",
+            microphone=say("Hello, how are you?"),
+            prepare=lambda context: context.route("**/v1/languages", claim),
+        )
         choose_languages(page, "es", "en")
         page.get_by_role("button", name="Start interpreting").click()
         expect(page.get_by_role("alert")).to_contain_text("Spanish: the speech recogniser of this server")
