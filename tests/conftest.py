@@ -1,5 +1,6 @@
 """Fixtures that every kind of test may use."""
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,9 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 SHARED_DATA = REPOSITORY.parent / "shared" / "data"
 
 pytest_plugins = ["postgres"]
+
+# Threads of OpenMP that wait give their core to the other processes of the suite.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 # structlog's default renders tracebacks with all local variables, which takes seconds each.
 structlog.configure(

@@ -1,5 +1,6 @@
 """The ingress over a directory and a database of its own, with nobody doing the jobs: limits, and presigned URLs."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -8,6 +9,7 @@ import pytest
 from fake_roles import ABSENT
 from fastapi.testclient import TestClient
 from ingress import ADMIN, Serve
+from translation_roles import FakeAsr
 
 from graphs.config import ADMIN_KEY_VARIABLE
 from graphs.http.ingress import create_app
@@ -70,7 +72,7 @@ def test_nothing_is_tried_again_while_the_service_is_full(serve: Serve) -> None:
 
 
 def test_history_is_searched_by_the_name_of_the_file_and_the_options(serve: Serve) -> None:
-    with serve() as client:
+    with serve(replace(ABSENT, asr=FakeAsr())) as client:
         job = submit(client, language="en").json()["id"]
         submit(client, num_speakers="2")
 

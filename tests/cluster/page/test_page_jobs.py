@@ -52,7 +52,7 @@ def busy_workers(api: httpx.Client) -> Iterator[Callable[[], list[str]]]:
 
     yield busy
     for job in jobs:
-        if api.get(f"/v1/jobs/{job}").json()["state"] in ("queued", "running"):
+        if api.get(f"/v1/jobs/{job}").json().get("state") in ("queued", "running"):
             api.delete(f"/v1/jobs/{job}")
 
 
