@@ -6,14 +6,18 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 
-.PHONY: run test test-production lint types proto install install-dev clean
+.PHONY: run test test-page test-production lint types proto install install-dev clean
 
 run: install
 	@$(BIN)/python -m graphs.local $(if $(FILE),--file "$(FILE)") $(if $(ONCE),--once)
 
 # Two processes: one has the tests of a running system, which mostly wait, the other all the rest.
 test: lint types
-	$(BIN)/python -m pytest --numprocesses 2 --no-loadscope-reorder --ignore tests/production
+	$(BIN)/python -m pytest --numprocesses 2 --no-loadscope-reorder --ignore tests/production -m "not thorough"
+
+# The page in Chromium (on Debian: apt-get install chromium-headless-shell); `make test` has its flows, this the rest, too.
+test-page: install-dev
+	$(BIN)/python -m pytest tests/cluster/page
 
 # The shipped serve_config.yaml on pretended GPU nodes, by itself: five Ray nodes are all that two cores can carry.
 test-production: install-dev

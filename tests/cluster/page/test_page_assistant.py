@@ -150,6 +150,7 @@ def test_who_holds_the_button_is_heard_answered_and_told_how_long_it_took(
     assert wide == 0
 
 
+@pytest.mark.thorough
 def test_the_space_bar_talks_and_a_short_press_holds_until_the_next(visit: Visitor, say: Say) -> None:
     talks = Conversation(visit("assistant", microphone=say(QUESTION)))
     keyboard = talks.page.keyboard
@@ -203,6 +204,7 @@ def test_speaking_interrupts_and_what_was_not_heard_is_shown(visit: Visitor, say
     expect(talks.answers).to_have_count(2)
 
 
+@pytest.mark.thorough
 def test_stop_silences_at_once_and_the_conversation_outlives_the_page(
     visit: Visitor, api: httpx.Client, accessible: Accessible
 ) -> None:
@@ -236,6 +238,7 @@ def test_stop_silences_at_once_and_the_conversation_outlives_the_page(
     assert api.get(f"/v1/assistant/sessions/{session}").status_code == 404
 
 
+@pytest.mark.thorough
 def test_text_only_says_when_the_first_words_came(visit: Visitor) -> None:
     talks = Conversation(visit("assistant"))
     talks.text_only()
@@ -246,6 +249,7 @@ def test_text_only_says_when_the_first_words_came(visit: Visitor) -> None:
     expect(talks.mark()).to_have_count(0)
 
 
+@pytest.mark.thorough
 def test_a_conversation_that_has_expired_is_told_and_another_begins(visit: Visitor) -> None:
     visit.expects("status of 404")
     page = visit("assistant", language="ru")
@@ -258,6 +262,7 @@ def test_a_conversation_that_has_expired_is_told_and_another_begins(visit: Visit
     expect(talks.replies).to_have_count(1)
 
 
+@pytest.mark.thorough
 def test_a_connection_that_breaks_is_made_again_with_the_conversation(visit: Visitor) -> None:
     sockets: list[WebSocketRoute] = []
 
@@ -279,6 +284,7 @@ def test_a_connection_that_breaks_is_made_again_with_the_conversation(visit: Vis
     assert len(sockets) == 2
 
 
+@pytest.mark.thorough
 def test_without_websockets_typing_still_works(visit: Visitor) -> None:
     page = visit("assistant", language="ru", prepare=lambda profile: profile.add_init_script(NO_WEBSOCKET))
     talks = Conversation(page, "ru")
@@ -293,6 +299,7 @@ def test_without_websockets_typing_still_works(visit: Visitor) -> None:
     expect(talks.replies.last).to_contain_text(talks.words["first_sound"])
 
 
+@pytest.mark.thorough
 def test_a_blocked_microphone_and_lists_that_fail_say_what_to_do(visit: Visitor, accessible: Accessible) -> None:
     visit.expects("request failed: GET .*/v1/languages")
     visit.expects("console error: Failed to load resource")

@@ -170,6 +170,7 @@ def test_a_text_becomes_a_film_that_is_watched_kept_and_watched_again(
     assert wide == 0
 
 
+@pytest.mark.thorough
 def test_a_browser_that_cannot_play_what_arrives_plays_it_when_it_is_complete(visit: Visitor) -> None:
     def prepare(context: BrowserContext) -> None:
         context.add_init_script(WITHOUT_MEDIA_SOURCE)
@@ -283,6 +284,7 @@ def test_a_face_of_ones_own_is_added_speaks_and_is_deleted_when_that_is_meant(
         assert "Анна с сестрой" not in api.get("/v1/avatars").text
 
 
+@pytest.mark.thorough
 def test_a_film_in_the_background_is_found_again_by_its_link(
     visit: Visitor, accessible: Callable[[Page], None]
 ) -> None:

@@ -154,6 +154,7 @@ def test_jobs_are_found_opened_shared_and_deleted(
     assert page.url.endswith("#/history")
 
 
+@pytest.mark.thorough
 def test_what_is_in_work_is_followed_and_cancelled_on_a_phone(
     visit: Visitor, api: httpx.Client, tag: str, long_recording: bytes, accessible: Callable[[Page], None]
 ) -> None:
@@ -179,6 +180,7 @@ def test_what_is_in_work_is_followed_and_cancelled_on_a_phone(
     assert of(api, tag)[0]["state"] == "cancelled"
 
 
+@pytest.mark.thorough
 def test_a_long_list_goes_on_where_it_ended(visit: Visitor, api: httpx.Client, tag: str) -> None:
     jobs = [submit(api, "spoof", f"{tag}-{number}.wav", silence(1)) for number in range(5)]
     for job in jobs:
@@ -220,6 +222,7 @@ def test_a_list_that_does_not_come_is_asked_for_again(visit: Visitor) -> None:
     expect(page.get_by_role("link", name="Check a voice")).to_have_attribute("href", "#/voice-check")
 
 
+@pytest.mark.thorough
 def test_deleting_all_can_be_stopped(visit: Visitor, api: httpx.Client, tag: str) -> None:
     jobs = [submit(api, "spoof", f"{tag}-{number}.wav", silence(1)) for number in range(6)]
     for job in jobs:

@@ -186,6 +186,7 @@ def test_an_upload_shows_how_far_it_is_and_goes_on_after_the_network_broke(
     assert number_of_jobs(api, large_recording) == 1
 
 
+@pytest.mark.thorough
 def test_an_upload_whose_answer_was_lost_makes_no_second_job(
     visit_by_wire: Visitor, wire: Wire, api: httpx.Client, brief_recording: Path, tmp_path: Path
 ) -> None:
@@ -216,6 +217,7 @@ def test_an_upload_can_be_called_off(
     assert page.url.endswith("#/voice-check")
 
 
+@pytest.mark.thorough
 def test_a_job_is_found_again_after_the_network_broke(
     visit_by_wire: Visitor, wire: Wire, brief_recording: Path
 ) -> None:

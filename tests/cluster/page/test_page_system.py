@@ -64,6 +64,7 @@ def test_a_system_that_is_well(
     accessible(page)
 
 
+@pytest.mark.thorough
 def test_it_is_asked_again_and_again_until_it_is_paused(visit: Visitor, api: httpx.Client) -> None:
     page = visit("system", prepare=with_clock)
     expect(sentence(page)).to_have_text("Everything is ready.")
@@ -85,6 +86,7 @@ def test_it_is_asked_again_and_again_until_it_is_paused(visit: Visitor, api: htt
     assert reference.get_attribute("rel") == "noopener"
 
 
+@pytest.mark.thorough
 def test_a_part_that_is_not_well_is_named_with_its_reason(visit: Visitor, accessible: Callable[[Page], None]) -> None:
     reason = "A replica failed three times: the model's file is missing."
 
@@ -106,6 +108,7 @@ def test_a_part_that_is_not_well_is_named_with_its_reason(visit: Visitor, access
     accessible(page)
 
 
+@pytest.mark.thorough
 def test_an_engine_without_languages_is_said_with_what_to_do(visit: Visitor) -> None:
     def forget_pairs(body: dict[str, Any]) -> None:
         body["translation"] |= {"pairs": {}, "languages": []}
@@ -115,6 +118,7 @@ def test_an_engine_without_languages_is_said_with_what_to_do(visit: Visitor) -> 
     expect(page.get_by_text(re.compile("apt-get install apertium-eng-spa"))).to_be_visible()
 
 
+@pytest.mark.thorough
 def test_a_service_that_cannot_be_reached_leaves_what_was_known(
     visit: Visitor, accessible: Callable[[Page], None]
 ) -> None:

@@ -132,6 +132,7 @@ class TestMaking:
         no_wider_than_the_screen(page)
         accessible(page)
 
+    @pytest.mark.thorough
     def test_a_link_to_a_job_in_work_shows_its_words_and_it_can_be_called_off(
         self, visit: Visitor, api: httpx.Client
     ) -> None:
@@ -293,6 +294,7 @@ class TestNamingAndTakingAlong:
         expect(turns(page).get_by_role("button", name="Speaker 1")).to_have_count(sum(own))
         expect(page.get_by_role("status").filter(has_text="Renamed to Speaker 1")).to_have_count(1)
 
+    @pytest.mark.thorough
     def test_two_speakers_of_one_name_are_one_person_until_the_name_is_taken_away(
         self, visit: Visitor, finished_job: Callable[..., str]
     ) -> None:
@@ -308,6 +310,7 @@ class TestNamingAndTakingAlong:
         expect(speakers).to_have_count(2)
         expect(turns(page).get_by_role("button", name="Speaker 2").first).to_be_visible()
 
+    @pytest.mark.thorough
     def test_a_name_that_cannot_be_saved_is_undone_and_kept_in_the_field(
         self, visit: Visitor, finished_job: Callable[..., str], accessible: Accessible
     ) -> None:
@@ -342,6 +345,7 @@ class TestLongTranscripts:
     WORDS = 40_000
     HOURS = 4
 
+    @pytest.mark.thorough
     def test_four_hours_are_drawn_searched_and_jumped_through(
         self, visit: Visitor, finished_job: Callable[..., str], api: httpx.Client
     ) -> None:

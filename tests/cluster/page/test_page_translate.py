@@ -265,6 +265,7 @@ class TestLive:
             page.get_by_role("button", name="Text", exact=True).click()
         assert text.value.path().read_text().split() == ["[0:00]", *meant.inner_text().split()]
 
+    @pytest.mark.thorough
     def test_a_broken_connection_is_taken_up_again(
         self, visit: Visitor, say: Callable[[str], Path], accessible: Callable[[Page], None]
     ) -> None:
@@ -293,6 +294,7 @@ class TestLive:
         page.get_by_role("button", name="Остановить").click()
         expect(status).to_have_text("Микрофон выключен.")
 
+    @pytest.mark.thorough
     def test_a_blocked_microphone_and_an_unknown_language_are_sentences(
         self, visit: Visitor, say: Callable[[str], Path]
     ) -> None:

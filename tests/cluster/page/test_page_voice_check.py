@@ -258,6 +258,7 @@ def test_speakers_are_judged_heard_and_named(
     assert report_of(api, job_id)["speakers"] == speakers
 
 
+@pytest.mark.thorough
 def test_the_timeline_fills_while_it_is_judged_and_goes_on_after_a_broken_connection(
     visit: Visitor, accessible: Accessible
 ) -> None:
