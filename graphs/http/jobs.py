@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Annotated, Any, Literal
 from uuid import UUID
@@ -137,16 +138,10 @@ async def create_translation(request: Request, services: ServicesDependency, own
 
     async def check(options: dict[str, Any]) -> None:
         await _check_recognised(services, options.get("source"), "source")
-        try:
-            async with asyncio.timeout(_CHECK_S):
-                check_pair(await services.roles.translation.pairs(), options.get("source"), options["target"])
-                if options.get("speak", True):
-                    await services.speakers.find(
-                        owner.id, options.get("voice"), options["target"], language_field="target"
-                    )
-        except (RoleUnavailable, TimeoutError) as error:
-            # A job waits for its roles, and asks them the same.
-            _log.warning("languages are not checked yet", reason=repr(error))
+        async with _if_roles_answer("languages are not checked yet"):
+            check_pair(await services.roles.translation.pairs(), options.get("source"), options["target"])
+            if options.get("speak", True):
+                await services.speakers.find(owner.id, options.get("voice"), options["target"], language_field="target")
 
     return await _create(
         request,
@@ -189,26 +184,28 @@ async def create_avatar_film(request: Request, services: ServicesDependency, own
     submission = replace(submission, max_seconds=services.config.video.max_seconds)
 
     async def check(options: dict[str, Any]) -> None:
-        try:
-            async with asyncio.timeout(_CHECK_S):
-                await services.avatars.find(owner.id, options.get("avatar", DEFAULT_AVATAR))
-                if "text" in options:
-                    await services.speakers.find(owner.id, options.get("voice"), options.get("language"))
-        except (RoleUnavailable, TimeoutError) as error:
-            _log.warning("a film is not checked yet", reason=repr(error))
+        async with _if_roles_answer("a film is not checked yet"):
+            await services.avatars.find(owner.id, options.get("avatar", DEFAULT_AVATAR))
+            if "text" in options:
+                await services.speakers.find(owner.id, options.get("voice"), options.get("language"))
 
     return await _submit(request, services, owner, submission, once, check)
 
 
 async def _check_recognised(services: Services, language: str | None, field: str) -> None:
-    """Refuse a language that the recogniser does not know; where it can't be asked, the job will."""
-    if language is None:
-        return
+    if language is not None:
+        async with _if_roles_answer("a language is not checked yet"):
+            require_language(await services.roles.asr.languages(), language, field=field)
+
+
+@asynccontextmanager
+async def _if_roles_answer(else_say: str) -> AsyncIterator[None]:
+    """Check what a job asks for; of roles that don't answer now, the job waits for them and asks them the same."""
     try:
         async with asyncio.timeout(_CHECK_S):
-            require_language(await services.roles.asr.languages(), language, field=field)
+            yield
     except (RoleUnavailable, TimeoutError) as error:
-        _log.warning("a language is not checked yet", reason=repr(error))
+        _log.warning(else_say, reason=repr(error))
 
 
 def _film_submission(services: Services, owner: User, asked: AvatarFilmOfObjectOrText) -> Submission:
