@@ -8,6 +8,7 @@ import av
 import httpx
 import numpy as np
 import pytest
+from recordings import encoded
 
 pytestmark = pytest.mark.cluster
 
@@ -22,20 +23,6 @@ def wav(seconds: float, rate: int = 16_000) -> bytes:
         file.setsampwidth(2)
         file.setframerate(rate)
         file.writeframes(samples.tobytes())
-    return buffer.getvalue()
-
-
-def encoded(form: str, codec: str, seconds: float) -> bytes:
-    buffer = io.BytesIO()
-    with av.open(buffer, "w", format=form) as container:
-        stream = container.add_stream(codec, rate=16_000)
-        noise = (np.random.default_rng(7).normal(size=(1, int(seconds * 16_000))) * 3000).astype("<i2")
-        frame = av.AudioFrame.from_ndarray(noise, format="s16", layout="mono")
-        frame.sample_rate = 16_000
-        resampler = av.AudioResampler(stream.format, stream.layout, stream.rate, frame_size=stream.frame_size or None)
-        for piece in (*resampler.resample(frame), *resampler.resample(None)):
-            container.mux(stream.encode(piece))
-        container.mux(stream.encode(None))
     return buffer.getvalue()
 
 

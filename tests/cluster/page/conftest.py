@@ -31,7 +31,6 @@ import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import av
 import httpx
 import numpy as np
 import pytest
@@ -39,7 +38,7 @@ from accessibility import assert_accessible
 from browsing import Address, Browsers, Visitor, chromium
 from numpy.typing import NDArray
 from playwright.sync_api import Page, sync_playwright
-from recordings import THREE_TURNS_S, beginning
+from recordings import THREE_TURNS_S, beginning, encoded
 from waiting import ended
 
 from models.audio import decode, encode
@@ -169,16 +168,7 @@ def say(api: httpx.Client, tmp_path_factory: pytest.TempPathFactory) -> Callable
 def damaged(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An MP3 file that begins well: three quarters of it are zeros."""
     file = tmp_path_factory.mktemp("damaged") / "damaged.mp3"
-    with av.open(str(file), "w") as container:
-        stream = container.add_stream("libmp3lame", rate=16_000)
-        noise = (np.random.default_rng(7).normal(size=(1, 20 * 16_000)) * 3000).astype("<i2")
-        frame = av.AudioFrame.from_ndarray(noise, format="s16", layout="mono")
-        frame.sample_rate = 16_000
-        resampler = av.AudioResampler(stream.format, stream.layout, stream.rate, frame_size=stream.frame_size or None)
-        for piece in (*resampler.resample(frame), *resampler.resample(None)):
-            container.mux(stream.encode(piece))
-        container.mux(stream.encode(None))
-    whole = file.read_bytes()
+    whole = encoded("mp3", "libmp3lame", 20)
     file.write_bytes(whole[: len(whole) // 4] + bytes(len(whole) - len(whole) // 4))
     return file
 
