@@ -319,6 +319,12 @@ async def delete_job(services: ServicesDependency, owner: Owner, job: OwnedJob) 
     return Response(status_code=204)
 
 
+@router.post("/{job_id}/cancel", summary="Cancel a job that has not ended")
+async def cancel_job(services: ServicesDependency, owner: Owner, job: OwnedJob) -> JobBody:
+    """Cancel a waiting or running job. One that has ended stays as it is, whatever it ended as: ``state`` tells."""
+    return await job_body(services, await services.jobs.cancel(job.id, owner.id))
+
+
 @router.post("/{job_id}/retry", status_code=202, summary="Have a failed or cancelled job tried again")
 async def retry_job(services: ServicesDependency, owner: Owner, job: OwnedJob) -> JobBody:
     """Queue the job again, with its recording and options; its attempts are counted anew and its history goes on."""

@@ -186,7 +186,18 @@ def test_a_waiting_analysis_is_cancelled(serve: Serve) -> None:
         assert client.get(f"/v1/jobs/{job_id}/artifacts/waveform.json").json()["code"] == "not_ready"
         early = client.get(f"/v1/jobs/{job_id}/artifacts/spoof.json")
         assert (early.status_code, early.json()["code"]) == (409, "not_ready")
-        assert client.delete(f"/v1/jobs/{job_id}").json()["state"] == "cancelled"
+        assert client.post(f"/v1/jobs/{job_id}/cancel").json()["state"] == "cancelled"
+
+
+def test_an_analysis_that_ended_before_it_was_cancelled_keeps_its_report(serve: Serve) -> None:
+    with serve() as client:
+        job = do(client, submit(client), FakeSpoof())
+        late = client.post(f"/v1/jobs/{job['id']}/cancel")
+        assert (late.status_code, late.json()["state"]) == (200, "succeeded")
+        assert client.get(f"/v1/jobs/{job['id']}/artifacts/spoof.json").status_code == 200
+        stranger = client.post("/admin/users?name=stranger", headers=ADMIN).json()["api_key"]
+        hidden = client.post(f"/v1/jobs/{job['id']}/cancel", headers={"X-API-Key": stranger})
+        assert (hidden.status_code, hidden.json()["code"]) == (404, "job_not_found")
 
 
 def test_a_presigned_upload_becomes_an_analysis_and_another_owners_does_not_exist(serve: Serve) -> None:

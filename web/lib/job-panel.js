@@ -268,7 +268,7 @@ export function jobPanel({signal, onJob = () => {}, onEvent = () => {}, onDone =
     // What is sent may be accepted any moment: its job is waited for, then cancelled.
     if (job === null || !isActive(job)) return;
     try {
-      await callOff();
+      await cancelJob(job.id, signal);
     } catch (error) {
       cancelling = false;
       const sentence = sentenceOf(error);
@@ -278,15 +278,6 @@ export function jobPanel({signal, onJob = () => {}, onEvent = () => {}, onDone =
       fault.hidden = false;
       fill(fault, sentence);
     }
-  }
-
-  async function callOff() {
-    const after = await cancelJob(job.id, signal);
-    if (after) return;
-    forget();
-    say(t("cancelled"));
-    end(null, {retriable: submission !== null});
-    onIdle();
   }
 
   function retry() {

@@ -127,10 +127,6 @@ export function historyRow(job, {signal, onChange, onGone, announce, onOpen}) {
   function cancel(button) {
     return attempt(button, async () => {
       const after = await cancelJob(job.id, signal);
-      if (!after) {
-        onGone(element);
-        return;
-      }
       element.update(after);
       if (after.state === "cancelled") announce(t("cancelled", {name}));
       onChange(element);
