@@ -4,6 +4,7 @@ import {askJson, dropKey, forgetKey, key, sentenceOf, setKey} from "./lib/api.js
 import {fill, h, icon, loadStyle} from "./lib/dom.js";
 import {locale, LOCALES, setLocale, speaker} from "./lib/i18n.js";
 import {problemSentence} from "./lib/problems.js";
+import {failure} from "./lib/try-again.js";
 
 const t = speaker({
   en: {
@@ -11,7 +12,7 @@ const t = speaker({
     voice: "Voice check", transcript: "Transcript", translate: "Translate", assistant: "Assistant", avatar: "Avatar",
     history: "History", system: "System", sign_in: "Sign in", api_key: "API key", show_key: "Show the key",
     lead: "Transcripts, voice checks, translation, conversation and talking avatars.",
-    key_hint: "make run prints it; an operator makes more. It is kept for this tab only.", try_again: "Try again",
+    key_hint: "make run prints it; an operator makes more. It is kept for this tab only.",
     reference: "API reference", checking: "Checking the key…", main: "Content",
   },
   ru: {
@@ -20,7 +21,7 @@ const t = speaker({
     history: "История", system: "Система", sign_in: "Войти", api_key: "Ключ API", show_key: "Показать ключ",
     lead: "Расшифровка, проверка голоса, перевод, беседа и говорящие аватары.",
     key_hint: "Его печатает make run; другие выдаёт администратор. Он хранится только в этой вкладке.",
-    try_again: "Повторить", reference: "Справочник API", checking: "Проверка ключа…", main: "Содержание",
+    reference: "Справочник API", checking: "Проверка ключа…", main: "Содержание",
   },
 });
 
@@ -159,8 +160,7 @@ async function show(content, focus = false) {
     if (abort.signal.aborted) return;
     const sentence = error instanceof TypeError && /import|module/i.test(error.message)
       ? problemSentence("network") : sentenceOf(error);
-    fill(body, h("p", {class: "fault", role: "alert"}, sentence),
-      h("button", {type: "button", on: {click: () => show(content)}}, icon("retry"), t("try_again")));
+    fill(body, failure(sentence, () => show(content)));
   }
 }
 

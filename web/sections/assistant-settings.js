@@ -1,8 +1,9 @@
 /** Which language is spoken, whose voice answers, and whether it does. */
 
-import {askJson, sentenceOf} from "../lib/api.js";
-import {fill, h, icon} from "../lib/dom.js";
+import {askJson} from "../lib/api.js";
+import {fill, h} from "../lib/dom.js";
 import {languageTitle, locale} from "../lib/i18n.js";
+import {failureBeside} from "../lib/try-again.js";
 import {voicesOf} from "../lib/voices.js";
 import {t} from "./assistant-words.js";
 
@@ -85,14 +86,11 @@ export function assistantSettings({onChange, signal}) {
     try {
       await load();
     } catch (error) {
-      const sentence = sentenceOf(error);
-      if (!sentence) return;
-      const told = h("div", {class: "row"}, h("span", {class: "hint", role: "alert"}, sentence),
-        h("button", {type: "button", class: "quiet small", on: {click: () => {
-          told.remove();
-          again();
-        }}}, icon("retry"), t("again")));
-      notice.append(told);
+      const told = failureBeside(error, () => {
+        told.remove();
+        again();
+      });
+      if (told) notice.append(told);
     }
   }
 

@@ -5,7 +5,7 @@ import {speaker} from "../lib/i18n.js";
 export const t = speaker({
   en: {
     conversation: "Conversation", anew: "Start over", anew_hint: "This one is erased",
-    loading: "Loading the conversation…", again: "Try again",
+    loading: "Loading the conversation…",
     expired: "The last conversation has expired. This is a new one.",
     empty_title: "Say hello", empty: "Hold the button and speak, or type. You can interrupt at any time.",
     you: "You", assistant: "Assistant", interrupted: "Interrupted",
@@ -38,7 +38,7 @@ export const t = speaker({
   },
   ru: {
     conversation: "Разговор", anew: "Новый разговор", anew_hint: "Этот будет стёрт",
-    loading: "Разговор загружается…", again: "Повторить",
+    loading: "Разговор загружается…",
     expired: "Прошлый разговор уже стёрт: он хранится недолго. Это новый.",
     empty_title: "Поздоровайтесь", empty: "Удерживайте кнопку и говорите или пишите. Перебивать можно в любой момент.",
     you: "Вы", assistant: "Ассистент", interrupted: "Прервано",

@@ -3,6 +3,7 @@
 import {ask, askJson, sentenceOf} from "../lib/api.js";
 import {fill, h, icon, uniqueId} from "../lib/dom.js";
 import {loudness, openMicrophone} from "../lib/microphone.js";
+import {failureBeside} from "../lib/try-again.js";
 import {dialogue} from "./assistant-dialogue.js";
 import {conversation} from "./assistant-log.js";
 import {assistantSettings} from "./assistant-settings.js";
@@ -246,8 +247,7 @@ export function mount(root, {owner, signal}) {
         talks.forget();
         view.instead(h("p", {class: "hint assistant-note"}, t("expired")));
       } else {
-        view.instead(h("div", {class: "row"}, h("span", {class: "hint", role: "alert"}, sentence),
-          h("button", {type: "button", class: "quiet small", on: {click: recall}}, icon("retry"), t("again"))));
+        view.instead(failureBeside(sentence, recall));
       }
     }
     draw();

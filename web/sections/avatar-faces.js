@@ -4,11 +4,12 @@ import {ask, askJson, Problem, sentenceOf} from "../lib/api.js";
 import {fill, h, icon, uniqueId} from "../lib/dom.js";
 import {bytes, duration, percent, speaker} from "../lib/i18n.js";
 import {soundInput} from "../lib/sound-input.js";
+import {failure} from "../lib/try-again.js";
 import {upload} from "../lib/upload.js";
 
 const t = speaker({
   en: {
-    face: "Face", loading: "Loading the faces…", again: "Try again", bundled: "The built-in face",
+    face: "Face", loading: "Loading the faces…", bundled: "The built-in face",
     clip: "clip, {length}", add: "Add a face", hide: "Close", name: "Name", save: "Keep this face", stop: "Cancel",
     drop: "Drop a picture or a short clip here",
     kinds: "A face from the front, evenly lit, mouth shut. JPEG, PNG, WebP, or a clip of up to {seconds}; up to {size}.",
@@ -21,7 +22,7 @@ const t = speaker({
     erase_yes: "Delete", erase_no: "Keep it", erased: "“{name}” is deleted.",
   },
   ru: {
-    face: "Лицо", loading: "Загрузка лиц…", again: "Повторить", bundled: "Встроенное лицо", clip: "ролик, {length}",
+    face: "Лицо", loading: "Загрузка лиц…", bundled: "Встроенное лицо", clip: "ролик, {length}",
     add: "Добавить лицо", hide: "Закрыть", name: "Имя", save: "Сохранить лицо", stop: "Отменить",
     drop: "Перетащите сюда снимок или короткий ролик",
     kinds: "Лицо прямо, ровный свет, рот закрыт. JPEG, PNG, WebP или ролик до {seconds}; размер до {size}.",
@@ -52,7 +53,7 @@ export function faceChoice({limits, signal, onChoice}) {
   const cards = h("div", {class: "avatar-faces"});
   const note = h("p", {class: "hint", hidden: true});
   const status = h("p", {class: "hint", role: "status"}, t("loading"));
-  const fault = h("div", {class: "stack", hidden: true});
+  const fault = h("div", {hidden: true});
   const erase = h("button", {type: "button", class: "quiet small danger", hidden: true, on: {click: () => askFirst()}},
     icon("trash"), t("erase"));
   const adding = addForm({limits, signal, onAdded: (avatar) => {
@@ -105,11 +106,9 @@ export function faceChoice({limits, signal, onChoice}) {
   }
 
   function tell(error, retry = null) {
-    const sentence = sentenceOf(error);
-    if (!sentence) return;
-    fault.hidden = false;
-    fill(fault, h("p", {class: "fault", role: "alert"}, sentence),
-      retry ? h("button", {type: "button", class: "quiet", on: {click: retry}}, icon("retry"), t("again")) : null);
+    const told = failure(error, retry);
+    fault.hidden = !told;
+    fill(fault, told);
   }
 
   function draw() {

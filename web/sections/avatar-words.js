@@ -1,10 +1,11 @@
 /** What the face shall say: a text with its language, voice and speed, or a recording. */
 
-import {askJson, sentenceOf} from "../lib/api.js";
-import {fill, h, icon, uniqueId} from "../lib/dom.js";
+import {askJson} from "../lib/api.js";
+import {fill, h, uniqueId} from "../lib/dom.js";
 import {decimal, languageTitle, locale, speaker} from "../lib/i18n.js";
 import {soundInput} from "../lib/sound-input.js";
 import {tabs} from "../lib/tabs.js";
+import {failure} from "../lib/try-again.js";
 import {voicesOf} from "../lib/voices.js";
 
 const t = speaker({
@@ -13,7 +14,7 @@ const t = speaker({
     shortcut: "Ctrl + Enter makes the film", count: "{n} of {limit}",
     language: "Language", often: "Often used", all: "All languages", voice: "Voice", own: "{name} (yours)",
     default_voice: "The language's usual voice", speed: "Speed", times: "{speed} ×", male: "male", female: "female",
-    loading: "Loading…", again: "Try again", no_text: "Write what shall be said.",
+    loading: "Loading…", no_text: "Write what shall be said.",
     too_long: {one: "The text is {n} character too long.", other: "The text is {n} characters too long."},
     no_file: "Record something or choose a file first.",
     heard: "The recording itself is heard in the film; it may have up to {length}.",
@@ -23,7 +24,7 @@ const t = speaker({
     shortcut: "Ctrl + Enter — создать видео", count: "{n} из {limit}",
     language: "Язык", often: "Частые", all: "Все языки", voice: "Голос", own: "{name} (ваш)",
     default_voice: "Обычный голос языка", speed: "Скорость", times: "{speed} ×", male: "мужской", female: "женский",
-    loading: "Загрузка…", again: "Повторить", no_text: "Напишите, что нужно сказать.",
+    loading: "Загрузка…", no_text: "Напишите, что нужно сказать.",
     too_long: {
       one: "Текст длиннее на {n} знак.", few: "Текст длиннее на {n} знака.", many: "Текст длиннее на {n} знаков.",
       other: "Текст длиннее на {n} знака.",
@@ -94,7 +95,7 @@ function typedWords({limits, signal, onSubmit}) {
   const speed = h("input", {type: "range", min: "0.5", max: "2", step: "0.1", value: "1", on: {
     input: () => sayTempo(),
   }});
-  const fault = h("div", {class: "stack", hidden: true});
+  const fault = h("div", {hidden: true});
   const element = h("div", {},
     h("div", {class: "field"}, h("label", {class: "field"}, h("span", {}, t("text")), text), below),
     h("div", {class: "columns avatar-how"},
@@ -175,11 +176,10 @@ function typedWords({limits, signal, onSubmit}) {
   }
 
   function tell(error, retry) {
-    const sentence = sentenceOf(error);
-    if (!sentence) return;
+    const told = failure(error, retry);
+    if (!told) return;
     fault.hidden = false;
-    fill(fault, h("p", {class: "fault", role: "alert"}, sentence),
-      h("button", {type: "button", class: "quiet", on: {click: retry}}, icon("retry"), t("again")));
+    fill(fault, told);
   }
 
   measure();

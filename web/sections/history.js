@@ -4,6 +4,7 @@ import {askJson, sentenceOf} from "../lib/api.js";
 import {fill, h, icon} from "../lib/dom.js";
 import {speaker} from "../lib/i18n.js";
 import {isActive} from "../lib/jobs.js";
+import {failure} from "../lib/try-again.js";
 import {clearEnded} from "./history-clear.js";
 import {historyRow} from "./history-row.js";
 import {KINDS, kindName, STATES, stateName} from "./history-short.js";
@@ -12,7 +13,7 @@ const t = speaker({
   en: {
     search: "Search in file names, texts and options", kind: "Kind", any_kind: "All kinds", state: "State",
     any_state: "All states",
-    list: "Jobs", loading: "Loading…", more: "Show more", retry: "Try again",
+    list: "Jobs", loading: "Loading…", more: "Show more",
     stale: "The server cannot be reached; this is how things stood before. The page goes on trying.",
     shown: {one: "{n} job", other: "{n} jobs"}, newest: "The newest {n}",
     empty: "Nothing has been made yet. What you make is kept here, until you delete it or its time is over. Begin " +
@@ -27,7 +28,7 @@ const t = speaker({
   ru: {
     search: "Поиск в именах файлов, текстах и настройках", kind: "Вид", any_kind: "Все виды", state: "Состояние",
     any_state: "Все состояния",
-    list: "Задания", loading: "Загрузка…", more: "Показать ещё", retry: "Повторить",
+    list: "Задания", loading: "Загрузка…", more: "Показать ещё",
     stale: "Сервер недоступен; так было раньше. Страница пробует дальше.",
     shown: {one: "{n} задание", few: "{n} задания", many: "{n} заданий", other: "{n} задания"},
     newest: "Самые новые: {n}",
@@ -130,8 +131,7 @@ export async function mount(root, {query, signal}) {
       loading = null;
       fill(count);
       stale.hidden = clear.hidden = list.hidden = more.hidden = true;
-      fill(message, h("p", {class: "fault", role: "alert"}, sentenceOf(error)),
-        h("div", {}, h("button", {type: "button", on: {click: () => load(limit)}}, icon("retry"), t("retry"))));
+      fill(message, failure(error, () => load(limit)));
       message.hidden = false;
     } finally {
       list.removeAttribute("aria-busy");

@@ -1,12 +1,13 @@
 /** What the engines of this installation can and can't do, and where more comes from. */
 
-import {askJson, sentenceOf} from "../lib/api.js";
+import {askJson} from "../lib/api.js";
 import {fill, h, icon} from "../lib/dom.js";
 import {languageName, speaker} from "../lib/i18n.js";
+import {failure} from "../lib/try-again.js";
 
 const t = speaker({
   en: {
-    title: "Languages", loading: "Loading…", retry: "Try again",
+    title: "Languages", loading: "Loading…",
     pairs: {one: "Translated: {n} pair", other: "Translated: {n} pairs"},
     all_pairs: "Translated: {n} languages, each into every other",
     heard: {one: "Recognised: {n} language", other: "Recognised: {n} languages"},
@@ -19,7 +20,7 @@ const t = speaker({
     no_clones: "Own voices can't be used: the speech engine can't imitate one (docs/speech.md names those that can).",
   },
   ru: {
-    title: "Языки", loading: "Загрузка…", retry: "Повторить",
+    title: "Языки", loading: "Загрузка…",
     pairs: {
       one: "Переводится: {n} пара", few: "Переводится: {n} пары", many: "Переводится: {n} пар",
       other: "Переводится: {n} пары",
@@ -58,11 +59,7 @@ export function systemAbilities({signal}) {
       fill(body, h("ul", {class: "system-abilities"},
         heardOf(recognition.languages), pairsOf(translation), spokenOf(speech.languages), clonesOf(speech.cloning)));
     } catch (error) {
-      const sentence = sentenceOf(error);
-      if (sentence) {
-        fill(body, h("p", {class: "fault", role: "alert"}, sentence),
-          h("div", {}, h("button", {type: "button", class: "quiet", on: {click: load}}, icon("retry"), t("retry"))));
-      }
+      fill(body, failure(error, load));
     }
   }
 }
@@ -73,21 +70,19 @@ const can = line("system-can", "check");
 const cannot = line("system-cannot", "warning");
 const hint = (words) => h("p", {class: "hint"}, words);
 
-const heardOf = (languages) => can(t("heard", {n: languages.length}), hint(named(languages)));
+const nameOf = (code) => languageName(code.replaceAll("_", "-"));
+const first = (names) => names.slice(0, MOST_NAMED).join(", ") + (names.length > MOST_NAMED ? " …" : "");
+const named = (languages) => hint(first(languages.map(nameOf)));
 
-function named(languages) {
-  const names = languages.slice(0, MOST_NAMED).map((code) => languageName(code.replaceAll("_", "-")));
-  return names.join(", ") + (languages.length > MOST_NAMED ? " …" : "");
-}
+const heardOf = (languages) => can(t("heard", {n: languages.length}), named(languages));
 
 function pairsOf({languages, pairs}) {
-  if (!pairs) return can(t("all_pairs", {n: languages.length}), hint(named(languages)));
+  if (!pairs) return can(t("all_pairs", {n: languages.length}), named(languages));
   const all = Object.entries(pairs).flatMap(([source, targets]) => targets.map((target) => [source, target]));
   if (!all.length) return cannot(t("no_pairs"), hint(t("no_pairs_do")));
-  const first = all.slice(0, MOST_NAMED).map((pair) => pair.map(languageName).join(" → "));
-  return can(t("pairs", {n: all.length}), hint(first.join(", ") + (all.length > MOST_NAMED ? " …" : "")));
+  return can(t("pairs", {n: all.length}), hint(first(all.map((pair) => pair.map(nameOf).join(" → ")))));
 }
 
 const spokenOf = (languages) => languages.length ? can(t("spoken", {n: languages.length})) : cannot(t("no_speech"));
 const clonesOf = (languages) => languages.length
-  ? can(t("clones", {names: named(languages)})) : cannot(t("no_clones"));
+  ? can(t("clones", {names: first(languages.map(nameOf))})) : cannot(t("no_clones"));

@@ -3,16 +3,17 @@
 import {fill, h, icon} from "../lib/dom.js";
 import {clock, locale, speaker} from "../lib/i18n.js";
 import {WHOLE} from "../lib/recording-player.js";
+import {tryAgain} from "../lib/try-again.js";
 import {searchField} from "./transcript-search.js";
 
 const t = speaker({
   en: {
     player: "Player and search", play: "Play", pause: "Pause", place: "Place in the recording", of: "{at} of {whole}",
-    follow: "Follow along", speed: "Speed", loading: "Loading the sound…", again: "Try again",
+    follow: "Follow along", speed: "Speed", loading: "Loading the sound…",
   },
   ru: {
     player: "Проигрыватель и поиск", play: "Слушать", pause: "Пауза", place: "Место в записи", of: "{at} из {whole}",
-    follow: "Следить за текстом", speed: "Скорость", loading: "Звук загружается…", again: "Повторить",
+    follow: "Следить за текстом", speed: "Скорость", loading: "Звук загружается…",
   },
 });
 
@@ -35,7 +36,7 @@ export function dock({duration, paragraphs, list, player, signal}) {
   }}, icon("play"));
   const time = h("span", {class: "numbers"});
   const place = h("input", {
-    type: "range", min: "0", max: String(duration), step: "0.1", value: "0", "aria-label": t("place"), on: {
+    type: "range", min: "0", max: String(duration), step: "any", value: "0", "aria-label": t("place"), on: {
       input: () => go(Number(place.value)),
       keydown: (event) => {
         const by = {ArrowRight: JUMP_S, ArrowUp: JUMP_S, ArrowLeft: -JUMP_S, ArrowDown: -JUMP_S}[event.key];
@@ -78,10 +79,11 @@ export function dock({duration, paragraphs, list, player, signal}) {
     if (player.ready) fill(problem);
     else if (player.problem) {
       fill(problem, h("span", {class: "hint"}, player.problem),
-        h("button", {type: "button", class: "quiet small", on: {click: () => player.load()}},
-          icon("retry"), t("again")));
+        tryAgain(() => player.load(), "quiet small"));
     } else fill(problem, h("span", {class: "hint"}, t("loading")));
-    if (!plays) tellPlace();
+    if (plays) return;
+    onTime();
+    tellPlace();
   }
 
   player.addEventListener("time", onTime, {signal});

@@ -1,23 +1,24 @@
 /** What is asked: a recording, its language, how many speak, and whether the voices are judged too. */
 
-import {askJson, sentenceOf} from "../lib/api.js";
+import {askJson} from "../lib/api.js";
 import {fill, h, icon} from "../lib/dom.js";
 import {languageTitle, locale, speaker} from "../lib/i18n.js";
 import {soundInput} from "../lib/sound-input.js";
+import {failureBeside} from "../lib/try-again.js";
 
 const t = speaker({
   en: {
     lead: "Who said what, and when: a recording as text with times and speakers.", recording: "Recording",
     start: "Transcribe", first: "Choose or record something first.", language: "Language spoken", speakers: "Speakers",
     automatic: "Automatic", spoof: "Judge the voices, too: is each of them real?",
-    only: "The recogniser of this server knows one language: {language}.", again: "Try again",
+    only: "The recogniser of this server knows one language: {language}.",
     truncated: "Use what can be read if the file is damaged or cut off",
   },
   ru: {
     lead: "Кто, что и когда сказал: запись в виде текста со временем и именами.", recording: "Запись",
     start: "Расшифровать", first: "Сначала выберите или запишите что-нибудь.", language: "Язык записи",
     speakers: "Число говорящих", automatic: "Автоматически", spoof: "Проверить и голоса: подлинный ли каждый?",
-    only: "Распознаватель этого сервера знает один язык: {language}.", again: "Повторить",
+    only: "Распознаватель этого сервера знает один язык: {language}.",
     truncated: "Если файл повреждён или обрезан, взять то, что читается",
   },
 });
@@ -29,7 +30,7 @@ const nameOf = (code) => languageTitle(code === "jw" ? "jv" : code);
 /** The list of the languages that this server's recogniser knows; "" leaves it to the recogniser. */
 function languageChoice(signal) {
   const select = h("select", {}, h("option", {value: ""}, t("automatic")));
-  const notice = h("div", {class: "row"});
+  const notice = h("div");
   const element = h("div", {}, h("label", {class: "field"}, h("span", {}, t("language")), select), notice);
   Object.defineProperty(element, "value", {get: () => select.value});
   load();
@@ -44,10 +45,7 @@ function languageChoice(signal) {
         .map(([code, name]) => h("option", {value: code}, name)));
       if (languages.length === 1) fill(notice, h("p", {class: "hint"}, t("only", {language: nameOf(languages[0])})));
     } catch (error) {
-      const sentence = sentenceOf(error);
-      if (!sentence) return;
-      fill(notice, h("p", {class: "hint", role: "alert"}, sentence),
-        h("button", {type: "button", class: "quiet small", on: {click: load}}, icon("retry"), t("again")));
+      fill(notice, failureBeside(error, load));
     }
   }
 }

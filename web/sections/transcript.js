@@ -5,14 +5,15 @@ import {fill, h, icon} from "../lib/dom.js";
 import {speaker} from "../lib/i18n.js";
 import {jobPanel} from "../lib/job-panel.js";
 import {RecordingPlayer} from "../lib/recording-player.js";
+import {failure} from "../lib/try-again.js";
 import {startForm} from "./transcript-form.js";
 import {liveTranscript} from "./transcript-live.js";
 import {People} from "./transcript-people.js";
 import {transcriptResult} from "./transcript-result.js";
 
 const t = speaker({
-  en: {another: "Transcribe another", loading: "Loading the transcript…", again: "Try again", recording: "Recording"},
-  ru: {another: "Расшифровать другую", loading: "Расшифровка загружается…", again: "Повторить", recording: "Запись"},
+  en: {another: "Transcribe another", loading: "Loading the transcript…", recording: "Recording"},
+  ru: {another: "Расшифровать другую", loading: "Расшифровка загружается…", recording: "Запись"},
 });
 
 const SECTIONS = {spoof: "voice-check", translation: "translate", avatar: "avatar"};
@@ -81,11 +82,7 @@ export async function mount(root, {owner, params: [jobId], signal, showInAddress
         fill(result, transcriptResult({job, transcript, people, player, heading, actions, signal: mine}));
         if (within) heading.focus({preventScroll: !focus});
       } catch (error) {
-        const sentence = sentenceOf(error);
-        if (!sentence) return;
-        fill(result, h("p", {class: "fault", role: "alert"}, sentence),
-          h("div", {class: "row"},
-            h("button", {type: "button", on: {click: () => draw(true)}}, icon("retry"), t("again"))));
+        if (!mine.aborted) fill(result, failure(error, () => draw(true)));
       }
     }
   }

@@ -1,10 +1,11 @@
 /** A recording: what is asked of it, its job, and what came of it. */
 
-import {askJson, sentenceOf} from "../lib/api.js";
+import {askJson} from "../lib/api.js";
 import {fill, h, icon} from "../lib/dom.js";
 import {speaker} from "../lib/i18n.js";
 import {jobPanel} from "../lib/job-panel.js";
 import {soundInput} from "../lib/sound-input.js";
+import {failure} from "../lib/try-again.js";
 import {languagePair, voiceChoice} from "./translate-languages.js";
 import {translationResult, utteranceRows} from "./translate-result.js";
 
@@ -12,14 +13,14 @@ const t = speaker({
   en: {
     title: "A recording in another language", result: "Result", spoken: "Spoken, with texts and subtitles",
     texts: "Texts and subtitles only", format: "Sound file", start: "Translate the recording",
-    none: "Choose or record something first.", another: "Translate another recording", again: "Try again",
+    none: "Choose or record something first.", another: "Translate another recording",
     so_far: "Translated so far", recording: "Recording", other_kind: "This link leads to a job of another kind. ",
     history: "Find yours in the history.",
   },
   ru: {
     title: "Запись на другом языке", result: "Результат", spoken: "Озвучка, тексты и субтитры",
     texts: "Только тексты и субтитры", format: "Звуковой файл", start: "Перевести запись",
-    none: "Сначала выберите или запишите что-нибудь.", another: "Перевести другую запись", again: "Повторить",
+    none: "Сначала выберите или запишите что-нибудь.", another: "Перевести другую запись",
     so_far: "Уже переведено", recording: "Запись", other_kind: "Эта ссылка ведёт к заданию другого вида. ",
     history: "Своё ищите в истории.",
   },
@@ -123,11 +124,7 @@ export function filePanel({list, limits, signal, showInAddress}) {
       fill(result, translationResult({job, report, signal}));
       soFar.hidden = true;
     } catch (error) {
-      const sentence = sentenceOf(error);
-      if (sentence) {
-        fill(result, h("p", {class: "fault", role: "alert"}, sentence),
-          h("div", {}, h("button", {type: "button", on: {click: () => finish(job)}}, icon("retry"), t("again"))));
-      }
+      fill(result, failure(error, () => finish(job)));
     }
   }
 

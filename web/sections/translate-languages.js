@@ -3,12 +3,12 @@
 import {askJson, sentenceOf} from "../lib/api.js";
 import {fill, h, icon} from "../lib/dom.js";
 import {languageTitle, locale, speaker} from "../lib/i18n.js";
+import {failure, failureBeside} from "../lib/try-again.js";
 import {voicesOf} from "../lib/voices.js";
 
 const t = speaker({
   en: {
     from: "From", into: "Into", swap: "Swap the languages", detect: "Detect the language", loading: "Loading…",
-    again: "Try again",
     no_pairs: "No languages are installed for translation yet. Whoever runs this server can add some with",
     no_pairs_after: "or with a translation model, and start it anew.", voice: "Voice",
     unheard: "This server's recogniser knows none of the languages that are translated; texts can be.",
@@ -17,7 +17,6 @@ const t = speaker({
   },
   ru: {
     from: "С языка", into: "На язык", swap: "Поменять языки местами", detect: "Определить язык", loading: "Загрузка…",
-    again: "Повторить",
     no_pairs: "Языки для перевода пока не установлены. Администратор сервера может добавить их командой",
     no_pairs_after: "или моделью перевода, и перезапустить сервер.", voice: "Голос",
     unheard: "Распознаватель этого сервера не знает ни одного из переводимых языков; перевести можно только текст.",
@@ -97,8 +96,7 @@ export function languagePair({list, fromSpeech = false, onChange, onSwap = () =>
     lists.hidden = none || Boolean(seen.fault);
     fill(notice);
     if (seen.fault) {
-      fill(notice, h("p", {class: "fault", role: "alert"}, seen.fault),
-        h("button", {type: "button", class: "quiet", on: {click: () => list.load()}}, icon("retry"), t("again")));
+      fill(notice, failure(seen.fault, () => list.load()));
     } else if (none && languages.translates) {
       fill(notice, h("p", {class: "notice"}, t("unheard")));
     } else if (none) {
@@ -190,13 +188,10 @@ export function voiceChoice({signal}) {
         own.map(({id, name}) => h("option", {value: id}, t("own_voice", {name}))));
       if (!voices.length) fill(notice, h("p", {class: "hint"}, t("no_voices")));
     } catch (error) {
-      const sentence = sentenceOf(error);
-      if (!sentence || asked !== language) return;
+      if (asked !== language) return;
       asked = null;
       fill(select, usual());
-      fill(notice, h("p", {class: "hint", role: "alert"}, sentence),
-        h("button", {type: "button", class: "quiet small", on: {click: () => element.offer(language)}},
-          icon("retry"), t("again")));
+      fill(notice, failureBeside(error, () => element.offer(language)));
     }
   };
   Object.defineProperty(element, "value", {get: () => select.value});

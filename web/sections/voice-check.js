@@ -2,13 +2,14 @@
 
 import {ask, askJson, Problem, sentenceOf} from "../lib/api.js";
 import {fill, h, icon} from "../lib/dom.js";
+import {copyButton} from "../lib/copy-button.js";
 import {followJob} from "../lib/events.js";
 import {speaker} from "../lib/i18n.js";
 import {jobPanel} from "../lib/job-panel.js";
 import {save} from "../lib/media.js";
 import {RecordingPlayer} from "../lib/recording-player.js";
 import {soundInput} from "../lib/sound-input.js";
-import {copyButton} from "../lib/copy-button.js";
+import {failure} from "../lib/try-again.js";
 import {segments} from "./voice-check-segments.js";
 import {speakerVerdicts} from "./voice-check-speakers.js";
 import {liveTimeline, timeline} from "./voice-check-timeline.js";
@@ -20,7 +21,7 @@ const t = speaker({
     first: "Choose or record something first.",
     diarize: "Judge every speaker, too", count: "How many speakers? Leave it empty if you don't know.",
     truncated: "Use what can be read if the file is damaged or cut off",
-    link: "Copy the link", download: "Download the result (JSON)", another: "Check another", reload: "Try again",
+    link: "Copy the link", download: "Download the result (JSON)", another: "Check another",
     loading: "Loading the result…",
   },
   ru: {
@@ -28,7 +29,7 @@ const t = speaker({
     first: "Сначала выберите или запишите что-нибудь.",
     diarize: "Оценить и каждого говорящего", count: "Сколько говорящих? Не знаете — оставьте пустым.",
     truncated: "Если файл повреждён или обрезан, взять то, что читается",
-    link: "Скопировать ссылку", download: "Скачать результат (JSON)", another: "Проверить другую", reload: "Повторить",
+    link: "Скопировать ссылку", download: "Скачать результат (JSON)", another: "Проверить другую",
     loading: "Результат загружается…",
   },
 });
@@ -96,11 +97,7 @@ export async function mount(root, {owner, params: [jobId], signal, showInAddress
     try {
       report = await askJson(`v1/jobs/${job.id}/artifacts/spoof.json`, {signal});
     } catch (error) {
-      const sentence = sentenceOf(error);
-      if (!sentence) return;
-      const reload = h("button", {type: "button", on: {click: () => showResult(job, heard)}},
-        icon("retry"), t("reload"));
-      fill(result, h("p", {class: "fault", role: "alert"}, sentence), h("div", {class: "row"}, reload, another()));
+      fill(result, failure(error, () => showResult(job, heard), another()));
       return;
     }
     live.clear();
