@@ -33,10 +33,8 @@ export function unload(video) {
   video.load();
 }
 
-/** Play what is at an address; where the person has to press play first, the element gets the event "play-refused". */
-export function play(video, url, from = 0) {
-  video.src = url;
-  if (from) video.currentTime = from;
+/** Play what an element has; where the person has to press play first, it gets the event "play-refused". */
+export function play(video) {
   video.play().catch((error) => {
     if (error.name === "NotAllowedError") video.dispatchEvent(new Event("play-refused"));
   });
@@ -76,7 +74,8 @@ class Feeder {
       this.buffer.addEventListener("updateend", () => this.feed());
       this.feed();
     }, {once: true});
-    play(this.video, url);
+    this.video.src = url;
+    play(this.video);
   }
 
   feed() {

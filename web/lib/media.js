@@ -11,7 +11,10 @@ export async function mediaOf(jobId, name, signal) {
   const url = address(given.url);
   const download = new URL(url);
   download.searchParams.set("download", "1");
-  return {url: url.href, downloadUrl: download.href, contentType: given.content_type, size: given.size, filename: given.filename};
+  return {
+    url: url.href, downloadUrl: download.href, contentType: given.content_type, size: given.size,
+    filename: given.filename,
+  };
 }
 
 let playing = null;

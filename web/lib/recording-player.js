@@ -2,39 +2,37 @@
 
 import {sentenceOf} from "./api.js";
 import {speaker} from "./i18n.js";
-import {exclusive, mediaOf} from "./media.js";
-import {problemSentence} from "./problems.js";
+import {jobMedia} from "./job-media.js";
+import {exclusive} from "./media.js";
 
 const t = speaker({
   en: {gone: "The recording is not kept any more, so it can't be heard here."},
   ru: {gone: "Запись больше не хранится, прослушать её здесь нельзя."},
 });
 
-// Addresses work for an hour.
-const STALE_MS = 55 * 60 * 1000;
-
 export const WHOLE = "whole";
 
 /** Events: "change" (what plays, whether it can), "time". */
 export class RecordingPlayer extends EventTarget {
   #audio = exclusive(new Audio());
-  #jobId;
-  #signal;
+  #source;
   #plan = null;
   #stretch = 0;
   #frame = 0;
-  #addressed = 0;
 
   /** A sentence, where the recording can't be played. */
   problem = "";
   ready = false;
-  /** Where browsers save it from; null until it is known. */
+  /** Where browsers save it from (`keepDownload`); null until it is known. */
   downloadUrl = null;
 
   constructor(jobId, signal) {
     super();
-    this.#jobId = jobId;
-    this.#signal = signal;
+    this.#source = jobMedia(this.#audio, {
+      jobId, name: "recording", signal,
+      onAddress: ({downloadUrl}) => { this.downloadUrl = downloadUrl; },
+      onFault: (error) => this.#say([404, 410].includes(error.status) ? t("gone") : sentenceOf(error)),
+    });
     this.#audio.preload = "metadata";
     for (const event of ["play", "pause", "ended"]) this.#audio.addEventListener(event, () => this.#changed());
     this.#audio.addEventListener("timeupdate", () => this.#moved());
@@ -43,24 +41,20 @@ export class RecordingPlayer extends EventTarget {
       this.ready = true;
       this.#changed();
     });
-    this.#audio.addEventListener("error", () => this.#failed());
-    signal.addEventListener("abort", () => this.#end(), {once: true});
+    signal.addEventListener("abort", () => cancelAnimationFrame(this.#frame), {once: true});
   }
 
   /** Ask for the recording's address. What goes wrong is told by `problem`. */
   async load() {
-    const at = this.#audio.currentTime;
     this.problem = "";
     this.#changed();
-    try {
-      const {url, downloadUrl} = await mediaOf(this.#jobId, "recording", this.#signal);
-      this.downloadUrl = downloadUrl;
-      this.#addressed = Date.now();
-      this.#audio.src = url;
-      if (at) this.#audio.currentTime = at;
-    } catch (error) {
-      this.#say([404, 410].includes(error.status) ? t("gone") : sentenceOf(error));
-    }
+    await this.#source.load();
+  }
+
+  /** Have a link to `downloadUrl` work for as long as the page is open. */
+  keepDownload(link) {
+    this.#source.keep(link);
+    return link;
   }
 
   /** Name of what is playing; null for nothing. */
@@ -141,29 +135,10 @@ export class RecordingPlayer extends EventTarget {
     this.dispatchEvent(new Event("time"));
   }
 
-  #failed() {
-    if (this.#signal.aborted) return;
-    if (this.ready && Date.now() - this.#addressed > STALE_MS) this.#renew();
-    else this.#say(problemSentence(this.#audio.error.code === MediaError.MEDIA_ERR_NETWORK ? "network" : "unplayable"));
-  }
-
-  async #renew() {
-    const plays = this.#plan;
-    await this.load();
-    if (plays && !this.problem) this.#audio.play().catch(() => {});
-  }
-
   #say(sentence) {
     if (!sentence) return;
     this.problem = sentence;
     this.ready = false;
     this.#changed();
-  }
-
-  #end() {
-    cancelAnimationFrame(this.#frame);
-    this.#audio.pause();
-    this.#audio.removeAttribute("src");
-    this.#audio.load();
   }
 }

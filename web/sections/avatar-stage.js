@@ -1,8 +1,10 @@
 /** Where the face is seen: its picture, in whose place its film plays; what was measured, and the film as a file. */
 
+import {sentenceOf} from "../lib/api.js";
 import {fill, h, icon} from "../lib/dom.js";
 import {play, unload} from "../lib/film-player.js";
 import {bytes, duration, speaker} from "../lib/i18n.js";
+import {jobMedia} from "../lib/job-media.js";
 import {exclusive} from "../lib/media.js";
 import {problemSentence} from "../lib/problems.js";
 
@@ -30,7 +32,7 @@ const FACTS = ["first", "total", "length", "size"];
  * @param {object} options `signal`: after which nothing plays; `onStop()`: what is being made shall end
  * @returns {HTMLElement & object} `face({name, width, height}, pictureUrl)`: who is seen; `begin()`: a film is
  *   asked for (`stop` is the button against it); `complete(arrived, filename)`: all of it is there
- *   (what playArriving returns); `show({media, seconds})`: one that was made before; `clear()`: back to the picture
+ *   (what playArriving returns); `show({jobId, name, seconds})`: one that a job made; `clear()`: back to the picture
  */
 export function stage({signal, onStop}) {
   const picture = h("img", {class: "avatar-picture", hidden: true});
@@ -56,7 +58,7 @@ export function stage({signal, onStop}) {
   const below = h("div", {class: "avatar-below", hidden: true},
     h("div", {class: "row spread"}, status, making), fault, actions, facts);
   const element = h("section", {class: "card avatar-stage", "aria-label": t("stage")}, frame, below);
-  let [began, isComplete, url] = [null, false, null];
+  let [began, isComplete, url, shown] = [null, false, null, null];
   signal.addEventListener("abort", clear, {once: true});
 
   function fact(name, value) {
@@ -75,6 +77,8 @@ export function stage({signal, onStop}) {
     isComplete = false;
     if (url) URL.revokeObjectURL(url);
     url = null;
+    shown?.abort();
+    shown = null;
     video.pause();
     unload(video);
     swap(false);
@@ -108,11 +112,14 @@ export function stage({signal, onStop}) {
   }
 
   function fail() {
-    if (!isComplete || !video.error) return;
+    if (isComplete && video.error && !shown) say(problemSentence("unplayable"));
+  }
+
+  function say(sentence) {
     swap(false);
     again.hidden = true;
-    fault.hidden = false;
-    fill(fault, problemSentence("unplayable"));
+    below.hidden = fault.hidden = false;
+    fill(fault, sentence);
   }
 
   function replay() {
@@ -157,16 +164,28 @@ export function stage({signal, onStop}) {
       fill(status, t("complete"));
       url = URL.createObjectURL(film);
       offer(url, filename);
-      if (!plays) play(video, url, video.currentTime);
+      if (plays) return;
+      const seen = video.currentTime;
+      video.src = url;
+      video.currentTime = seen;
+      play(video);
     },
-    show({media, seconds}) {
+    show({jobId, name, seconds}) {
       clear();
-      below.hidden = false;
-      fill(status, t("complete"));
-      offer(media.downloadUrl, media.filename);
-      fact("length", duration(seconds));
-      fact("size", bytes(media.size));
-      play(video, media.url);
+      shown = new AbortController();
+      const source = jobMedia(video, {
+        jobId, name, signal: shown.signal,
+        onAddress({downloadUrl, filename, size}) {
+          below.hidden = false;
+          fill(status, t("complete"));
+          offer(downloadUrl, filename);
+          fact("length", duration(seconds));
+          fact("size", bytes(size));
+        },
+        onFault: (error) => say(sentenceOf(error)),
+      });
+      source.keep(download);
+      source.load().then((found) => { if (found) play(video); });
     },
   });
 }

@@ -6,7 +6,6 @@ import {fill, h, icon} from "../lib/dom.js";
 import {playArriving} from "../lib/film-player.js";
 import {speaker} from "../lib/i18n.js";
 import {jobPanel} from "../lib/job-panel.js";
-import {mediaOf} from "../lib/media.js";
 import {BUNDLED, faceChoice, nameOf} from "./avatar-faces.js";
 import {stage} from "./avatar-stage.js";
 import {words} from "./avatar-words.js";
@@ -139,13 +138,9 @@ export function mount(root, {owner: {limits}, params: [jobId], signal, showInAdd
     await following;
   }
 
-  async function showJob({id, result}) {
+  function showJob({id, result}) {
     settle();
-    try {
-      screen.show({media: await mediaOf(id, FILM, signal), seconds: result.seconds});
-    } catch (error) {
-      if (!signal.aborted) tell(sentenceOf(error));
-    }
+    screen.show({jobId: id, name: FILM, seconds: result.seconds});
   }
 
   function offerLink(is) {

@@ -4,7 +4,8 @@ import {ask, sentenceOf} from "../lib/api.js";
 import {copyButton} from "../lib/copy-button.js";
 import {fill, h, icon} from "../lib/dom.js";
 import {clock, decimal, duration, languageTitle, speaker} from "../lib/i18n.js";
-import {exclusive, mediaOf, playSpan, save} from "../lib/media.js";
+import {jobMedia} from "../lib/job-media.js";
+import {exclusive, playSpan, save} from "../lib/media.js";
 import {problemSentence} from "../lib/problems.js";
 import {langOf} from "./translate-languages.js";
 
@@ -46,8 +47,6 @@ const t = speaker({
 });
 
 const STAGES = {decode: "decode", vad: "vad", asr: "asr", translation: "translating", speech: "speech"};
-/** An address of a recording works for an hour. */
-const ADDRESS_MS = 55 * 60_000;
 
 /** The rows of utterances; they can be played when `players` are there. */
 export function utteranceRows({languages = {}, players = {}} = {}) {
@@ -182,37 +181,23 @@ export function translationResult({job, report, signal}) {
   ];
 }
 
-/** An audio element for a job's sound, its address asked for anew when it no longer works. */
+/** An audio element for a job's sound; `download` is its link, once there is an address. */
 function player(jobId, name, label, signal) {
   const media = exclusive(h("audio", {controls: true, preload: "metadata", "aria-label": label}));
   const note = h("p", {class: "hint", role: "status"}, t("loading"));
   const element = h("div", {}, note, media);
-  const self = {element, media, play, download: null};
-  let askedAt = 0;
+  const download = h("a", {class: "button quiet small", hidden: true, download: true}, icon("download"), t("sound"));
   media.hidden = true;
-  media.addEventListener("error", () => {
-    if (signal.aborted) return;
-    if (Date.now() - askedAt > ADDRESS_MS) load();
-    else fill(note, problemSentence("unplayable"));
-  });
-  signal.addEventListener("abort", () => {
-    media.pause();
-    media.removeAttribute("src");
-    media.load();
-  }, {once: true});
-
-  async function load() {
-    askedAt = Date.now();
-    try {
-      const given = await mediaOf(jobId, name, signal);
-      media.src = given.url;
-      media.hidden = false;
+  const source = jobMedia(media, {
+    jobId, name, signal,
+    onAddress: ({downloadUrl}) => {
+      media.hidden = download.hidden = false;
+      download.href = downloadUrl;
       fill(note);
-      self.download?.(given);
-    } catch (error) {
-      fill(note, [404, 410].includes(error.status) ? t("gone") : sentenceOf(error) ?? "");
-    }
-  }
+    },
+    onFault: (error) => fill(note, [404, 410].includes(error.status) ? t("gone") : sentenceOf(error) ?? ""),
+  });
+  source.keep(download);
 
   async function play(start, end) {
     try {
@@ -223,8 +208,8 @@ function player(jobId, name, label, signal) {
     }
   }
 
-  load();
-  return self;
+  source.load();
+  return {element, media, play, download};
 }
 
 function downloads(job, report, translated, signal) {
@@ -246,16 +231,9 @@ function downloads(job, report, translated, signal) {
     h("span", {}, title), items);
   const texts = (side, language) => ["txt", "srt", "vtt"].map((ending) =>
     file(`${side}.${ending}`, ending.toUpperCase(), `${stem}.${language}.${ending}`));
-  const sound = h("a", {class: "button quiet small", hidden: true, download: true}, icon("download"), t("sound"));
-  if (translated) {
-    translated.download = ({downloadUrl}) => {
-      sound.href = downloadUrl;
-      sound.hidden = false;
-    };
-  }
   return h("div", {class: "stack"},
     group(t("source_files"), texts("source", report.source)),
-    group(t("target_files"), texts("target", report.target), sound),
+    group(t("target_files"), texts("target", report.target), translated?.download),
     h("div", {}, file("translation.json", t("report"), `${stem}.translation.json`)), fault);
 }
 

@@ -4,14 +4,15 @@ import {askJson, sentenceOf} from "../lib/api.js";
 import {fill, h, icon} from "../lib/dom.js";
 import {clock, percent, speaker} from "../lib/i18n.js";
 import {WHOLE} from "../lib/recording-player.js";
-import {waveform} from "../lib/waveform.js";
 import {chance, endWithin, stepOf} from "../lib/spoof-scores.js";
+import {tryAgain} from "../lib/try-again.js";
+import {waveform} from "../lib/waveform.js";
 
 const t = speaker({
   en: {
     over_time: "Over time", so_far: "Judged so far", legend: "Probability that a machine made the voice",
     from_to: "{from} to {to}", from: "{from} and more", below: "under {to}", unscored: "not judged: too little speech",
-    play: "Play the recording", pause: "Pause", loading: "Loading the sound…", again: "Try again", download: "Download",
+    play: "Play the recording", pause: "Pause", loading: "Loading the sound…", download: "Download",
     pointer: "Click a part to hear it; while the whole recording plays, a click goes there.",
     keys: "Keys: arrows choose a part, Enter plays it, the space bar plays all.",
     slider: "Parts of the recording", part: "Part {index}, {from} to {to}: {chance}", no_score: "not judged",
@@ -21,7 +22,7 @@ const t = speaker({
   ru: {
     over_time: "По ходу записи", so_far: "Уже проверено", legend: "Вероятность того, что голос создан машиной",
     from_to: "от {from} до {to}", from: "{from} и больше", below: "меньше {to}", unscored: "не оценено: мало речи",
-    play: "Слушать запись", pause: "Пауза", loading: "Звук загружается…", again: "Повторить", download: "Скачать",
+    play: "Слушать запись", pause: "Пауза", loading: "Звук загружается…", download: "Скачать",
     pointer: "Нажмите на фрагмент, чтобы услышать его; пока играет вся запись, нажатие переходит в это место.",
     keys: "Клавиши: стрелки — выбор фрагмента, Enter — послушать его, пробел — вся запись.",
     slider: "Фрагменты записи", part: "Фрагмент {index}, {from} – {to}: {chance}", no_score: "не оценено",
@@ -156,8 +157,9 @@ export function timeline({job, report, player, signal}) {
     problem.hidden = player.ready;
     if (waits) fill(problem, h("span", {class: "hint"}, t("loading")));
     else if (player.problem) {
-      fill(problem, h("span", {}, player.problem), retryButton(() => player.load()), player.downloadUrl
-        ? h("a", {class: "button quiet small", href: player.downloadUrl}, icon("download"), t("download")) : null);
+      fill(problem, h("span", {}, player.problem), tryAgain(() => player.load(), "quiet small"), player.downloadUrl
+        ? player.keepDownload(
+          h("a", {class: "button quiet small", href: player.downloadUrl}, icon("download"), t("download"))) : null);
     }
   }
 
@@ -172,7 +174,7 @@ export function timeline({job, report, player, signal}) {
       picture.show({peaks: found.peaks, secondsPerPoint: found.seconds_per_point});
     } catch (error) {
       const sentence = sentenceOf(error);
-      if (sentence) fill(shape, sentence, retryButton(loadShape));
+      if (sentence) fill(shape, sentence, tryAgain(loadShape, "quiet small"));
     }
   }
 
@@ -187,6 +189,3 @@ export function timeline({job, report, player, signal}) {
     h("div", {class: "row"}, button, time, readout), problem, picture, shape, legend(),
     h("p", {class: "hint"}, t("pointer"), " ", h("span", {class: "vc-keys"}, t("keys"))));
 }
-
-const retryButton = (again) =>
-  h("button", {type: "button", class: "quiet small", on: {click: again}}, icon("retry"), t("again"));

@@ -175,13 +175,13 @@ def damaged(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def finished_job(api: httpx.Client, brief_recording: Path) -> Callable[..., str]:
-    """Has the API do a job on the brief recording once, and returns its id."""
+    """Has the API do a job on the brief recording, or another, once, and returns its id."""
     jobs: dict[tuple[str, ...], str] = {}
 
-    def finished(kind: str, **fields: str) -> str:
-        known = (kind, *(f"{name}={value}" for name, value in sorted(fields.items())))
+    def finished(kind: str, recording: Path = brief_recording, **fields: str) -> str:
+        known = (kind, str(recording), *(f"{name}={value}" for name, value in sorted(fields.items())))
         if known not in jobs:
-            files = {"file": ("brief.wav", brief_recording.read_bytes())}
+            files = {"file": (recording.name, recording.read_bytes())}
             job_id = api.post(f"/v1/jobs/{kind}", files=files, data=fields).raise_for_status().json()["id"]
             job = ended(api, job_id)
             assert job["state"] == "succeeded", job

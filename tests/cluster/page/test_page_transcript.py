@@ -2,13 +2,14 @@
 
 import json
 import re
+import wave
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-from browsing import Visitor
+from browsing import Visitor, with_clock
 from playwright.sync_api import BrowserContext, Locator, Page, Route, expect
 from recordings import beginning
 
@@ -59,8 +60,23 @@ def lit(page: Page, what: str = "word") -> list[str]:
     return marked
 
 
+def heard_until(page: Page) -> float:
+    """Where the sound stands, in seconds. Browsers cut what they are told at microseconds."""
+    return float(page.get_by_role("slider").input_value()) + 1e-6
+
+
 def no_wider_than_the_screen(page: Page) -> None:
     assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
+
+
+@pytest.fixture(scope="module")
+def long_silence(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Four minutes in 21 MB, more than browsers fetch ahead."""
+    file = tmp_path_factory.mktemp("silence") / "silence.wav"
+    with wave.open(str(file), "wb") as sound:
+        sound.setparams((1, 2, 44_100, 0, "NONE", ""))
+        sound.writeframes(bytes(2 * 44_100 * 240))
+    return file
 
 
 def job_of(page: Page) -> str:
@@ -166,8 +182,7 @@ class TestReadingAndHearing:
         assert later in spoken[1]["text"].partition(earlier)[2]
         # It ends by itself, with the turn.
         expect(second.get_by_role("button", name="Play from")).to_be_visible()
-        at = float(page.get_by_role("slider").input_value())
-        assert spoken[1]["end"] <= at <= spoken[1]["end"] + 1
+        assert spoken[1]["end"] <= heard_until(page) <= spoken[1]["end"] + 1
 
         word = spoken[0]["words"][-1]["text"]
         where = page.evaluate(
@@ -185,8 +200,7 @@ class TestReadingAndHearing:
         expect(page.get_by_role("button", name="Pause", exact=True)).to_be_visible()
         page.wait_for_selector("[data-heard]")
         page.get_by_role("button", name="Pause", exact=True).click()
-        at = float(page.get_by_role("slider").input_value())
-        assert at >= spoken[0]["words"][-1]["start"]
+        assert heard_until(page) >= spoken[0]["words"][-1]["start"]
 
         slider = page.get_by_role("slider")
         slider.focus()
@@ -226,6 +240,43 @@ class TestReadingAndHearing:
         field.fill("nobody said this")
         expect(count).to_have_text("Not found")
         assert lit(page, "hit") == []
+
+    @pytest.mark.thorough
+    def test_the_sound_goes_on_when_its_address_has_expired(
+        self, visit: Visitor, finished_job: Callable[..., str], long_silence: Path
+    ) -> None:
+        job_id = finished_job("transcription", recording=long_silence)
+        addresses: list[str] = []
+        expired: list[str] = []
+
+        def serve(route: Route) -> None:
+            addresses.append(route.request.url)
+            if route.request.url in expired:
+                route.fulfill(status=404, json={"code": "media_not_found"})
+            else:
+                route.continue_()
+
+        def prepare(profile: BrowserContext) -> None:
+            with_clock(profile)
+            profile.route("**/v1/media/*", serve)
+
+        page = visit(f"transcript/{job_id}", prepare=prepare)
+        play = page.get_by_role("button", name="Play", exact=True)
+        slider = page.get_by_role("slider")
+        expect(play).to_be_enabled()
+        visit.expects("status of 404")
+        for place in (120, 230):
+            expired[:] = addresses
+            page.clock.fast_forward(3_600_000)
+            with page.expect_response(lambda answer: "/v1/media/" in answer.url and answer.status == 206):
+                slider.fill(str(place))
+            # It plays on from there, but by itself only what played.
+            play.click()
+            page.wait_for_function(
+                "place => Number(document.querySelector('input[type=range]').value) > place", arg=place
+            )
+            page.get_by_role("button", name="Pause", exact=True).click()
+            expect(play).to_be_visible()
 
     def test_a_link_is_shared_by_the_keys_owner_alone(self, visit: Visitor, finished_job: Callable[..., str]) -> None:
         job_id = finished_job("transcription", num_speakers="2")
