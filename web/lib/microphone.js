@@ -1,6 +1,9 @@
 /** The microphone, as samples. */
 
-import {Problem} from "./api.js";
+import {pause, Problem} from "./api.js";
+
+// Without a way to play sound, some browsers never start what would record it either, and never say so.
+const START_S = 10;
 
 /**
  * Open the microphone.
@@ -32,7 +35,7 @@ export async function openMicrophone(onSamples, {echoCancellation = true, onEnd 
     const node = new AudioWorkletNode(context, "capture", {numberOfOutputs: 0});
     node.port.onmessage = ({data}) => onSamples(data);
     context.createMediaStreamSource(stream).connect(node);
-    await context.resume();
+    await Promise.race([context.resume(), pause(START_S).then(() => { throw new Problem("microphone_busy"); })]);
   } catch (error) {
     close();
     throw error;

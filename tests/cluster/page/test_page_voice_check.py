@@ -10,7 +10,7 @@ import httpx
 import numpy as np
 import pytest
 from browsing import Visitor, hasten, with_clock
-from playwright.sync_api import Locator, Page, Route, expect
+from playwright.sync_api import BrowserContext, Locator, Page, Route, expect
 from waiting import ended
 
 from models.audio import encode
@@ -332,6 +332,20 @@ def test_what_goes_wrong_is_said_and_can_be_tried_again(
     expect(page.get_by_role("alert")).to_have_text("Сервер недоступен. Проверьте соединение и попробуйте ещё раз.")
     page.get_by_role("button", name="Повторить").click()
     expect(page.get_by_role("button", name="Слушать запись")).to_be_enabled()
+
+
+@pytest.mark.thorough
+def test_a_microphone_that_never_starts_is_given_up(visit: Visitor) -> None:
+    def prepare(context: BrowserContext) -> None:
+        # As Firefox does where no sound can be played.
+        context.add_init_script("AudioContext.prototype.resume = () => new Promise(() => {});")
+        with_clock(context)
+
+    page = visit("voice-check", prepare=prepare)
+    page.get_by_role("button", name="Record").click()
+    hasten(page, page.get_by_role("alert"))
+    expect(page.get_by_role("alert")).to_contain_text("The microphone cannot be opened.")
+    expect(page.get_by_role("button", name="Record")).to_be_visible()
 
 
 def test_a_lost_recording_and_a_slow_shape_leave_the_result(visit: Visitor, finished_job: Finished) -> None:
