@@ -21,7 +21,11 @@ export async function openMicrophone(onSamples, {echoCancellation = true, onEnd 
       audio: {channelCount: 1, echoCancellation, noiseSuppression: echoCancellation, autoGainControl: echoCancellation},
     });
   } catch (error) {
-    const codes = {NotAllowedError: "microphone_denied", SecurityError: "microphone_denied", NotFoundError: "microphone_missing"};
+    const codes = {
+      NotAllowedError: "microphone_denied", SecurityError: "microphone_denied", NotFoundError: "microphone_missing",
+      // WebKit's word for it, as nothing is demanded here.
+      OverconstrainedError: "microphone_missing",
+    };
     throw new Problem(codes[error.name] ?? "microphone_busy");
   }
   for (const track of stream.getTracks()) track.addEventListener("ended", onEnd);
