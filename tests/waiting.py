@@ -2,6 +2,7 @@
 
 import json
 import time
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import httpx
@@ -24,21 +25,25 @@ def patiently(client: httpx.Client, path: str) -> httpx.Response:
 
 
 def events(client: httpx.Client, job_id: str, after: int | None = None) -> list[dict[str, Any]]:
-    """Read a job's events to its end."""
-    patiently(client, f"/v1/jobs/{job_id}")
+    """Read a job's events to its end; a 503 is waited for."""
     headers = {} if after is None else {"Last-Event-ID": str(after)}
-    found: list[dict[str, Any]] = []
-    with client.stream("GET", f"/v1/jobs/{job_id}/events", headers=headers, timeout=240) as stream:
-        assert stream.status_code == 200, stream.read()
-        event: dict[str, Any] = {}
-        for line in stream.iter_lines():
-            name, _, value = line.partition(":")
-            if name in ("id", "event", "data"):
-                event[name] = value.strip()
-            elif not line and event:
-                found.append({**event, "id": int(event["id"]), "data": json.loads(event["data"])})
-                event = {}
-    return found
+    while True:
+        with client.stream("GET", f"/v1/jobs/{job_id}/events", headers=headers, timeout=240) as stream:
+            if stream.status_code != 503:
+                assert stream.status_code == 200, stream.read()
+                return list(_events_of(stream.iter_lines()))
+        time.sleep(int(stream.headers["Retry-After"]))
+
+
+def _events_of(lines: Iterable[str]) -> Iterator[dict[str, Any]]:
+    event: dict[str, Any] = {}
+    for line in lines:
+        name, _, value = line.partition(":")
+        if name in ("id", "event", "data"):
+            event[name] = value.strip()
+        elif not line and event:
+            yield {**event, "id": int(event["id"]), "data": json.loads(event["data"])}
+            event = {}
 
 
 def ended(client: httpx.Client, job_id: str) -> dict[str, Any]:
