@@ -27,12 +27,6 @@ export async function playArriving(video, body) {
   return {film: new Blob(pieces, {type: "video/mp4"}), plays: feeder.plays};
 }
 
-/** Show nothing more, and let go of what was shown. */
-export function unload(video) {
-  video.removeAttribute("src");
-  video.load();
-}
-
 /** Play what an element has; where the person has to press play first, it gets the event "play-refused". */
 export function play(video) {
   video.play().catch((error) => {

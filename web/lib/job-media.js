@@ -1,7 +1,7 @@
 /** A job's sound or film in a player, also after the hour for which an address of it works. */
 
 import {Problem} from "./api.js";
-import {mediaOf} from "./media.js";
+import {mediaOf, unload} from "./media.js";
 
 const STALE_MS = 55 * 60_000;
 
@@ -13,7 +13,7 @@ const STALE_MS = 55 * 60_000;
  * @returns {{load: () => Promise<boolean>, keep: (link: HTMLAnchorElement) => void}} `load` asks for an address, anew if
  *   need be; `keep` makes a link to `downloadUrl` one that does not expire
  */
-export function jobMedia(media, {jobId, name, signal, onAddress = () => {}, onFault}) {
+export function jobMedia(media, {jobId, name, signal, onAddress, onFault}) {
   let askedAt = 0;
   const isStale = () => askedAt > 0 && Date.now() - askedAt > STALE_MS;
 
@@ -39,11 +39,7 @@ export function jobMedia(media, {jobId, name, signal, onAddress = () => {}, onFa
     if (isStale()) load();
     else onFault(new Problem(media.error?.code === MediaError.MEDIA_ERR_NETWORK ? "network" : "unplayable"));
   }, {signal});
-  signal.addEventListener("abort", () => {
-    media.pause();
-    media.removeAttribute("src");
-    media.load();
-  }, {once: true});
+  signal.addEventListener("abort", () => unload(media), {once: true});
 
   return {
     load,

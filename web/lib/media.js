@@ -31,6 +31,13 @@ export function takeTurn(media) {
   playing = media;
 }
 
+/** Play nothing more, and let go of what was played. */
+export function unload(media) {
+  media.pause();
+  media.removeAttribute("src");
+  media.load();
+}
+
 /** Play from one second to another, then pause. Returns a function that stops it before. */
 export function playSpan(media, start, end) {
   const stop = () => {

@@ -2,10 +2,10 @@
 
 import {sentenceOf} from "../lib/api.js";
 import {fill, h, icon} from "../lib/dom.js";
-import {play, unload} from "../lib/film-player.js";
+import {play} from "../lib/film-player.js";
 import {bytes, duration, speaker} from "../lib/i18n.js";
 import {jobMedia} from "../lib/job-media.js";
-import {exclusive} from "../lib/media.js";
+import {exclusive, unload} from "../lib/media.js";
 import {problemSentence} from "../lib/problems.js";
 
 const t = speaker({
@@ -79,7 +79,6 @@ export function stage({signal, onStop}) {
     url = null;
     shown?.abort();
     shown = null;
-    video.pause();
     unload(video);
     swap(false);
     below.hidden = actions.hidden = fault.hidden = making.hidden = true;

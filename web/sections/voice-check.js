@@ -1,8 +1,8 @@
 /** Voice check: is this voice real? A recording is given, judged while one watches, and the result explained. */
 
 import {ask, askJson, Problem, sentenceOf} from "../lib/api.js";
-import {fill, h, icon} from "../lib/dom.js";
 import {copyButton} from "../lib/copy-button.js";
+import {fill, h, icon} from "../lib/dom.js";
 import {followJob} from "../lib/events.js";
 import {speaker} from "../lib/i18n.js";
 import {jobPanel} from "../lib/job-panel.js";

@@ -2,12 +2,12 @@
 
 import json
 import re
-import wave
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import httpx
+import numpy as np
 import pytest
 from browsing import Visitor, with_clock
 from playwright.sync_api import BrowserContext, Locator, Page, Route, expect
@@ -73,9 +73,7 @@ def no_wider_than_the_screen(page: Page) -> None:
 def long_silence(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Three and a half minutes in 19 MB, more than browsers fetch ahead and less than the service refuses."""
     file = tmp_path_factory.mktemp("silence") / "silence.wav"
-    with wave.open(str(file), "wb") as sound:
-        sound.setparams((1, 2, 44_100, 0, "NONE", ""))
-        sound.writeframes(bytes(2 * 44_100 * 210))
+    file.write_bytes(encode([np.zeros(210 * 44_100, np.float32)], "wav", 44_100))
     return file
 
 
