@@ -32,7 +32,7 @@ types: install-dev
 
 # The gRPC code is kept in the repository; this writes it anew after a change of the contract.
 proto: install-dev
-	$(BIN)/python -m grpc_tools.protoc --proto_path=graphs/rpc=proto --python_out=. --pyi_out=. --grpc_python_out=. \
+	$(BIN)/python -m grpc_tools.protoc --proto_path=graphs/http/compat/realtone/rpc=proto --python_out=. --pyi_out=. --grpc_python_out=. \
 	  proto/audio_analyzer.proto
 
 install: $(VENV)/core.installed

@@ -30,8 +30,8 @@ from websockets.asyncio.client import ClientConnection, connect
 
 from benchmarks.running import REPOSITORY, benchmarked, dialogue
 from deployments.serve_config import load
-from graphs.config import ApiConfig, GraphsConfig
-from graphs.voices import choose_voice
+from graphs.common.config import ApiConfig, GraphsConfig
+from graphs.common.voices import choose_voice
 from models import asr, chat, speech
 from models.asr import Asr
 from models.audio import SAMPLE_RATE

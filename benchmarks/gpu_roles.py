@@ -21,7 +21,7 @@ from deployments.speaker import speaker_deployment
 from deployments.speech import speech_deployment
 from deployments.spoof import spoof_deployment
 from deployments.translation import translation_deployment
-from graphs.roles import (
+from graphs.common.roles import (
     ServedAsr,
     ServedDiarization,
     ServedLipsync,

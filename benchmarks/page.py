@@ -28,7 +28,7 @@ from urllib.parse import urlsplit
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from benchmarks.running import benchmarked
-from graphs.http.page import Site
+from graphs.http.routes.page import Site
 
 KILOBYTES = 300
 INTERACTIVE_MS = 1000

@@ -35,9 +35,9 @@ from benchmarks.running import MEBIBYTE, REPOSITORY, benchmarked, dialogue
 from deployments.logs import configure_logs
 from deployments.serve_config import load
 from deployments.spoof import spoof_deployment
-from graphs.config import ApiConfig, GraphsConfig, SpoofRoleSettings
+from graphs.common.config import ApiConfig, GraphsConfig, SpoofRoleSettings
+from graphs.common.roles import ServedSpoof
 from graphs.local.cluster import ray_with_dashboard
-from graphs.roles import ServedSpoof
 from models import spoof
 from models.audio import SAMPLE_RATE
 from models.spoof import CHUNK_SAMPLES, SpoofDetector, SpoofSettings, WavLmSettings

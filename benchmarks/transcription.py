@@ -13,8 +13,8 @@ from typing import Any
 import httpx
 
 from benchmarks.running import as_wav, benchmarked, dialogue
-from graphs.config import GraphsConfig
-from graphs.merge import merge
+from graphs.common.config import GraphsConfig
+from graphs.transcription.alignment import merge
 from models import asr, diarization
 from models.audio import decode
 

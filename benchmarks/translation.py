@@ -28,9 +28,9 @@ from ray import serve
 
 from deployments.logs import configure_logs
 from deployments.translation import translation_deployment
-from graphs.config import TranslationRoleSettings
+from graphs.common.config import TranslationRoleSettings
+from graphs.common.roles import ServedTranslation
 from graphs.local.cluster import ray_with_dashboard
-from graphs.roles import ServedTranslation
 from models import translation
 from models.translation import CTranslate2Settings, Sentence, Translator
 from models.translation.convert import convert, read_checkpoint

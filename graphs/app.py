@@ -9,9 +9,9 @@ from deployments.speaker import speaker_deployment
 from deployments.speech import speech_deployment
 from deployments.spoof import spoof_deployment
 from deployments.translation import translation_deployment
-from graphs.config import ApiConfig, GraphsConfig
-from graphs.http.ingress import ingress_deployment
-from graphs.http.live import live_deployment
+from graphs.common.config import ApiConfig, GraphsConfig
+from graphs.http.server.ingress import ingress_deployment
+from graphs.http.server.live import live_deployment
 from graphs.worker import worker_deployment
 
 

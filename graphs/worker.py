@@ -16,25 +16,35 @@ from ray.serve.handle import DeploymentHandle
 
 from deployments.backlog import report
 from deployments.logs import configure_logs
-from graphs import avatar_job, speech_translation_job, spoof_job, transcription_job
-from graphs.avatar import AvatarGraph
-from graphs.avatar_job import AvatarJob
-from graphs.avatars import AvatarLibrary
-from graphs.config import GraphsConfig, database_url, expanded
-from graphs.failures import classify
-from graphs.recordings import SharedRecording
-from graphs.roles import ServedAsr, ServedDiarization, ServedLipsync, ServedSpeech, ServedSpoof, ServedTranslation
-from graphs.speech_translation import SpeechTranslationGraph
-from graphs.speech_translation_job import SpeechTranslationJob
-from graphs.spoof import SpoofGraph
-from graphs.spoof_job import SpoofJob
-from graphs.stores import Stores, open_stores
-from graphs.transcription import TranscriptionGraph
-from graphs.transcription_job import TranscriptionJob
-from graphs.translation import TranslationGraph
-from graphs.upkeep import upkeep
-from graphs.utterances import UTTERANCE_VAD
-from graphs.voices import Speakers
+from graphs.avatar import job as avatar_job
+from graphs.avatar.graph import AvatarGraph
+from graphs.avatar.job import AvatarJob
+from graphs.avatar.library import AvatarLibrary
+from graphs.common.config import GraphsConfig, database_url, expanded
+from graphs.common.failures import classify
+from graphs.common.recordings import SharedRecording
+from graphs.common.retention import upkeep
+from graphs.common.roles import (
+    ServedAsr,
+    ServedDiarization,
+    ServedLipsync,
+    ServedSpeech,
+    ServedSpoof,
+    ServedTranslation,
+)
+from graphs.common.stores import Stores, open_stores
+from graphs.common.voices import Speakers
+from graphs.spoof import job as spoof_job
+from graphs.spoof.graph import SpoofGraph
+from graphs.spoof.job import SpoofJob
+from graphs.transcription import job as transcription_job
+from graphs.transcription.graph import TranscriptionGraph
+from graphs.transcription.job import TranscriptionJob
+from graphs.translation import job as speech_translation_job
+from graphs.translation.graph import SpeechTranslationGraph
+from graphs.translation.job import SpeechTranslationJob
+from graphs.translation.text import TranslationGraph
+from graphs.translation.utterances import UTTERANCE_VAD
 from models.vad import SileroVad
 from storage.avatars import Avatars
 from storage.database import migrate

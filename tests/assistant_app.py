@@ -13,7 +13,7 @@ from fastapi.testclient import TestClient
 from ingress import ADMIN, Serve
 from speech_roles import FakeSpeaker, FakeSpeech
 
-from graphs.roles import Roles
+from graphs.common.roles import Roles
 from models.audio import decode
 from models.audio.encoding import AudioFormat, encode
 from models.samples import DIALOGUE

@@ -9,8 +9,8 @@ from fake_roles import find_speech
 from numpy.typing import NDArray
 from speech_roles import FakeSpeech
 
-from graphs.assistant import AssistantGraph
-from graphs.config import AssistantSettings
+from graphs.assistant.graph import AssistantGraph
+from graphs.common.config import AssistantSettings
 from models.asr import Segment
 from models.chat import Message
 from storage.sessions import Sessions

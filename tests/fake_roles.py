@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from graphs.roles import Roles
-from graphs.spoof_speakers import CALLS_AT_ONCE
+from graphs.common.roles import Roles
+from graphs.spoof.speakers import CALLS_AT_ONCE
 from models.audio import SAMPLE_RATE
 from models.diarization import SpeakerTurn
 from models.spans import Span

@@ -8,7 +8,7 @@ from typing import Any
 from fastapi.testclient import TestClient
 from structlog.testing import capture_logs
 
-from graphs.failures import classify
+from graphs.common.failures import classify
 from storage.jobs import Backoff, Handler, JobWorker
 
 

@@ -10,9 +10,9 @@ from fake_roles import ABSENT
 from fastapi.testclient import TestClient
 
 from deployments.strict import validate
-from graphs.config import ADMIN_KEY_VARIABLE, DATABASE_URL_VARIABLE, ApiConfig
-from graphs.http.ingress import create_app
-from graphs.roles import Roles
+from graphs.common.config import ADMIN_KEY_VARIABLE, DATABASE_URL_VARIABLE, ApiConfig
+from graphs.common.roles import Roles
+from graphs.http.server.ingress import create_app
 
 ADMIN = {"X-Admin-Key": "an-operators-key"}
 

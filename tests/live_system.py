@@ -18,14 +18,14 @@ from numpy.typing import NDArray
 from starlette.testclient import WebSocketTestSession
 from structlog.testing import capture_logs
 
-from graphs.assistant import AssistantGraph
-from graphs.config import AssistantSettings, LiveSettings
-from graphs.http.correlation import CorrelationMiddleware
-from graphs.http.live import MountPointMiddleware, router
-from graphs.http.live_lingua import LobbyOnDemand
-from graphs.live.lobby import Lobby
-from graphs.speech_translation import SpeechTranslationGraph
-from graphs.translation import TranslationGraph
+from graphs.assistant.graph import AssistantGraph
+from graphs.common.config import AssistantSettings, LiveSettings
+from graphs.http.compat.lingua.live import LobbyOnDemand
+from graphs.http.server.correlation import CorrelationMiddleware
+from graphs.http.server.live import MountPointMiddleware, router
+from graphs.live.server import Lobby
+from graphs.translation.graph import SpeechTranslationGraph
+from graphs.translation.text import TranslationGraph
 from models.asr import Segment
 from models.audio import SAMPLE_RATE
 from models.chat import Message

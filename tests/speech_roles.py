@@ -7,7 +7,7 @@ import numpy as np
 from fake_roles import Absent
 from numpy.typing import NDArray
 
-from graphs.roles import Roles
+from graphs.common.roles import Roles
 from models.errors import InputError
 from models.speech import Reference, SpeechChunk, Voice
 

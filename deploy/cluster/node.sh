@@ -1,8 +1,8 @@
 # Sourced before `ray start` on every node of cluster.yaml: what all processes of the cluster must agree on, and the
 # secrets of the file `env` beside it.
 set -a
-# Uploads go through a bounded queue in Serve's proxies (graphs/http/backpressure.py).
-RAY_SERVE_HTTP_PROXY_CALLBACK_IMPORT_PATH=graphs.http.backpressure:bound_proxy
+# Uploads go through a bounded queue in Serve's proxies (graphs/ray_patches/backpressure.py).
+RAY_SERVE_HTTP_PROXY_CALLBACK_IMPORT_PATH=graphs.ray_patches.backpressure:bound_proxy
 # A gRPC call has two short texts; Serve's own bound is 2 GiB, held in memory before a key is looked at.
 RAY_SERVE_GRPC_MAX_MESSAGE_SIZE=4194304
 # Replicas are packed onto few nodes instead of spread over all, so that GPUs fill up and empty nodes go.

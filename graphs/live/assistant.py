@@ -5,11 +5,9 @@ from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Literal
 
-from graphs.assistant import AssistantGraph, Heard, ReplyAudio, ReplyEnd, ReplyText, SpeechFailed
+from graphs.assistant.graph import AssistantGraph, Heard, ReplyAudio, ReplyEnd, ReplyText, SpeechFailed
+from graphs.live.close import Hangup
 from graphs.live.connection import Connection
-from graphs.live.ear import Ear, Load
-from graphs.live.hangup import Hangup
-from graphs.live.listening import Listener
 from graphs.live.playback import Playback
 from graphs.live.problems import problem
 from graphs.live.protocol import (
@@ -21,8 +19,10 @@ from graphs.live.protocol import (
     TranscriptFinal,
     TranscriptPartial,
 )
+from graphs.live.recognition import Ear, Load
+from graphs.live.reply_audio import ReplySpeaker
 from graphs.live.session import LiveSession
-from graphs.live.speaking import ReplySpeaker
+from graphs.live.speech_events import Listener
 from graphs.live.tasks import end
 from models.vad.streaming import Samples
 

@@ -7,9 +7,8 @@ from typing import Generic
 
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from graphs.config import LiveSettings
-from graphs.live.hangup import Gone, Hangup
-from graphs.live.outbox import Outbox
+from graphs.common.config import LiveSettings
+from graphs.live.close import Gone, Hangup
 from graphs.live.problems import problem
 from graphs.live.protocol import (
     MAX_AUDIO_FRAME_BYTES,
@@ -21,8 +20,9 @@ from graphs.live.protocol import (
     Problem,
     ReplyAudioHeader,
 )
+from graphs.live.send_queue import Outbox
+from graphs.live.serializers import Frame, StartT, Wire
 from graphs.live.tasks import end
-from graphs.live.wire import Frame, StartT, Wire
 from models.errors import InputError
 
 START_SECONDS = 10.0

@@ -1,6 +1,6 @@
 """Errors of the graphs as events."""
 
-from graphs.http.errors import as_api_error
+from graphs.http.server.errors import as_api_error
 from graphs.live.protocol import Problem
 
 

@@ -5,9 +5,8 @@ import time
 from abc import ABC, abstractmethod
 from typing import Generic
 
+from graphs.live.close import Hangup
 from graphs.live.connection import Connection
-from graphs.live.hangup import Hangup
-from graphs.live.listening import Listener
 from graphs.live.protocol import (
     Cancel,
     CloseCode,
@@ -22,7 +21,8 @@ from graphs.live.protocol import (
     Stop,
     Text,
 )
-from graphs.live.wire import StartT
+from graphs.live.serializers import StartT
+from graphs.live.speech_events import Listener
 from models.errors import InputError
 from models.vad.streaming import Samples, SpeechEnded, SpeechEvent, SpeechPaused, SpeechStarted
 

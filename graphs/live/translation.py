@@ -4,11 +4,10 @@ import asyncio
 from contextlib import ExitStack, aclosing
 from dataclasses import dataclass, field
 
-from graphs.assistant_text import understood
+from graphs.assistant.text import understood
+from graphs.common.voices import Speaker
+from graphs.live.close import Hangup
 from graphs.live.connection import Connection
-from graphs.live.ear import Ear, Load
-from graphs.live.hangup import Hangup
-from graphs.live.listening import Listener
 from graphs.live.playback import Playback
 from graphs.live.problems import problem
 from graphs.live.protocol import (
@@ -20,9 +19,11 @@ from graphs.live.protocol import (
     TranslationStart,
     TranslationText,
 )
+from graphs.live.recognition import Ear, Load
+from graphs.live.reply_audio import ReplySpeaker
 from graphs.live.session import LiveSession
-from graphs.live.speaking import ReplySpeaker
-from graphs.speech_translation import (
+from graphs.live.speech_events import Listener
+from graphs.translation.graph import (
     Event,
     Recognised,
     SpeechFailed,
@@ -31,7 +32,6 @@ from graphs.speech_translation import (
     Translated,
     UtteranceEnd,
 )
-from graphs.voices import Speaker
 from models.asr import Segment
 from models.errors import InputError
 from models.vad.streaming import Samples

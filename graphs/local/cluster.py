@@ -17,8 +17,8 @@ import psutil
 import ray
 from ray import serve
 
-from graphs.http.backpressure import PROXY_HOOK, PROXY_HOOK_VARIABLE
 from graphs.local.environment import StartError
+from graphs.ray_patches.backpressure import PROXY_HOOK, PROXY_HOOK_VARIABLE
 
 DASHBOARD_PORT = 8265
 READY_TIMEOUT_S = 300.0

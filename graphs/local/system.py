@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from graphs.config import ADMIN_KEY_VARIABLE, DATABASE_URL_VARIABLE
+from graphs.common.config import ADMIN_KEY_VARIABLE, DATABASE_URL_VARIABLE
 from graphs.local.cluster import Dashboard, deploy, ray_with_dashboard, wait_until_ready
 from graphs.local.environment import Environment, StartError, kept_api_key
 from graphs.local.grpc_port import reserved_grpc_port

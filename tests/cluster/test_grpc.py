@@ -12,8 +12,8 @@ from cluster_system import BUCKET, LENT_BUCKET
 from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoReflectionDescriptorDatabase
 from waiting import events, patiently, submit
 
-from graphs.rpc.audio_analyzer_pb2 import AnalyzeAudioRequest, AnalyzeAudioResponse
-from graphs.rpc.audio_analyzer_pb2_grpc import AudioAnalysisStub
+from graphs.http.compat.realtone.rpc.audio_analyzer_pb2 import AnalyzeAudioRequest, AnalyzeAudioResponse
+from graphs.http.compat.realtone.rpc.audio_analyzer_pb2_grpc import AudioAnalysisStub
 
 pytestmark = pytest.mark.cluster
 

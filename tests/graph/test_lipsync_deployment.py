@@ -11,7 +11,7 @@ from ray import serve
 
 from deployments.lipsync import MAX_FRAMES_PER_CALL, FaceOfAnotherEngine, LipsyncReplica, lipsync_deployment
 from deployments.sample import warm_up_speech
-from graphs.roles import ServedLipsync, SharedFace
+from graphs.common.roles import ServedLipsync, SharedFace
 from models.errors import InputError
 from models.lipsync import Image, MouthWarpSettings, Patches, PreparedFace, Shot
 from models.samples import PORTRAIT

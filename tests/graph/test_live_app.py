@@ -12,9 +12,9 @@ from fastapi.testclient import TestClient
 from live_system import Caller, FakeAsr, FakeSpeech, FakeTranslation, calling, pcm, types
 
 from deployments.strict import validate
-from graphs.config import DATABASE_URL_VARIABLE, ApiConfig
-from graphs.http.live import create_live_app
-from graphs.roles import Roles, SpeakerRole
+from graphs.common.config import DATABASE_URL_VARIABLE, ApiConfig
+from graphs.common.roles import Roles, SpeakerRole
+from graphs.http.server.live import create_live_app
 from models.audio import SAMPLE_RATE, decode
 from models.samples import DIALOGUE
 from storage.database import Database

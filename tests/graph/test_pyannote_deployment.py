@@ -12,9 +12,9 @@ from ray import serve
 
 from deployments.diarization import diarization_deployment
 from deployments.speaker import speaker_deployment
-from graphs.recordings import SharedRecording
-from graphs.roles import ServedDiarization, ServedSpeaker
-from graphs.transcription import TranscriptionGraph, TranscriptionOptions
+from graphs.common.recordings import SharedRecording
+from graphs.common.roles import ServedDiarization, ServedSpeaker
+from graphs.transcription.graph import TranscriptionGraph, TranscriptionOptions
 from models.asr import Segment, Word
 from models.audio import SAMPLE_RATE, decode
 from models.diarization import PyannoteSettings

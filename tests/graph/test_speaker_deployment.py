@@ -7,7 +7,7 @@ from ray import serve
 
 from deployments.sample import warm_up_speech
 from deployments.speaker import MAX_SECONDS_PER_CALL, MAX_WINDOWS_PER_CALL, SpeakerReplica, speaker_deployment
-from graphs.roles import ServedSpeaker
+from graphs.common.roles import ServedSpeaker
 from models.errors import InputError
 from models.speaker import SpectralSettings, build
 

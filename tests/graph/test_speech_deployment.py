@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from ray import serve
 
 from deployments.speech import SpeechReplica, speech_deployment
-from graphs.roles import ServedSpeech
+from graphs.common.roles import ServedSpeech
 from models.errors import InputError, MissingWeights
 from models.speech import EspeakSettings, PiperSettings, Reference, SpeechChunk, Voice
 

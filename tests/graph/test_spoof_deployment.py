@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from ray import serve
 
 from deployments.spoof import MAX_CHUNKS_PER_CALL, SpoofReplica, spoof_deployment
-from graphs.roles import ServedSpoof
+from graphs.common.roles import ServedSpoof
 from models.errors import InputError, OutOfGpuMemory
 from models.spoof import CHUNK_SAMPLES, Bands, CompactSettings
 

@@ -12,9 +12,9 @@ from recordings import THREE_TURNS_S, beginning
 
 from deployments.asr import asr_deployment
 from deployments.diarization import diarization_deployment
-from graphs.recordings import SharedRecording
-from graphs.roles import ServedAsr, ServedDiarization
-from graphs.transcription import Listener, TranscriptionGraph, TranscriptionOptions
+from graphs.common.recordings import SharedRecording
+from graphs.common.roles import ServedAsr, ServedDiarization
+from graphs.transcription.graph import Listener, TranscriptionGraph, TranscriptionOptions
 from models.asr import FasterWhisperSettings, PocketSphinxSettings, Segment, Word
 from models.audio import SAMPLE_RATE
 from models.diarization import ClusteringSettings, SpeakerTurn

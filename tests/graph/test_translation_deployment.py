@@ -10,8 +10,8 @@ from pydantic import ValidationError
 from ray import serve
 
 from deployments.translation import MAX_SENTENCES_PER_CALL, TranslationReplica, translation_deployment
-from graphs.roles import ServedTranslation
-from graphs.translation import TranslationGraph
+from graphs.common.roles import ServedTranslation
+from graphs.translation.text import TranslationGraph
 from models.errors import InputError
 from models.translation import ApertiumSettings, CTranslate2Settings, Sentence, Translation
 from models.translation.pairs import require_pair

@@ -6,10 +6,10 @@ from contextlib import asynccontextmanager
 from itertools import count
 from pathlib import Path
 
-from graphs.failures import classify
-from graphs.recordings import result_key
-from graphs.spoof_job import ARTIFACT, KIND
-from graphs.spoof_report import SpoofBands, SpoofChunk, SpoofReport
+from graphs.common.failures import classify
+from graphs.common.recordings import result_key
+from graphs.spoof.job import ARTIFACT, KIND
+from graphs.spoof.report import SpoofBands, SpoofChunk, SpoofReport
 from storage.database import Database
 from storage.jobs import Attempt, Backoff, JobResult, JobStore, JobWorker
 from storage.objects import DirectorySettings, build

@@ -11,7 +11,7 @@ from assistant_roles import FakeAsr, FakeChat, assistant
 from fake_roles import silence, voice
 from speech_roles import RUSSIAN, FakeSpeech
 
-from graphs.assistant import (
+from graphs.assistant.graph import (
     EVENTS_AHEAD,
     AssistantGraph,
     ReplyAudio,
@@ -21,7 +21,7 @@ from graphs.assistant import (
     SpeechFailed,
     conversation,
 )
-from graphs.assistant_text import understood
+from graphs.assistant.text import understood
 from models.chat import ChatUnavailable, Message
 from models.errors import InputError
 from storage.database import Database

@@ -13,10 +13,10 @@ from ingress import ADMIN, Serve
 from lipsync_roles import FakeLipsync
 from speech_roles import FakeSpeaker, FakeSpeech
 
-from graphs.avatar_job import KIND, AvatarJob
-from graphs.config import RecordingLimits
-from graphs.film_report import AvatarFilm
-from graphs.roles import Roles, RoleUnavailable
+from graphs.avatar.job import KIND, AvatarJob
+from graphs.avatar.report import AvatarFilm
+from graphs.common.config import RecordingLimits
+from graphs.common.roles import Roles, RoleUnavailable
 from models.audio.encoding import encode
 
 pytestmark = pytest.mark.unit

@@ -15,10 +15,10 @@ from lipsync_roles import FakeLipsync
 from speech_roles import FakeSpeaker, FakeSpeech
 from structlog.testing import capture_logs
 
-from graphs.config import VideoSettings
-from graphs.films import TooManyFilms
-from graphs.http.avatar_films import BegunFilm, FilmResponse
-from graphs.roles import Roles
+from graphs.avatar.streams import TooManyFilms
+from graphs.common.config import VideoSettings
+from graphs.common.roles import Roles
+from graphs.http.routes.avatar_films import BegunFilm, FilmResponse
 from models.audio.encoding import encode
 
 pytestmark = pytest.mark.unit

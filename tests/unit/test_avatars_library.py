@@ -14,10 +14,10 @@ import pytest
 from avatar_pictures import as_jpeg, as_png, face_picture, moving_clip, no_face
 from structlog.testing import capture_logs
 
-from graphs.avatar_upkeep import ORPHANED_AFTER, erase_orphans
-from graphs.avatars import DEFAULT_AVATAR, FACES_KEPT, Avatar, AvatarLibrary
-from graphs.config import AvatarSettings
-from graphs.roles import RoleUnavailable
+from graphs.avatar.library import DEFAULT_AVATAR, FACES_KEPT, Avatar, AvatarLibrary
+from graphs.avatar.orphans import ORPHANED_AFTER, erase_orphans
+from graphs.common.config import AvatarSettings
+from graphs.common.roles import RoleUnavailable
 from models.errors import InputError
 from models.lipsync import MouthWarpSettings, Patches, PreparedFace
 from models.lipsync.mouth_warp import MouthWarpEngine

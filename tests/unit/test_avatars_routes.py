@@ -11,7 +11,7 @@ from ingress import ADMIN, Serve
 from lipsync_roles import FakeLipsync
 from structlog.testing import capture_logs
 
-from graphs.roles import Roles, RoleUnavailable
+from graphs.common.roles import Roles, RoleUnavailable
 
 pytestmark = pytest.mark.unit
 

@@ -7,7 +7,7 @@ import pytest
 from ray.serve.config import AutoscalingConfig
 
 from deployments.backlog import STALE_AFTER_S, BacklogPolicy, desired_workers, report
-from graphs.config import GraphsConfig, WorkerSettings
+from graphs.common.config import GraphsConfig, WorkerSettings
 from graphs.worker import WorkerReplica, worker_deployment
 from storage.jobs import Backlog
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from graphs.http import backpressure
-from graphs.http.backpressure import (
+from graphs.ray_patches import backpressure
+from graphs.ray_patches.backpressure import (
     LINGER_BYTES,
     PROXY_BYTES,
     REPLICA_MESSAGES,

@@ -3,7 +3,7 @@
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from graphs.http.cluster_metrics import merge_exports
+from graphs.http.observability.cluster_metrics import merge_exports
 
 pytestmark = pytest.mark.unit
 

@@ -16,7 +16,7 @@ from ray.autoscaler._private.aws import config as aws_config
 from ray.autoscaler._private.aws import node_provider
 
 from deployments.serve_config import load
-from graphs.http.backpressure import PROXY_HOOK, PROXY_HOOK_VARIABLE
+from graphs.ray_patches.backpressure import PROXY_HOOK, PROXY_HOOK_VARIABLE
 
 pytestmark = pytest.mark.unit
 

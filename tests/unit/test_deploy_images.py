@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from graphs.http.backpressure import PROXY_HOOK, PROXY_HOOK_VARIABLE
+from graphs.ray_patches.backpressure import PROXY_HOOK, PROXY_HOOK_VARIABLE
 
 pytestmark = pytest.mark.unit
 

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from deploy.rayservice import MANIFEST, SERVE_CONFIG, embedded
 from deployments.serve_config import check
-from graphs.http.backpressure import PROXY_HOOK, PROXY_HOOK_VARIABLE
+from graphs.ray_patches.backpressure import PROXY_HOOK, PROXY_HOOK_VARIABLE
 
 pytestmark = pytest.mark.unit
 

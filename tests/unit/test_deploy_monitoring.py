@@ -16,7 +16,7 @@ import ray
 import yaml
 
 from deploy.dashboards import COLUMNS, DASHBOARDS, FOLDER, rendered
-from graphs.http.job_metrics import _families
+from graphs.http.observability.job_metrics import _families
 from storage.jobs import JobStatistics, Total
 
 pytestmark = pytest.mark.unit

@@ -2,7 +2,7 @@ from itertools import pairwise
 
 import pytest
 
-from graphs.formats import (
+from graphs.transcription.formats import (
     MAX_CUE_CHARACTERS,
     MAX_CUE_SECONDS,
     Cue,
@@ -15,7 +15,7 @@ from graphs.formats import (
     write_text,
     write_vtt,
 )
-from graphs.transcript import Transcript, TranscriptWord, Turn
+from graphs.transcription.transcript import Transcript, TranscriptWord, Turn
 
 pytestmark = pytest.mark.unit
 

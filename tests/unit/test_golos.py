@@ -13,7 +13,7 @@ from ingress import Serve
 from speech_roles import FakeSpeech
 from structlog.testing import capture_logs
 
-from graphs.http.golos import written_language
+from graphs.http.compat.golos.routes import written_language
 from models.chat import ChatUnavailable
 
 pytestmark = pytest.mark.unit

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from starlette.types import Message, Receive, Scope, Send
 
-from graphs.http.http_metrics import CLIENT_LEFT, HttpMetricsMiddleware
+from graphs.http.observability.http_metrics import CLIENT_LEFT, HttpMetricsMiddleware
 
 pytestmark = [pytest.mark.unit, pytest.mark.anyio]
 

@@ -11,9 +11,9 @@ from fastapi.testclient import TestClient
 from ingress import ADMIN, Serve
 from translation_roles import FakeAsr
 
-from graphs.config import ADMIN_KEY_VARIABLE
-from graphs.http.ingress import create_app
-from graphs.http.stored_object import MAX_RANGE_BYTES
+from graphs.common.config import ADMIN_KEY_VARIABLE
+from graphs.http.server.ingress import create_app
+from graphs.http.server.stored_object import MAX_RANGE_BYTES
 from models.samples import DIALOGUE
 
 pytestmark = pytest.mark.unit
@@ -190,7 +190,7 @@ def test_players_can_ask_for_a_part(serve: Serve, asked: str, status: int, first
 
 
 def test_a_part_is_bounded_and_one_beyond_the_end_is_refused(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("graphs.http.stored_object.MAX_RANGE_BYTES", 1000)
+    monkeypatch.setattr("graphs.http.server.stored_object.MAX_RANGE_BYTES", 1000)
     assert MAX_RANGE_BYTES > 1000
     with serve() as client:
         link = client.get(f"/v1/jobs/{submit(client).json()['id']}/recording", follow_redirects=False)

@@ -16,8 +16,8 @@ from ingress import ADMIN, Serve
 from numpy.typing import NDArray
 from translation_roles import RATE, FakeAsr, FakeSpeech, FakeTranslation, said
 
-from graphs.http import lingua
-from graphs.roles import Roles
+from graphs.common.roles import Roles
+from graphs.http.compat.lingua import routes as lingua
 from models.audio import SAMPLE_RATE, decode
 from models.audio.encoding import encode
 

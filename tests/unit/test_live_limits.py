@@ -10,10 +10,9 @@ import pytest
 from live_system import LiveSystem, calling, no_logs, pcm, types, voiced
 from ray.serve.metrics import Gauge
 
+from graphs.live.close import Hangup
 from graphs.live.connection import MAX_FAULTS
-from graphs.live.hangup import Hangup
 from graphs.live.metrics import LiveMetrics
-from graphs.live.outbox import Outbox
 from graphs.live.protocol import (
     MAX_AUDIO_FRAME_BYTES,
     MAX_TEXT_FRAME_BYTES,
@@ -21,7 +20,8 @@ from graphs.live.protocol import (
     PongEvent,
     ReplyAudioHeader,
 )
-from graphs.live.wire import LiveWire
+from graphs.live.send_queue import Outbox
+from graphs.live.serializers import LiveWire
 
 __all__ = ["no_logs"]
 

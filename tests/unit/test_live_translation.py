@@ -13,7 +13,7 @@ import pytest
 from fastapi.testclient import TestClient
 from live_system import Caller, LiveSystem, calling, no_logs, pcm, types, voiced
 
-from graphs.http import live_lingua
+from graphs.http.compat.lingua import live as live_lingua
 
 __all__ = ["no_logs"]
 

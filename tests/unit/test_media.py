@@ -13,8 +13,8 @@ from fastapi.testclient import TestClient
 from ingress import ADMIN, Serve
 from translation_roles import FakeAsr, FakeSpeech, FakeTranslation
 
-from graphs.http.media import LINKED_FOR
-from graphs.roles import Roles
+from graphs.common.roles import Roles
+from graphs.http.routes.media import LINKED_FOR
 from models.audio import AUDIO_FORMATS, encode
 from models.samples import DIALOGUE
 

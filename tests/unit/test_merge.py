@@ -1,6 +1,6 @@
 import pytest
 
-from graphs.merge import SpeakerLookup, merge
+from graphs.transcription.alignment import SpeakerLookup, merge
 from models.asr import Segment, Word
 from models.diarization import SpeakerTurn
 from models.spans import Span

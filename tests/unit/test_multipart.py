@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from starlette.requests import Request
 
-from graphs.http.errors import ApiError
-from graphs.http.multipart import MAX_FIELD_BYTES, MAX_FIELDS, ReceivedForm, receive_form
+from graphs.http.server.errors import ApiError
+from graphs.http.server.multipart import MAX_FIELD_BYTES, MAX_FIELDS, ReceivedForm, receive_form
 from storage.objects import DirectorySettings, ObjectStore, ObjectTooLarge, build
 
 pytestmark = [pytest.mark.unit, pytest.mark.anyio]

@@ -8,7 +8,8 @@ import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
-from graphs.http import errors, page
+from graphs.http.routes import page
+from graphs.http.server import errors
 
 pytestmark = pytest.mark.unit
 

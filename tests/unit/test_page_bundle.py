@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from graphs.http.page import Site
-from graphs.http.page_bundle import UnbundledModuleError, bundle
+from graphs.http.routes.page import Site
+from graphs.http.server.page_bundle import UnbundledModuleError, bundle
 
 pytestmark = pytest.mark.unit
 

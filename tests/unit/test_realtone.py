@@ -12,7 +12,7 @@ from ingress import ADMIN, Serve
 from realtone_jobs import answering, finish, report
 from structlog.testing import capture_logs
 
-from graphs.chunk_scores import percent, scored_chunks
+from graphs.http.compat.realtone.scores import percent, scored_chunks
 from models.errors import InputError
 from models.samples import DIALOGUE
 

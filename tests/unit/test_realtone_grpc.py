@@ -22,17 +22,17 @@ from structlog.testing import capture_logs
 
 from deployments.serve_config import check
 from deployments.strict import ConfigError, validate
-from graphs.config import DATABASE_URL_VARIABLE, ApiConfig
-from graphs.http.opening import open_services
-from graphs.http.services import Services
+from graphs.common.config import DATABASE_URL_VARIABLE, ApiConfig
+from graphs.common.recordings import new_upload_key
+from graphs.http.compat.realtone.rpc import audio_analyzer_pb2 as pb2
+from graphs.http.compat.realtone.rpc.analysis import AudioAnalysis, from_this_machine
+from graphs.http.compat.realtone.rpc.audio_analyzer_pb2_grpc import AudioAnalysisStub
+from graphs.http.compat.realtone.rpc.metrics import RpcMetrics
+from graphs.http.compat.realtone.rpc.routing import APPLICATION, add_audio_analysis
+from graphs.http.server.lifespan import open_services
+from graphs.http.server.services import Services
 from graphs.local.environment import StartError, read_environment
 from graphs.local.grpc_port import reserved_grpc_port
-from graphs.recordings import new_upload_key
-from graphs.rpc import audio_analyzer_pb2 as pb2
-from graphs.rpc.analysis import AudioAnalysis, from_this_machine
-from graphs.rpc.audio_analyzer_pb2_grpc import AudioAnalysisStub
-from graphs.rpc.metrics import RpcMetrics
-from graphs.rpc.routing import APPLICATION, add_audio_analysis
 from models.errors import InputError
 from models.samples import DIALOGUE
 from storage.database import DatabaseUnavailable
@@ -482,7 +482,12 @@ def test_the_systems_own_bucket_cannot_be_lent(tmp_path: Path) -> None:
 
 def test_a_servicer_function_that_is_not_there_is_refused_before_deployment() -> None:
     with pytest.raises(ConfigError, match=r"grpc_options\.grpc_servicer_functions\[0\].*nothing"):
-        check({"grpc_options": {"grpc_servicer_functions": ["graphs.rpc.routing:nothing"]}, "applications": []})
+        check(
+            {
+                "grpc_options": {"grpc_servicer_functions": ["graphs.http.compat.realtone.rpc.routing:nothing"]},
+                "applications": [],
+            }
+        )
 
 
 def test_a_wanted_port_must_be_free() -> None:

@@ -12,9 +12,9 @@ from structlog.testing import capture_logs
 
 from deployments.batching import QueueFull
 from deployments.lipsync import FaceOfAnotherEngine
-from graphs.failures import classify
-from graphs.http.errors import as_api_error
-from graphs.roles import VOICES_KNOWN_S, RoleOutOfMemory, RoleUnavailable, ServedSpeaker, ServedSpeech
+from graphs.common.failures import classify
+from graphs.common.roles import VOICES_KNOWN_S, RoleOutOfMemory, RoleUnavailable, ServedSpeaker, ServedSpeech
+from graphs.http.server.errors import as_api_error
 from models.errors import GpuFault, InputError, OutOfGpuMemory
 
 pytestmark = [pytest.mark.unit, pytest.mark.anyio]

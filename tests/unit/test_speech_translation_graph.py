@@ -20,8 +20,9 @@ from translation_roles import (
     said,
 )
 
-from graphs.roles import RoleUnavailable
-from graphs.speech_translation import (
+from graphs.common.roles import RoleUnavailable
+from graphs.common.voices import Speaker
+from graphs.translation.graph import (
     IN_FLIGHT,
     MAX_SPEED,
     Recognised,
@@ -32,8 +33,7 @@ from graphs.speech_translation import (
     Translated,
     UtteranceEnd,
 )
-from graphs.speech_translation_report import SpeechTranslation, TranslatedUtterance
-from graphs.voices import Speaker
+from graphs.translation.report import SpeechTranslation, TranslatedUtterance
 from models.errors import InputError
 
 pytestmark = [pytest.mark.unit, pytest.mark.anyio]

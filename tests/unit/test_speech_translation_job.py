@@ -15,13 +15,13 @@ from numpy.typing import NDArray
 from structlog.testing import capture_logs
 from translation_roles import FakeAsr, FakeSpeech, FakeTranslation, said
 
-from graphs.config import RecordingLimits
-from graphs.recordings import SharedRecording
-from graphs.roles import Roles, RoleUnavailable
-from graphs.speech_translation import SpeechTranslationGraph
-from graphs.speech_translation_job import KIND, SpeechTranslationJob
-from graphs.speech_translation_report import SpeechTranslation
-from graphs.translation import TranslationGraph
+from graphs.common.config import RecordingLimits
+from graphs.common.recordings import SharedRecording
+from graphs.common.roles import Roles, RoleUnavailable
+from graphs.translation.graph import SpeechTranslationGraph
+from graphs.translation.job import KIND, SpeechTranslationJob
+from graphs.translation.report import SpeechTranslation
+from graphs.translation.text import TranslationGraph
 from models.audio import SAMPLE_RATE, decode
 from models.audio.encoding import encode
 from storage.voices import new_voice_key

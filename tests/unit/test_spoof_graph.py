@@ -10,10 +10,10 @@ import pytest
 from fake_roles import BANDS, FakeDiarization, FakeSpoof, find_speech, silence, voice
 from numpy.typing import NDArray
 
-from graphs.recordings import SharedRecording, blocks_of
-from graphs.spoof import Blocks, SpoofGraph, SpoofListener, SpoofOptions
-from graphs.spoof_report import SpoofBands, SpoofChunk, SpoofReport, verdict
-from graphs.spoof_speakers import CALLS_AT_ONCE, GROUP_CHUNKS, alone, score_speakers
+from graphs.common.recordings import SharedRecording, blocks_of
+from graphs.spoof.graph import Blocks, SpoofGraph, SpoofListener, SpoofOptions
+from graphs.spoof.report import SpoofBands, SpoofChunk, SpoofReport, verdict
+from graphs.spoof.speakers import CALLS_AT_ONCE, GROUP_CHUNKS, alone, score_speakers
 from models.audio import SAMPLE_RATE, decode
 from models.diarization import SpeakerTurn
 from models.errors import InputError

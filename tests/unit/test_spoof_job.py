@@ -15,11 +15,11 @@ from finished_jobs import finish, told
 from ingress import ADMIN, Serve
 from numpy.typing import NDArray
 
-from graphs.config import RecordingLimits
-from graphs.recordings import SharedRecording
-from graphs.spoof import SpoofGraph
-from graphs.spoof_job import KIND, SpoofJob
-from graphs.spoof_report import SpoofReport
+from graphs.common.config import RecordingLimits
+from graphs.common.recordings import SharedRecording
+from graphs.spoof.graph import SpoofGraph
+from graphs.spoof.job import KIND, SpoofJob
+from graphs.spoof.report import SpoofReport
 from models.audio import SAMPLE_RATE
 from models.diarization import SpeakerTurn
 

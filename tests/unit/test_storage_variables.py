@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from graphs.config import StorageSettings, expanded
+from graphs.common.config import StorageSettings, expanded
 from storage.objects import DirectorySettings, S3Settings
 
 pytestmark = pytest.mark.unit

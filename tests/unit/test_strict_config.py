@@ -7,8 +7,8 @@ import yaml
 
 from deployments.serve_config import check, load
 from deployments.strict import ConfigError, validate
-from graphs.config import ApiConfig, GraphsConfig
-from graphs.config_reference import reference
+from graphs.common.config import ApiConfig, GraphsConfig
+from graphs.common.config_reference import reference
 
 pytestmark = pytest.mark.unit
 

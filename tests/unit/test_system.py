@@ -11,9 +11,16 @@ from ray.serve.schema import DeploymentStatus as Status
 from ray.serve.schema import DeploymentStatusTrigger as Trigger
 from ray.serve.schema import ReplicaState as State
 
-from graphs.http.serve_load import Load, Rates, loads_of
-from graphs.http.system_schemas import DeploymentState, SystemBody
-from graphs.http.system_view import KEPT_S, LOAD_KEPT_S, LOAD_STALE_S, SENTENCES, SystemView, installed_versions
+from graphs.http.observability.serve_load import Load, Rates, loads_of
+from graphs.http.observability.system_schemas import DeploymentState, SystemBody
+from graphs.http.observability.system_view import (
+    KEPT_S,
+    LOAD_KEPT_S,
+    LOAD_STALE_S,
+    SENTENCES,
+    SystemView,
+    installed_versions,
+)
 from graphs.local.system import with_dashboard
 from models.samples import DIALOGUE
 from storage.jobs import JobStatistics
@@ -137,7 +144,7 @@ async def test_loads_stand_beside_the_health() -> None:
 
 
 async def test_slow_nodes_do_not_hold_the_answer_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("graphs.http.system_view.FIRST_LOAD_WAIT_S", 0.01)
+    monkeypatch.setattr("graphs.http.observability.system_view.FIRST_LOAD_WAIT_S", 0.01)
     system = System()
     system.slow = asyncio.Event()
     body = await system.look()
@@ -150,7 +157,7 @@ async def test_slow_nodes_do_not_hold_the_answer_up(monkeypatch: pytest.MonkeyPa
 
 
 async def test_numbers_of_long_ago_are_not_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("graphs.http.system_view.FIRST_LOAD_WAIT_S", 0.01)
+    monkeypatch.setattr("graphs.http.observability.system_view.FIRST_LOAD_WAIT_S", 0.01)
     system = System()
     await system.look()
     system.slow = asyncio.Event()
@@ -238,7 +245,7 @@ def test_a_controller_that_does_not_answer_is_an_outage(serve: Serve, monkeypatc
     async def no_exports() -> list[str]:
         return []
 
-    monkeypatch.setattr("graphs.http.system_view.serve.status", silent)
+    monkeypatch.setattr("graphs.http.observability.system_view.serve.status", silent)
     with serve() as client:
         client.app.state.system_view = SystemView(exports=no_exports)  # type: ignore[attr-defined]
         answer = client.get("/v1/system")

@@ -14,8 +14,8 @@ from lipsync_roles import FakeLipsync
 from speech_roles import ENGLISH, RATE, RUSSIAN, FakeSpeech
 from structlog.testing import capture_logs
 
-from graphs.http.talking_avatar_health import CACHE_SECONDS, TalkingAvatarHealth
-from graphs.roles import Roles, RoleUnavailable
+from graphs.common.roles import Roles, RoleUnavailable
+from graphs.http.compat.talking_avatar.health import CACHE_SECONDS, TalkingAvatarHealth
 from models.speech import Voice
 
 pytestmark = pytest.mark.unit
@@ -210,7 +210,7 @@ def test_a_part_that_does_not_answer_does_not_hold_up_health(serve: Serve, monke
             await asyncio.Event().wait()
             raise AssertionError
 
-    monkeypatch.setattr("graphs.http.talking_avatar_health.PROBE_SECONDS", 0.05)
+    monkeypatch.setattr("graphs.http.compat.talking_avatar.health.PROBE_SECONDS", 0.05)
     with serve(roles(speech=Silent())) as client, capture_logs():
         report = client.get("/api/health").json()
     assert (report["status"], report["models_loaded"]) == ("degraded", False)

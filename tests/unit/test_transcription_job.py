@@ -12,11 +12,11 @@ from ingress import Serve
 from structlog.testing import capture_logs
 from translation_roles import FakeAsr, said
 
-from graphs.config import RecordingLimits
-from graphs.recordings import SharedRecording
-from graphs.roles import RoleUnavailable
-from graphs.transcription import TranscriptionGraph
-from graphs.transcription_job import KIND, TranscriptionJob
+from graphs.common.config import RecordingLimits
+from graphs.common.recordings import SharedRecording
+from graphs.common.roles import RoleUnavailable
+from graphs.transcription.graph import TranscriptionGraph
+from graphs.transcription.job import KIND, TranscriptionJob
 from models.audio import SAMPLE_RATE, encode
 from models.diarization import SpeakerTurn
 

@@ -9,8 +9,8 @@ import pytest
 from fake_roles import ABSENT
 from ingress import Serve
 
-from graphs.roles import RoleUnavailable
-from graphs.translation import SENTENCES_PER_CALL, TranslationGraph
+from graphs.common.roles import RoleUnavailable
+from graphs.translation.text import SENTENCES_PER_CALL, TranslationGraph
 from models.errors import InputError
 from models.speech import Voice
 from models.translation import Quality, Sentence, Translation

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from graphs.stores import Stores
-from graphs.upkeep import upkeep
+from graphs.common.retention import upkeep
+from graphs.common.stores import Stores
 from storage.database import Database
 from storage.jobs import Job, JobStore
 from storage.media_links import MediaLinks

@@ -5,8 +5,8 @@ import pytest
 from fake_roles import find_speech, silence, voice
 from numpy.typing import NDArray
 
-from graphs import utterances as module
-from graphs.utterances import Utterance, utterances
+from graphs.translation import utterances as module
+from graphs.translation.utterances import Utterance, utterances
 from models.asr.noise import is_noise
 from models.spans import Span
 

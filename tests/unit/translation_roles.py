@@ -12,10 +12,10 @@ import numpy as np
 from fake_roles import find_speech, voice
 from numpy.typing import NDArray
 
-from graphs.recordings import SharedRecording
-from graphs.speech_translation import SpeechTranslationGraph
-from graphs.translation import TranslationGraph
-from graphs.voices import Speaker
+from graphs.common.recordings import SharedRecording
+from graphs.common.voices import Speaker
+from graphs.translation.graph import SpeechTranslationGraph
+from graphs.translation.text import TranslationGraph
 from models.asr import Segment
 from models.audio import SAMPLE_RATE
 from models.speech import Reference, SpeechChunk, Voice

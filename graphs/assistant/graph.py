@@ -1,0 +1,472 @@
+"""The voice assistant: hears, asks the chat engine, and speaks the reply while it is still being written.
+
+heard = await graph.hear(pcm, language="en", correlation_id=id)
+if heard.text:
+    async with aclosing(graph.answer(owner, session, heard.text, ...)) as reply:
+        async for event in reply:
+            ...
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import structlog
+from numpy.typing import NDArray
+
+from graphs.assistant.text import storable, understood, without_controls
+from graphs.common.concurrency import Stopwatch, root_cause
+from graphs.common.config import AssistantSettings
+from graphs.common.roles import AsrRole, SpeechRole
+from graphs.common.voices import DEFAULT_VOICE, Speaker, choose_voice
+from models.asr import Segment
+from models.audio import SAMPLE_RATE
+from models.chat import ChatEngine, ChatUnavailable, Message
+from models.errors import InputError
+from models.spans import Span
+from models.speech import ClauseSplitter, pause_after
+from models.vad import SileroVad
+from storage.sessions import LEASE_SECONDS, MessageRole, Sessions, StoredMessage, Turn
+
+CLAUSES_AHEAD = 32
+"""Clauses that may wait to be spoken; the chat engine is read no further meanwhile."""
+
+EVENTS_AHEAD = 16
+"""Events that may wait for the caller; everything stops until they are taken."""
+
+_MARGIN_S = 0.3
+_log = structlog.get_logger()
+
+FindSpeech = Callable[[NDArray[np.float32]], Sequence[Span]]
+FindSpeaker = Callable[[int, str | None, str | None], Awaitable[Speaker]]
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What was said.
+
+    Attributes:
+        text: Its words; empty for silence, and for speech in which none were made out.
+        language: ISO 639-1 code, asked for or detected.
+        speech: Whether somebody spoke at all.
+        seconds: How long it took to find out.
+    """
+
+    text: str
+    language: str
+    speech: bool
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyText:
+    """A piece of the reply, as it is written; joined, the pieces are the reply."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyAudio:
+    """A stretch of the spoken reply.
+
+    Attributes:
+        samples: Mono float32 in [-1, 1], shape [n].
+        sample_rate: In Hz; the same for the whole reply.
+        text: The clause that begins here; empty for its further stretches.
+    """
+
+    samples: NDArray[np.float32]
+    sample_rate: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechFailed:
+    """The reply can't be spoken, or no further; its text still comes. ``reason`` is a sentence for a person."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyEnd:
+    """The reply is over and kept in the session: the next turn may begin.
+
+    Attributes:
+        text: The whole reply, without white space around it.
+        timings: Seconds: ``chat_first_token`` and ``tts_first_audio`` since the turn began, ``chat`` and ``tts`` at
+            work, ``total``.
+    """
+
+    text: str
+    timings: dict[str, float]
+
+
+ReplyEvent = ReplyText | ReplyAudio | SpeechFailed | ReplyEnd
+_Delivery = ReplyText | ReplyAudio | SpeechFailed
+_Speaker = Speaker | SpeechFailed
+
+
+@dataclass
+class _Reply:
+    """A reply in the making: what its two stages share, and how long they take."""
+
+    clauses: asyncio.Queue[str | None] = field(default_factory=lambda: asyncio.Queue(CLAUSES_AHEAD))
+    events: asyncio.Queue[_Delivery | None] = field(default_factory=asyncio.Queue)
+    room: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(EVENTS_AHEAD))
+    stopwatch: Stopwatch = field(default_factory=Stopwatch)
+    began: float = field(default_factory=time.monotonic)
+    firsts: dict[str, float] = field(default_factory=dict)
+    delivered: str = ""
+
+    async def emit(self, event: _Delivery) -> None:
+        """Hand an event to the caller, once there is room."""
+        await self.room.acquire()
+        self.events.put_nowait(event)
+
+    async def take(self) -> _Delivery | None:
+        """Return the next event, None at the end."""
+        event = await self.events.get()
+        self.room.release()
+        return event
+
+    def first(self, name: str) -> None:
+        """Note when something came first."""
+        self.firsts.setdefault(name, self.age)
+
+    @property
+    def age(self) -> float:
+        return round(time.monotonic() - self.began, 3)
+
+    @property
+    def timings(self) -> dict[str, float]:
+        return {**self.firsts, **self.stopwatch.timings, "total": self.age}
+
+
+class AssistantGraph:
+    """Speech or text in, a reply out as text and speech.
+
+    Args:
+        asr: Recognises what was said.
+        speech: Speaks the reply.
+        chat: Writes the reply.
+        sessions: Where conversations are kept.
+        settings: Bounds, history and prompt.
+        find_speech: Finds speech in mono float32 at 16 kHz, in a thread; Silero VAD unless another is given.
+        find_speaker: Finds an owner's voice by its name and a language, as ``graphs.common.voices.Speakers.find``
+            does; the engine's voices alone unless another is given.
+    """
+
+    def __init__(
+        self,
+        asr: AsrRole,
+        speech: SpeechRole,
+        chat: ChatEngine,
+        sessions: Sessions,
+        settings: AssistantSettings,
+        *,
+        find_speech: FindSpeech | None = None,
+        find_speaker: FindSpeaker | None = None,
+    ) -> None:
+        self.asr, self.speech, self.chat, self.sessions, self.settings = asr, speech, chat, sessions, settings
+        self._find_speech = find_speech
+        self.find_speaker = find_speaker or self._engine_voice
+        self._loading = asyncio.Lock()
+
+    async def aclose(self) -> None:
+        """Let go of the chat engine's connections."""
+        await self.chat.aclose()
+
+    async def hear(
+        self, pcm: NDArray[np.float32], *, language: str | None, correlation_id: str, is_speech: bool = False
+    ) -> Heard:
+        """Make out what was said; silence reaches neither the recogniser nor, through it, the chat engine.
+
+        Args:
+            pcm: Mono float32 at 16 kHz, shape [samples]; not written to.
+            language: ISO 639-1 code; None for the settings' own.
+            correlation_id: For the log lines of the roles.
+            is_speech: Whether a speech detector has cut the sound out already.
+
+        Raises:
+            InputError: The recogniser does not know the language (field ``language``).
+        """
+        began = time.monotonic()
+        language = language or self.settings.language
+        if not is_speech:
+            pcm = await self._speech_of(pcm)
+        if not len(pcm):
+            return Heard("", language, speech=False, seconds=round(time.monotonic() - began, 3))
+        texts: list[str] = []
+        async for item in self.asr.transcribe(pcm, language=language, correlation_id=correlation_id):
+            if isinstance(item, Segment):
+                texts.append(item.text)
+            else:
+                language = item
+        text = understood(texts)
+        return Heard(text, language, speech=True, seconds=round(time.monotonic() - began, 3))
+
+    async def _speech_of(self, pcm: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return what is between the first and the last word, with a margin; empty where nobody speaks."""
+        find_speech = await self._speech_finder()
+        spans = await asyncio.to_thread(find_speech, pcm)
+        if not spans:
+            return pcm[:0]
+        first = max(0, round((spans[0].start - _MARGIN_S) * SAMPLE_RATE))
+        return pcm[first : round((spans[-1].end + _MARGIN_S) * SAMPLE_RATE)]
+
+    async def _speech_finder(self) -> FindSpeech:
+        async with self._loading:
+            if self._find_speech is None:
+                self._find_speech = (await asyncio.to_thread(SileroVad)).speech
+        return self._find_speech
+
+    async def answer(
+        self,
+        owner_id: int,
+        session_id: str,
+        text: str,
+        *,
+        language: str | None = None,
+        voice: str | None = None,
+        speak: bool,
+        correlation_id: str,
+    ) -> AsyncGenerator[ReplyEvent, None]:
+        """Answer in a session: the text as the chat engine writes it, and each clause's speech as soon as it is there.
+
+        Both sides are kept in the session before ``ReplyEnd`` comes. A caller that closes the generator early (which
+        must be awaited before the next turn: ``contextlib.aclosing``) interrupts the reply: what was delivered of it is
+        kept and marked so. When the chat engine fails before it wrote anything, nothing of the turn is kept.
+
+        Args:
+            owner_id: Whose session it is.
+            session_id: The session.
+            text: What the user said.
+            language: ISO 639-1 code to answer in; None for the session's, else the settings' own.
+            voice: A voice's id; None for the session's, else the language's first.
+            speak: Whether speech is wanted.
+            correlation_id: For the log lines of the roles.
+
+        Yields:
+            ``ReplyText`` and ``ReplyAudio`` in any order, ``SpeechFailed`` at most once, ``ReplyEnd`` last.
+
+        Raises:
+            SessionNotFound: The owner has no such session.
+            SessionBusy: A reply of it is under way.
+            TooManySessions: The owner has too many replies under way.
+            InputError: The text is empty or too long (field ``text``), there is no such voice (field ``voice``), or
+                the chat engine refuses the conversation.
+            ChatUnavailable: The chat engine failed.
+        """
+        text = self.checked(text)
+        session = await self.sessions.get(owner_id, session_id)
+        language = language or session.language or self.settings.language
+        speaker = await self._speaker(owner_id, voice, session.voice, language) if speak else None
+        turn = await self.sessions.begin(owner_id, session_id)
+        reply = _Reply()
+        complete = failed = False
+        try:
+            events = self._reply(reply, turn, text, language, speaker, correlation_id)
+            async with aclosing(events):
+                async for event in events:
+                    yield event
+            complete = True
+        except Exception:
+            failed = True
+            raise
+        finally:
+            # Nothing was said where the engine failed at once: the caller will say it again.
+            said = "" if failed and not reply.delivered else text
+            # Finished even when the caller is being cancelled: the session must not stay busy.
+            await asyncio.shield(self.sessions.finish(turn, said, reply.delivered.strip(), interrupted=not complete))
+        yield ReplyEnd(reply.delivered.strip(), reply.timings)
+
+    def checked(self, text: str) -> str:
+        """Return a message as it is kept and shown to the chat engine.
+
+        Raises:
+            InputError: It is empty or too long (field ``text``).
+        """
+        text = storable(text)
+        limit = self.settings.max_message_chars
+        if not text:
+            raise InputError("empty_text", "The message is empty.", field="text")
+        if len(text) > limit:
+            raise InputError("too_long", f"The message is longer than {limit} characters.", field="text")
+        return text
+
+    async def _speaker(self, owner_id: int, asked: str | None, preferred: str | None, language: str) -> _Speaker:
+        """Return who speaks: the voice asked for, else the session's if it knows the language, else the first.
+
+        Raises:
+            InputError: The voice asked for is not there, or does not speak the language.
+        """
+        wishes = [asked] if asked is not None else [preferred, None] if preferred is not None else [None]
+        for wish in wishes:
+            try:
+                return await self.find_speaker(owner_id, wish, language)
+            except InputError as error:
+                if asked is not None:
+                    raise
+                problem = error.message
+            except Exception:
+                _log.warning("no voice can be found", exc_info=True)
+                return SpeechFailed("Speech synthesis is not available.")
+        return SpeechFailed(problem)
+
+    async def _engine_voice(self, owner_id: int, wanted: str | None, language: str | None) -> Speaker:
+        named = None if wanted == DEFAULT_VOICE else wanted
+        voice, code = choose_voice(await self.speech.voices(), language, named)
+        return Speaker(voice, code, None, voice.id)
+
+    async def _reply(
+        self,
+        reply: _Reply,
+        turn: Turn,
+        text: str,
+        language: str,
+        speaker: _Speaker | None,
+        correlation_id: str,
+    ) -> AsyncGenerator[_Delivery, None]:
+        """Run the stages beside each other and yield what they make."""
+        history = await self.sessions.messages(turn.session.owner_id, turn.session.id, last=self._history)
+        messages = conversation(self.settings.system_prompt, history, text)
+
+        async def stages() -> None:
+            async with asyncio.TaskGroup() as group:
+                renewing = group.create_task(self._renew(turn))
+                speaking = group.create_task(self._speak(reply, speaker, correlation_id))
+                await self._write(reply, messages, language, spoken=isinstance(speaker, Speaker))
+                await speaking
+                renewing.cancel()
+
+        running = asyncio.create_task(stages())
+        running.add_done_callback(lambda _done: reply.events.put_nowait(None))
+        try:
+            while (event := await reply.take()) is not None:
+                if isinstance(event, ReplyText):
+                    reply.delivered += event.text
+                yield event
+            await running
+        except BaseExceptionGroup as failures:
+            raise root_cause(failures) from failures
+        finally:
+            running.cancel()
+            await asyncio.gather(running, return_exceptions=True)
+
+    @property
+    def _history(self) -> int:
+        return max(0, self.settings.history_messages - 1)
+
+    async def _renew(self, turn: Turn) -> None:
+        """Keep the session for as long as the reply takes."""
+        while True:
+            await asyncio.sleep(LEASE_SECONDS / 3)
+            try:
+                await self.sessions.renew(turn)
+            except Exception:
+                _log.warning("a session can't be kept for its reply", exc_info=True)
+
+    async def _write(self, reply: _Reply, messages: Sequence[Message], language: str, *, spoken: bool) -> None:
+        """Read the reply from the chat engine; cut it into clauses where it is spoken."""
+        splitter = ClauseSplitter(language)
+        with reply.stopwatch.running("chat"):
+            async with aclosing(self._pieces(messages, language)) as pieces:
+                async for piece in pieces:
+                    reply.first("chat_first_token")
+                    await reply.emit(ReplyText(piece))
+                    for clause in splitter.push(piece) if spoken else ():
+                        await reply.clauses.put(clause)
+        for clause in splitter.finish() if spoken else ():
+            await reply.clauses.put(clause)
+        await reply.clauses.put(None)
+
+    async def _pieces(self, messages: Sequence[Message], language: str) -> AsyncGenerator[str, None]:
+        """Yield the pieces of the reply that are not empty, up to the longest reply.
+
+        Raises:
+            ChatUnavailable: The engine failed, or wrote nothing.
+        """
+        written = 0
+        async with aclosing(self.chat.reply(messages, language=language)) as pieces:
+            async for piece in pieces:
+                piece = without_controls(piece)
+                piece = (piece if written else piece.lstrip())[: self.settings.max_reply_chars - written]
+                written += len(piece)
+                if piece:
+                    yield piece
+                if written >= self.settings.max_reply_chars:
+                    return
+        if not written:
+            raise ChatUnavailable("the chat engine wrote nothing")
+
+    async def _speak(
+        self,
+        reply: _Reply,
+        speaker: _Speaker | None,
+        correlation_id: str,
+    ) -> None:
+        """Speak clause after clause; a failure ends the speech and not the reply."""
+        if not isinstance(speaker, Speaker):
+            if speaker is not None:
+                await reply.emit(speaker)
+            return
+        failed, pause = False, 0.0
+        while (clause := await reply.clauses.get()) is not None:
+            if failed:
+                continue
+            try:
+                if await self._speak_clause(reply, clause, speaker, pause, correlation_id):
+                    pause = pause_after(clause)
+            except Exception:
+                failed = True
+                _log.warning("the reply can't be spoken", exc_info=True)
+                await reply.emit(SpeechFailed("The reply could not be spoken."))
+
+    async def _speak_clause(
+        self, reply: _Reply, clause: str, speaker: Speaker, pause: float, correlation_id: str
+    ) -> bool:
+        """Speak a clause after a pause in seconds; tell whether it had anything to say."""
+        spoken = False
+        with reply.stopwatch.running("tts"):
+            stream: Any = self.speech.synthesize(
+                clause,
+                voice=speaker.voice,
+                language=speaker.language,
+                reference=speaker.reference,
+                correlation_id=correlation_id,
+            )
+            # Closed when the reply is interrupted, so that nobody goes on speaking.
+            async with aclosing(stream) as chunks:
+                async for chunk in chunks:
+                    if pause and not spoken:
+                        silence = np.zeros(round(pause * chunk.sample_rate), np.float32)
+                        await reply.emit(ReplyAudio(silence, chunk.sample_rate, ""))
+                    spoken = True
+                    reply.first("tts_first_audio")
+                    await reply.emit(ReplyAudio(chunk.samples, chunk.sample_rate, chunk.text))
+        return spoken
+
+
+def conversation(system_prompt: str, history: Sequence[StoredMessage], text: str) -> list[Message]:
+    """Return what the chat engine is shown: prompt, history, and the new message.
+
+    The sides take turns, beginning with the user, as chat servers want it: an answer whose question is older than the
+    history is left out, and messages of one side that follow each other (a reply may have been interrupted before its
+    first word) become one.
+    """
+    messages = [Message("system", system_prompt)] if system_prompt else []
+    for role, content in [*((message.role, message.content) for message in history), ("user", text)]:
+        _append(messages, role, content)
+    return messages
+
+
+def _append(messages: list[Message], role: MessageRole, content: str) -> None:
+    last = messages[-1] if messages else None
+    if last is not None and last.role == role:
+        messages[-1] = replace(last, content=f"{last.content}\n{content}")
+    elif role == "user" or (last is not None and last.role == "user"):
+        messages.append(Message(role, content))

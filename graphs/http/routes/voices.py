@@ -1,0 +1,213 @@
+"""Voices: those of the synthesiser, and those that owners register to be spoken with."""
+
+import asyncio
+from datetime import datetime
+from typing import Annotated
+from uuid import UUID
+
+import numpy as np
+from fastapi import APIRouter, Query, Request, Response
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field
+
+from graphs.common.config import MEBIBYTE
+from graphs.common.recordings import new_upload_key
+from graphs.http.routes.speech import LanguageCode, VoiceName
+from graphs.http.server.auth import Owner
+from graphs.http.server.bodies import form_with_file, validated
+from graphs.http.server.correlation import correlation_id_of
+from graphs.http.server.errors import ApiError
+from graphs.http.server.multipart import receive_form
+from graphs.http.server.services import Services, ServicesDependency
+from models.audio import SAMPLE_RATE, AudioLimits, decode
+from models.audio.encoding import encode
+from models.speech import Voice
+from storage.users import User
+from storage.voices import RegisteredVoice, new_voice_key
+
+router = APIRouter(prefix="/v1/voices", tags=["voices"])
+
+MAX_REFERENCE_BYTES = 20 * MEBIBYTE
+MIN_REFERENCE_SECONDS = 1.0
+
+
+class VoiceForm(BaseModel):
+    """What a caller says of a voice to be registered."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: VoiceName = Field(description="What to call it; unique among your voices.")
+    language: LanguageCode | None = Field(default=None, description="Language of the recording, where it is known.")
+
+
+class EngineVoiceBody(BaseModel):
+    """A voice of the synthesiser."""
+
+    id: str
+    name: str
+    languages: list[str] = Field(description="BCP 47 codes in lower case, its own language first.")
+    gender: str | None
+    sample_rate: int = Field(description="Hz.")
+    clones: bool = Field(description="Whether it can sound like a registered voice.")
+
+
+class RegisteredVoiceBody(BaseModel):
+    """A voice that you registered."""
+
+    id: UUID
+    name: str
+    language: str | None
+    seconds: float = Field(description="Length of the recording of it.")
+    encoders: list[str] = Field(description="Speaker encoders whose embedding of it is kept.")
+    created_at: datetime
+
+
+class VoicesBody(BaseModel):
+    """All voices that you can name in a request for speech."""
+
+    voices: list[EngineVoiceBody]
+    registered: list[RegisteredVoiceBody]
+
+
+@router.get("", summary="The voices that you can speak with")
+async def list_voices(
+    services: ServicesDependency, owner: Owner, language: Annotated[LanguageCode | None, Query()] = None
+) -> VoicesBody:
+    """Return the synthesiser's voices, those of one language where it is named, and the ones that you registered."""
+    voices = await services.roles.speech.voices()
+    registered = await services.voices.list(owner.id)
+    return VoicesBody(
+        voices=[_engine_voice(voice) for voice in voices if language is None or _speaks(voice, language)],
+        registered=[_registered_voice(voice) for voice in registered],
+    )
+
+
+def _speaks(voice: Voice, language: str) -> bool:
+    return any(code == language or code.startswith(f"{language}-") for code in voice.languages)
+
+
+def _engine_voice(voice: Voice) -> EngineVoiceBody:
+    return EngineVoiceBody(
+        id=voice.id,
+        name=voice.name,
+        languages=list(voice.languages),
+        gender=voice.gender,
+        sample_rate=voice.sample_rate,
+        clones=voice.clones,
+    )
+
+
+def _registered_voice(voice: RegisteredVoice) -> RegisteredVoiceBody:
+    return RegisteredVoiceBody(
+        id=voice.id,
+        name=voice.name,
+        language=voice.language,
+        seconds=voice.seconds,
+        encoders=sorted(voice.embeddings),
+        created_at=voice.created_at,
+    )
+
+
+@router.post(
+    "",
+    status_code=201,
+    openapi_extra=form_with_file(VoiceForm.model_json_schema()["properties"]),
+    summary="Register a voice by a recording of it",
+)
+async def register_voice(request: Request, services: ServicesDependency, owner: Owner) -> RegisteredVoiceBody:
+    """Keep a recording of one speaker, 1 to 30 s, and its embedding, to be named as ``voice`` by you alone.
+
+    Register only voices whose owners have agreed to it.
+    """
+    key = new_upload_key(owner.id)
+    try:
+        form = await receive_form(
+            request,
+            services.objects,
+            key,
+            file_field="file",
+            limit=min(MAX_REFERENCE_BYTES, services.config.recordings.max_bytes),
+            chunk_timeout=services.config.upload_chunk_timeout_seconds,
+        )
+        if form.file is None:
+            raise ApiError(422, "missing_field", "The form has no file.", field="file")
+        fields = validated(VoiceForm, form.fields)
+        pcm = await asyncio.to_thread(_decoded, services, key)
+    finally:
+        await asyncio.to_thread(services.objects.delete, key)
+    try:
+        voice = await keep_voice(
+            services, owner, fields.name, pcm, language=fields.language, correlation_id=correlation_id_of(request)
+        )
+    except ValueError as error:
+        raise ApiError(422, "invalid_request", f"name: {error}", field="name") from error
+    return _registered_voice(voice)
+
+
+def _decoded(services: Services, key: str) -> NDArray[np.float32]:
+    limits = AudioLimits(min_seconds=MIN_REFERENCE_SECONDS, max_seconds=services.config.texts.max_reference_seconds)
+    with services.objects.open(key) as source:
+        return decode(source, limits)
+
+
+async def keep_voice(
+    services: Services,
+    owner: User,
+    name: str,
+    pcm: NDArray[np.float32],
+    *,
+    language: str | None = None,
+    replace: bool = False,
+    correlation_id: str,
+) -> RegisteredVoice:
+    """Register a voice by its speech.
+
+    Args:
+        services: Where it is kept.
+        owner: Whose it is.
+        name: What it is called.
+        pcm: Speech of one speaker, mono float32 at 16 kHz, within the limits of a reference.
+        language: Code of its language.
+        replace: Whether it takes the place of a voice of that name.
+        correlation_id: For the log lines of the roles.
+
+    Raises:
+        InputError: The encoder can't use the speech.
+        VoiceNameTaken, TooManyVoices, ValueError: See ``storage.voices.Voices.create``.
+    """
+    embeddings, encoder = await services.roles.speaker.embed([pcm], correlation_id=correlation_id)
+    key = new_voice_key(owner.id)
+    flac = await asyncio.to_thread(encode, [pcm], "flac", SAMPLE_RATE)
+    await asyncio.to_thread(services.objects.put, key, flac, content_type="audio/flac")
+    keep = services.voices.put if replace else services.voices.create
+    try:
+        kept = await keep(
+            owner.id,
+            name,
+            reference_key=key,
+            seconds=round(len(pcm) / SAMPLE_RATE, 3),
+            language=language,
+            embeddings={encoder: embeddings[0].tolist()},
+            max_voices=services.config.texts.max_voices_per_owner,
+        )
+    except BaseException:
+        await asyncio.shield(asyncio.to_thread(services.objects.delete, key))
+        raise
+    voice, replaced = kept if isinstance(kept, tuple) else (kept, [])
+    for old in replaced:
+        await asyncio.to_thread(services.objects.delete, old)
+    return voice
+
+
+@router.get("/{voice_id}", summary="A voice that you registered")
+async def get_voice(services: ServicesDependency, owner: Owner, voice_id: UUID) -> RegisteredVoiceBody:
+    """Return the voice."""
+    return _registered_voice(await services.voices.get(owner.id, voice_id))
+
+
+@router.delete("/{voice_id}", status_code=204, summary="Forget a voice that you registered")
+async def delete_voice(services: ServicesDependency, owner: Owner, voice_id: UUID) -> Response:
+    """Erase the voice, its recording and its embeddings."""
+    for key in await services.voices.delete(owner.id, voice_id):
+        await asyncio.to_thread(services.objects.delete, key)
+    return Response(status_code=204)

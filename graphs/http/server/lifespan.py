@@ -1,0 +1,72 @@
+"""What an ingress replica works with, opened together and closed together."""
+
+import hashlib
+import os
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import ray
+
+from graphs.assistant.graph import AssistantGraph
+from graphs.avatar.graph import AvatarGraph
+from graphs.avatar.library import AvatarLibrary
+from graphs.avatar.streams import Films
+from graphs.common.config import ADMIN_KEY_VARIABLE, ApiConfig
+from graphs.common.roles import Roles, served_roles
+from graphs.common.stores import Stores, open_stores
+from graphs.common.voices import Speakers
+from graphs.http.server.services import Services
+from models.chat import build as build_chat
+from storage.avatars import Avatars
+from storage.media_links import MediaLinks
+from storage.rate_limits import RateLimits
+from storage.sessions import MAX_MESSAGES, Sessions
+from storage.users import Users
+from storage.voices import Voices
+
+
+@asynccontextmanager
+async def open_services(config: ApiConfig, roles: Roles | None = None) -> AsyncIterator[Services]:
+    """Open the stores and the chat engine for the length of the block.
+
+    Args:
+        config: Settings of the application.
+        roles: The roles that answer at once; left out, those of the Serve application that the settings name.
+    """
+    async with open_stores(config.storage) as stores:
+        # Roles within this process read what they are given; those in others fetch it from Ray's object store.
+        share: Callable[[bytes], Any] = ray.put if roles is None else bytes
+        services = _services(config, stores, roles or served_roles(config.roles_application), share)
+        try:
+            yield services
+        finally:
+            await services.assistant.aclose()
+
+
+def _services(config: ApiConfig, stores: Stores, roles: Roles, share: Callable[[bytes], Any]) -> Services:
+    settings = config.assistant
+    kept = max(MAX_MESSAGES, settings.history_messages)
+    sessions = Sessions(stores.database, ttl_seconds=settings.session_ttl_seconds, max_messages=kept)
+    voices = Voices(stores.database)
+    speakers = Speakers(roles.speech, voices, stores.objects)
+    admin_key = os.environ.get(ADMIN_KEY_VARIABLE, "")
+    return Services(
+        config=config,
+        database=stores.database,
+        objects=stores.objects,
+        jobs=stores.jobs,
+        media_links=MediaLinks(stores.database),
+        users=Users(stores.database),
+        rate_limits=RateLimits(stores.database),
+        roles=roles,
+        voices=voices,
+        speakers=speakers,
+        sessions=sessions,
+        assistant=AssistantGraph(
+            roles.asr, roles.speech, build_chat(settings.chat), sessions, settings, find_speaker=speakers.find
+        ),
+        avatars=AvatarLibrary(Avatars(stores.database), stores.objects, roles.lipsync, config.avatars, share),
+        films=Films(AvatarGraph(roles.lipsync, config.video)),
+        admin_key_hash=hashlib.sha256(admin_key.encode()).digest() if admin_key else None,
+    )

@@ -1,0 +1,223 @@
+"""All live connections of one replica: who may come in, and what happens when the replica goes."""
+
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import structlog
+from starlette.websockets import WebSocket
+
+from graphs.assistant.graph import AssistantGraph, FindSpeaker
+from graphs.common.concurrency import root_cause
+from graphs.common.config import LiveSettings
+from graphs.common.roles import RoleUnavailable
+from graphs.live.assistant import AssistantSession, open_session
+from graphs.live.close import Gone, Hangup
+from graphs.live.connection import START_SECONDS, Connection
+from graphs.live.metrics import GONE, LiveMetrics
+from graphs.live.protocol import MAX_KEY_LENGTH, AssistantStart, CloseCode, Ready, Start, TranslationStart
+from graphs.live.recognition import Load
+from graphs.live.serializers import LiveWire, StartT, Wire
+from graphs.live.session import LiveSession
+from graphs.live.speech_events import Listener, NewScorer, endpoint_settings
+from graphs.live.translation import TranslationSession
+from graphs.translation.graph import SpeechTranslationGraph
+from models.errors import InputError
+from storage.database import DatabaseUnavailable
+from storage.sessions import SessionNotFound, TooManySessions
+from storage.users import User
+
+_log = structlog.get_logger()
+
+Authenticate = Callable[[str], Awaitable[User | None]]
+OpenSession = Callable[[Connection[StartT], StartT, User], Awaitable[LiveSession[StartT]]]
+
+_RESTART = Hangup(CloseCode.RESTART, "restart", "This part of the service restarts; connect again.")
+
+
+@dataclass
+class Lobby:
+    """Serves live connections.
+
+    Attributes:
+        settings: Their limits.
+        authenticate: Returns the owner of an API key, if there is one.
+        new_scorer: Makes the speech detector of one connection.
+        assistant: Answers.
+        translation: Interprets.
+        find_speaker: Finds who is meant by the name of a voice.
+        load: Recognitions under way.
+        start_seconds: Time that a client has for its first message.
+        metrics: Told of every connection.
+    """
+
+    settings: LiveSettings
+    authenticate: Authenticate
+    new_scorer: NewScorer
+    assistant: AssistantGraph
+    translation: SpeechTranslationGraph
+    find_speaker: FindSpeaker
+    load: Load = field(default_factory=Load)
+    start_seconds: float = START_SECONDS
+    metrics: LiveMetrics = field(default_factory=LiveMetrics)
+    _owners: Counter[int] = field(default_factory=Counter)
+    _connections: set[Connection[Any]] = field(default_factory=set)
+    _closing: bool = False
+
+    async def converse(self, socket: WebSocket, key: str, correlation_id: str) -> None:
+        """Serve a client of the assistant until the connection is closed.
+
+        Args:
+            socket: Its WebSocket, not yet accepted.
+            key: The API key in its headers; empty where there is none.
+            correlation_id: For log lines and the client.
+        """
+
+        async def open_conversation(
+            connection: Connection[AssistantStart], start: AssistantStart, owner: User
+        ) -> LiveSession[AssistantStart]:
+            session_id = await open_session(self.assistant, owner.id, start)
+            connection.send(self._ready(start, correlation_id, session_id))
+            return AssistantSession(
+                connection,
+                self._listener(start),
+                start,
+                graph=self.assistant,
+                owner_id=owner.id,
+                session_id=session_id,
+                correlation_id=correlation_id,
+                load=self.load,
+            )
+
+        await self._serve(socket, LiveWire(AssistantStart), key, open_conversation)
+
+    async def interpret(
+        self, socket: WebSocket, key: str, correlation_id: str, wire: Wire[TranslationStart] | None = None
+    ) -> None:
+        """Serve a client of the interpreter until the connection is closed.
+
+        Args:
+            socket: Its WebSocket, not yet accepted.
+            key: The API key in its headers; empty where there is none.
+            correlation_id: For log lines and the client.
+            wire: The dialect that it speaks; none: docs/live.md.
+        """
+
+        async def open_interpretation(
+            connection: Connection[TranslationStart], start: TranslationStart, owner: User
+        ) -> LiveSession[TranslationStart]:
+            await self.translation.check_pair(start.source, start.target)
+            speaker = await self.find_speaker(owner.id, start.voice, start.target) if start.speak else None
+            connection.send(self._ready(start, correlation_id, None))
+            return TranslationSession(
+                connection,
+                self._listener(start),
+                start,
+                graph=self.translation,
+                speaker=speaker,
+                correlation_id=correlation_id,
+                load=self.load,
+            )
+
+        await self._serve(socket, wire or LiveWire(TranslationStart), key, open_interpretation)
+
+    def close(self) -> None:
+        """Close all connections, and let nobody in: the replica goes. Call it in the event loop."""
+        self._closing = True
+        for connection in self._connections:
+            connection.end(_RESTART)
+
+    def _listener(self, start: Start) -> Listener:
+        return Listener(start.sample_rate, self.new_scorer(), endpoint_settings(start, self.settings))
+
+    def _ready(self, start: Start, correlation_id: str, session_id: str | None) -> Ready:
+        return Ready(
+            correlation_id=correlation_id,
+            session_id=session_id,
+            sample_rate=start.sample_rate,
+            reply_sample_rate=start.reply_sample_rate,
+            end_of_speech_ms=start.end_of_speech_ms or self.settings.end_of_speech_ms,
+            max_utterance_seconds=self.settings.max_utterance_seconds,
+        )
+
+    async def _serve(self, socket: WebSocket, wire: Wire[StartT], key: str, opened: OpenSession[StartT]) -> None:
+        await socket.accept()
+        connection = Connection(socket, wire, self.settings, start_seconds=self.start_seconds)
+        self._connections.add(connection)
+        if self._closing:
+            connection.end(_RESTART)
+        hangup: Hangup | None = None
+        try:
+            with self.metrics.connection():
+                await self._run(connection, key, opened)
+        except BaseExceptionGroup as failures:
+            hangup = _hangup(root_cause(failures))
+        except Exception as error:
+            hangup = _hangup(error)
+        finally:
+            self._connections.discard(connection)
+            reason = hangup.reason if hangup else GONE
+            self.metrics.ended(reason)
+            _log.info("live connection ended", reason=reason)
+            await connection.close(hangup)
+
+    async def _run(self, connection: Connection[StartT], key: str, opened: OpenSession[StartT]) -> None:
+        owner = await self._owner(key) if key else None
+        start = await connection.start()
+        if owner is None:
+            owner = await self._owner(start.api_key.get_secret_value() if start.api_key else "")
+        with self._place(owner):
+            session = await self._opened(connection, start, owner, opened)
+            await session.run()
+
+    async def _opened(
+        self, connection: Connection[StartT], start: StartT, owner: User, opened: OpenSession[StartT]
+    ) -> LiveSession[StartT]:
+        """Return the session; a client that asked for what there is not may ask again."""
+        while True:
+            try:
+                return await opened(connection, start, owner)
+            except (InputError, SessionNotFound, TooManySessions) as error:
+                connection.fault(error)
+            start = await connection.start()
+
+    async def _owner(self, key: str) -> User:
+        if not key:
+            raise Hangup(
+                CloseCode.UNAUTHORIZED, "missing_key", "Send the API key as a header or in the start's api_key."
+            )
+        owner = await self.authenticate(key) if len(key) <= MAX_KEY_LENGTH else None
+        if owner is None:
+            raise Hangup(CloseCode.UNAUTHORIZED, "invalid_key", "Invalid API key.")
+        return owner
+
+    @contextmanager
+    def _place(self, owner: User) -> Iterator[None]:
+        """Count a connection of an owner for the length of the block."""
+        limit = self.settings.max_connections_per_owner
+        if self._owners[owner.id] >= limit:
+            raise Hangup(CloseCode.TRY_AGAIN, "too_many_connections", f"You have {limit} connections open; that's all.")
+        self._owners[owner.id] += 1
+        try:
+            yield
+        finally:
+            self._owners[owner.id] -= 1
+            if not self._owners[owner.id]:
+                del self._owners[owner.id]
+
+
+def _hangup(error: BaseException) -> Hangup | None:
+    """Return what to tell a client whose connection ended by an error; None where it is gone."""
+    match error:
+        case Hangup():
+            return error
+        case Gone():
+            return None
+        case DatabaseUnavailable():
+            return Hangup(CloseCode.TRY_AGAIN, "storage_unavailable", "Storage can't be reached; try again.")
+        case RoleUnavailable():
+            return Hangup(CloseCode.TRY_AGAIN, "role_unavailable", "The models have too much to do; try again.")
+    _log.error("a live connection failed", exc_info=error)
+    return Hangup(CloseCode.INTERNAL, "internal", "The service failed; its operators find this by the correlation id.")

@@ -1,0 +1,57 @@
+"""A client's audio on its way to utterances."""
+
+import asyncio
+from collections.abc import Callable
+
+from graphs.common.config import LiveSettings
+from graphs.live.pcm import PcmReader
+from graphs.live.protocol import Start
+from models.vad.streaming import Endpointer, EndpointSettings, FrameScorer, Samples, SpeechEvent
+
+NewScorer = Callable[[], FrameScorer]
+
+
+def endpoint_settings(start: Start, settings: LiveSettings) -> EndpointSettings:
+    """Return when an utterance ends: as the client wants it, else as configured."""
+    return EndpointSettings(
+        pause=(start.end_of_speech_ms or settings.end_of_speech_ms) / 1000,
+        max_utterance=settings.max_utterance_seconds,
+    )
+
+
+class Listener:
+    """Turns PCM into speech events. One call at a time; resampling and detection run in a thread.
+
+    Args:
+        sample_rate: Of the client's PCM, in Hz.
+        scorer: Scores this client's frames.
+        settings: When speech begins and ends.
+    """
+
+    def __init__(self, sample_rate: int, scorer: FrameScorer, settings: EndpointSettings) -> None:
+        self._reader = PcmReader(sample_rate)
+        self._endpointer = Endpointer(scorer, settings)
+
+    @property
+    def speaking(self) -> bool:
+        """Whether an utterance is going on."""
+        return self._endpointer.speaking
+
+    def so_far(self) -> Samples | None:
+        """The utterance so far; None while nobody speaks, or pauses."""
+        return None if self._endpointer.pausing else self._endpointer.so_far()
+
+    async def push(self, data: bytes) -> list[SpeechEvent]:
+        """Take audio.
+
+        Raises:
+            InputError: It is no whole number of samples.
+        """
+        return await asyncio.to_thread(lambda: self._endpointer.push(self._reader.push(data)))
+
+    async def commit(self) -> list[SpeechEvent]:
+        """End the utterance now."""
+        return await asyncio.to_thread(self._commit)
+
+    def _commit(self) -> list[SpeechEvent]:
+        return [*self._endpointer.push(self._reader.flush()), *self._endpointer.commit()]

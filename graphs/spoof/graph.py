@@ -1,0 +1,248 @@
+"""The spoof graph: a recording cut into 4 s chunks, scored in shared batches, and a verdict on it and its speakers."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Generator, Iterator, Sequence
+from contextlib import aclosing, closing
+from dataclasses import dataclass
+from itertools import islice
+
+import numpy as np
+from numpy.typing import NDArray
+
+from graphs.common.concurrency import Stopwatch, in_order, in_thread, root_cause
+from graphs.common.recordings import SharedRecording
+from graphs.common.roles import DiarizationRole, SpoofRole
+from graphs.spoof.report import (
+    SpeakerVerdicts,
+    SpoofBands,
+    SpoofChunk,
+    SpoofReport,
+    Verdict,
+    rounded,
+    verdict,
+    weighted_mean,
+)
+from graphs.spoof.speakers import CALLS_AT_ONCE, GROUP_CHUNKS, MIN_SPEECH_S, score_chunks, score_speakers
+from models.audio import SAMPLE_RATE
+from models.diarization import SpeakerTurn
+from models.spans import Span
+from models.spoof import Chunk, SpoofScores, cut
+
+Blocks = Generator[NDArray[np.float32], None, None]
+FindSpeech = Callable[[NDArray[np.float32]], Sequence[Span]]
+
+
+@dataclass(frozen=True)
+class SpoofOptions:
+    """What a caller may ask of a spoof analysis; the numbers of speakers are for ``diarize``."""
+
+    diarize: bool = False
+    num_speakers: int | None = None
+    min_speakers: int | None = None
+    max_speakers: int | None = None
+
+
+async def _ignore_chunks(_chunks: Sequence[SpoofChunk]) -> None:
+    return None
+
+
+async def _ignore_turns(_turns: tuple[SpeakerTurn, ...]) -> None:
+    return None
+
+
+@dataclass(frozen=True)
+class SpoofListener:
+    """Who wants to hear of an analysis while it goes on."""
+
+    chunks: Callable[[Sequence[SpoofChunk]], Awaitable[None]] = _ignore_chunks
+    diarized: Callable[[tuple[SpeakerTurn, ...]], Awaitable[None]] = _ignore_turns
+
+
+@dataclass(frozen=True)
+class _ScoredGroup:
+    """Consecutive chunks with the seconds of speech in each one's own stretch, and its score.
+
+    Those with too little speech have no score; where that is all of them, there are no scores.
+    """
+
+    chunks: Sequence[Chunk]
+    speech: Sequence[float]
+    p_spoof: Sequence[float | None]
+    scores: SpoofScores | None
+
+
+@dataclass(frozen=True)
+class _Timeline:
+    chunks: Sequence[SpoofChunk]
+    p_spoof: float | None
+    bands: SpoofBands | None
+    engine: str | None
+
+
+@dataclass(frozen=True)
+class SpoofGraph:
+    """Composes the roles; holds no state of a request.
+
+    Args:
+        spoof: The detector.
+        diarization: The speaker diarizer.
+        speech: Finds speech in float32[samples] at 16 kHz; called in a thread.
+        min_speech: Chunks with less speech are not scored, in seconds.
+    """
+
+    spoof: SpoofRole
+    diarization: DiarizationRole
+    speech: FindSpeech
+    min_speech: float = MIN_SPEECH_S
+
+    async def run(
+        self,
+        blocks: Blocks,
+        options: SpoofOptions | None = None,
+        *,
+        whole: SharedRecording | None = None,
+        correlation_id: str = "",
+        listener: SpoofListener | None = None,
+    ) -> SpoofReport:
+        """Analyse a recording, in memory that does not grow with its length.
+
+        Args:
+            blocks: The recording, mono float32 at 16 kHz, in consecutive blocks of any lengths; iterated, and
+                closed at the end, in a thread.
+            options: What is asked for.
+            whole: The same recording in one piece, needed for ``options.diarize``.
+            correlation_id: Passed on to every role.
+            listener: Hears of chunks, in order, and turns as they come.
+
+        Raises:
+            InputError: The recording turns out to be unusable, or the diarizer can't do what the options ask.
+            ValueError: Diarization is asked for without the whole recording.
+        """
+        options = options or SpoofOptions()
+        if options.diarize and whole is None:
+            raise ValueError("a verdict per speaker needs the whole recording")
+        listener = listener or SpoofListener()
+        watch = Stopwatch()
+        speaking: asyncio.Task[SpeakerVerdicts] | None = None
+        try:
+            async with asyncio.TaskGroup() as stages:
+                scoring = stages.create_task(self._timeline(blocks, correlation_id, listener, watch))
+                if options.diarize and whole is not None:
+                    speaking = stages.create_task(self._speakers(whole, options, correlation_id, listener, watch))
+        except BaseExceptionGroup as failures:
+            raise root_cause(failures) from failures
+        timeline = scoring.result()
+        judged: Verdict = "no_speech"
+        if timeline.p_spoof is not None and timeline.bands is not None:
+            judged = verdict(timeline.p_spoof, timeline.bands)
+        return SpoofReport(
+            duration=timeline.chunks[-1].end if timeline.chunks else 0.0,
+            speech_seconds=round(sum(chunk.speech_seconds for chunk in timeline.chunks), 3),
+            verdict=judged,
+            p_spoof=timeline.p_spoof,
+            bands=timeline.bands,
+            engine=timeline.engine,
+            chunks=tuple(timeline.chunks),
+            speakers=speaking.result().speakers if speaking else None,
+            timings=watch.timings,
+        )
+
+    async def _timeline(
+        self,
+        blocks: Blocks,
+        correlation_id: str,
+        listener: SpoofListener,
+        watch: Stopwatch,
+    ) -> _Timeline:
+        chunks: list[SpoofChunk] = []
+        weighted: list[tuple[float, float]] = []
+        last: SpoofScores | None = None
+
+        async def score(group: Sequence[Chunk]) -> _ScoredGroup:
+            return await self._score(group, correlation_id, watch)
+
+        async with (
+            aclosing(in_thread(_groups(blocks, watch))) as groups,
+            aclosing(in_order(score, groups, CALLS_AT_ONCE)) as results,
+        ):
+            async for result in results:
+                last = result.scores or last
+                told = [
+                    SpoofChunk(
+                        start=round(chunk.start, 3),
+                        end=round(chunk.end, 3),
+                        p_spoof=None if p_spoof is None else rounded(p_spoof),
+                        speech_seconds=seconds,
+                    )
+                    for chunk, seconds, p_spoof in zip(result.chunks, result.speech, result.p_spoof, strict=True)
+                ]
+                pairs = zip(result.p_spoof, result.speech, strict=True)
+                weighted += [(p_spoof, seconds) for p_spoof, seconds in pairs if p_spoof is not None]
+                chunks += told
+                await listener.chunks(told)
+        return _Timeline(
+            chunks=chunks,
+            p_spoof=weighted_mean(weighted),
+            bands=SpoofBands.of(last.bands) if last else None,
+            engine=last.engine if last else None,
+        )
+
+    async def _score(self, chunks: Sequence[Chunk], correlation_id: str, watch: Stopwatch) -> _ScoredGroup:
+        with watch.running("vad"):
+            speech = await asyncio.to_thread(self._speech_of, chunks)
+        p_spoof: list[float | None] = [None] * len(chunks)
+        worth = [index for index, seconds in enumerate(speech) if seconds >= self.min_speech]
+        if not worth:
+            return _ScoredGroup(chunks, speech, p_spoof, None)
+        with watch.running("spoof"):
+            scores = await score_chunks(self.spoof, [chunks[index] for index in worth], correlation_id)
+        for index, score in zip(worth, scores.p_spoof.tolist(), strict=True):
+            p_spoof[index] = score
+        return _ScoredGroup(chunks, speech, p_spoof, scores)
+
+    def _speech_of(self, chunks: Sequence[Chunk]) -> list[float]:
+        """Return the seconds of speech in each chunk's own stretch, without what the last one is heard with."""
+        first = chunks[0].start
+        own = [chunk.window[: chunk.length][-round((chunk.end - chunk.start) * SAMPLE_RATE) :] for chunk in chunks]
+        spans = self.speech(np.concatenate(own))
+        stretches = [Span(chunk.start - first, chunk.end - first) for chunk in chunks]
+        return [round(sum(span.overlap(stretch) for span in spans), 3) for stretch in stretches]
+
+    async def _speakers(
+        self,
+        whole: SharedRecording,
+        options: SpoofOptions,
+        correlation_id: str,
+        listener: SpoofListener,
+        watch: Stopwatch,
+    ) -> SpeakerVerdicts:
+        turns = await watch.time(
+            "diarization",
+            self.diarization.diarize(
+                whole.reference,
+                num_speakers=options.num_speakers,
+                min_speakers=options.min_speakers,
+                max_speakers=options.max_speakers,
+                correlation_id=correlation_id,
+            ),
+        )
+        await listener.diarized(turns)
+        return await score_speakers(
+            self.spoof,
+            whole.samples,
+            turns,
+            correlation_id=correlation_id,
+            min_speech=self.min_speech,
+            watch=watch,
+        )
+
+
+def _groups(blocks: Blocks, watch: Stopwatch) -> Iterator[Sequence[Chunk]]:
+    chunks = cut(blocks)
+    with closing(blocks):
+        while True:
+            with watch.running("decode"):
+                group = list(islice(chunks, GROUP_CHUNKS))
+            if not group:
+                return
+            yield group

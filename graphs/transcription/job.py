@@ -1,0 +1,100 @@
+"""The transcription graph as a durable job: from an object's key to a stored transcript."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import structlog
+from numpy.typing import NDArray
+
+from graphs.common.config import RecordingLimits
+from graphs.common.job_events import tell_turns
+from graphs.common.recordings import SharedRecording, audio_limits, decode_recording, result_key
+from graphs.common.waveform import store_waveform
+from graphs.transcription.graph import Listener, TranscriptionGraph, TranscriptionOptions
+from models.asr import Segment
+from models.audio import Waveform
+from models.diarization import SpeakerTurn
+from storage.jobs import Attempt, JobResult
+from storage.objects import ObjectStore
+
+KIND = "transcription"
+ARTIFACT = "transcript.json"
+_DECODED = 0.05
+_RECOGNISED = 0.98
+
+_log = structlog.get_logger()
+
+
+@dataclass(frozen=True)
+class TranscriptionJob:
+    """Runs one attempt at a transcription job.
+
+    Args:
+        graph: The graph over its roles.
+        objects: Where recordings and transcripts lie.
+        limits: Bounds of a recording.
+        share: Puts samples where all processes can read them without a copy each.
+    """
+
+    graph: TranscriptionGraph
+    objects: ObjectStore
+    limits: RecordingLimits
+    share: Callable[[NDArray[np.float32]], SharedRecording]
+
+    async def __call__(self, attempt: Attempt) -> JobResult:
+        """Decode, transcribe, store; raises InputError for a recording that can't be used."""
+        job = attempt.job
+        options = dict(job.params["options"])
+        limits = audio_limits(self.limits, bool(options.pop("allow_truncated", False)))
+        _log.info("transcription start", upload_id=str(job.id), attempt=attempt.fence)
+        await attempt.progress("decode", 0.0)
+        started = time.monotonic()
+        assert job.input_key is not None
+        waveform = Waveform()
+        pcm = await decode_recording(self.objects, job.input_key, limits, waveform)
+        recording = await asyncio.to_thread(self.share, pcm)
+        del pcm
+        decoded = round(time.monotonic() - started, 3)
+        await attempt.progress("transcribe", _DECODED)
+        transcript = await self.graph.run(
+            recording,
+            TranscriptionOptions(**options),
+            correlation_id=job.correlation_id,
+            listener=_listener(attempt),
+        )
+        timings = {"decode": decoded, **transcript.timings}
+        transcript = transcript.model_copy(update={"timings": timings})
+        key = result_key(job.id, attempt.fence, ARTIFACT)
+        body = transcript.model_dump_json().encode()
+        await asyncio.to_thread(self.objects.put, key, body, content_type="application/json")
+        outline = await store_waveform(self.objects, attempt, waveform)
+        _log.info("transcription complete", upload_id=str(job.id), seconds=timings)
+        summary: dict[str, Any] = {
+            "artifact": key,
+            "waveform_object": outline,
+            "duration": transcript.duration,
+            "language": transcript.language,
+            "speakers": list(transcript.speakers),
+            "turns": len(transcript.turns),
+            "timings": timings,
+        }
+        if transcript.spoof is not None:
+            summary["spoof"] = transcript.spoof.model_dump(mode="json")
+        return JobResult(result=summary, timings=timings)
+
+
+def _listener(attempt: Attempt) -> Listener:
+    async def segment(found: Segment) -> None:
+        await attempt.event("segment", {"start": found.start, "end": found.end, "text": found.text})
+
+    async def progress(fraction: float) -> None:
+        await attempt.progress("transcribe", round(_DECODED + (_RECOGNISED - _DECODED) * fraction, 4))
+
+    async def diarized(turns: tuple[SpeakerTurn, ...]) -> None:
+        await tell_turns(attempt, turns)
+
+    return Listener(segment, progress, diarized)

@@ -1,0 +1,79 @@
+"""The diarized transcript as it is stored and served."""
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from graphs.spoof.report import SpeakerVerdicts
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class TranscriptWord(_Frozen):
+    """A word; times are seconds from the start of the recording."""
+
+    text: str
+    start: float
+    end: float
+    probability: float | None = None
+
+
+class TranscriptSegment(_Frozen):
+    """A stretch of speech as the recogniser delivered it."""
+
+    start: float
+    end: float
+    text: str
+
+
+class Turn(_Frozen):
+    """What one speaker said without being interrupted."""
+
+    start: float
+    end: float
+    speaker: str
+    text: str
+    words: tuple[TranscriptWord, ...] = Field(description="Empty where the recogniser gives no word times.")
+
+
+class SpeechTurn(_Frozen):
+    """When a speaker spoke, as the diarizer found it, whether words were recognised or not."""
+
+    start: float
+    end: float
+    speaker: str
+
+
+class Transcript(_Frozen):
+    """Who said what, when."""
+
+    version: Literal[1] = 1
+    duration: float = Field(description="Length of the recording in seconds.")
+    language: str = Field(description="ISO 639-1 code, asked for or detected.")
+    speakers: tuple[str, ...] = Field(description="Speakers in order of first appearance.")
+    turns: tuple[Turn, ...]
+    segments: tuple[TranscriptSegment, ...]
+    diarization: tuple[SpeechTurn, ...]
+    spoof: SpeakerVerdicts | None = Field(
+        default=None, description="Whether each speaker's voice is real; null unless it was asked for."
+    )
+    timings: dict[str, float] = Field(description="Seconds each stage took.")
+
+    def renamed(self, labels: dict[str, str]) -> "Transcript":
+        """Return the transcript with speakers called by the names that the user gave them."""
+        if not labels:
+            return self
+
+        def name(speaker: str) -> str:
+            return labels.get(speaker, speaker)
+
+        return self.model_copy(
+            update={
+                "speakers": tuple(dict.fromkeys(name(speaker) for speaker in self.speakers)),
+                "turns": tuple(t.model_copy(update={"speaker": name(t.speaker)}) for t in self.turns),
+                "diarization": tuple(t.model_copy(update={"speaker": name(t.speaker)}) for t in self.diarization),
+                "spoof": self.spoof.renamed(labels) if self.spoof else None,
+            }
+        )
