@@ -26,7 +26,7 @@ from models.audio import decode
 from models.diarization import ClusteringSettings, Diarizer, SpeakerTurn, build
 from models.diarization.rttm import read_rttm
 from models.speaker import CompactSettings, SpectralSettings
-from models.speaker.train_spectral import recordings
+from training.speaker.train_spectral import recordings
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 DIALOGUE = REPOSITORY / "models" / "samples" / "dialogue"

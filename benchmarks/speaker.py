@@ -18,8 +18,8 @@ from pydantic import TypeAdapter
 
 from models.audio import decode
 from models.speaker import CompactSettings, SpeakerEncoder, SpeakerSettings, SpectralSettings, build
-from models.speaker.train_spectral import recordings
-from models.speaker.verification import CONDITIONS, Trials
+from training.speaker.train_spectral import recordings
+from training.speaker.verification import CONDITIONS, Trials
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 DIALOGUE = REPOSITORY / "models" / "samples" / "dialogue.flac"

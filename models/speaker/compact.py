@@ -32,7 +32,7 @@ BATCH = 16
 
 
 class CompactEncoder:
-    """Embeds speech with the network that ``models.speaker.train`` makes and with ``SpectralEncoder``.
+    """Embeds speech with the network that ``training.speaker.train`` makes and with ``SpectralEncoder``.
 
     Both embeddings, scaled, make one: its cosine similarity is the weighted mean of theirs. Windows
     with equally many frames run together, so that nothing is padded and nothing has to be masked.
@@ -51,7 +51,7 @@ class CompactEncoder:
         # Windows differ in length: the arena would keep the largest batch for ever.
         self._session = open_session(file, device=settings.device, threads=settings.threads, cpu_arena=False)
         if self._session.get_modelmeta().custom_metadata_map.get("format") != FORMAT:
-            raise ValueError(f"{file} is no speaker encoder made by models.speaker.train ({FORMAT})")
+            raise ValueError(f"{file} is no speaker encoder made by training.speaker.train ({FORMAT})")
         self._name = "compact" if file == SHIPPED else f"compact-{sha256(file.read_bytes()).hexdigest()[:16]}"
         self._spectral = SpectralEncoder()
         self._network_dimension = int(self._session.get_outputs()[0].shape[1])

@@ -9,7 +9,7 @@ from models.weights import DownloadSettings, Weights
 
 CHECKPOINT = "embedding_model.ckpt"
 
-COMPACT = Weights(kind="file", hub_ids=False, how="make one with: python -m models.speaker.train")
+COMPACT = Weights(kind="file", hub_ids=False, how="make one with: python -m training.speaker.train")
 SPEECHBRAIN = Weights(files=(CHECKPOINT,), more=())
 WESPEAKER = Weights(files=("pytorch_model.bin|avg_model.pt",), more=())
 
@@ -19,7 +19,7 @@ class CompactSettings(Settings):
 
     engine: Literal["compact"] = "compact"
     model: Annotated[str, COMPACT] | None = Field(
-        None, description="An encoder made by ``python -m models.speaker.train``; left out, the one that ships."
+        None, description="An encoder made by ``python -m training.speaker.train``; left out, the one that ships."
     )
     device: Literal["auto", "cpu", "cuda"] = Field(
         "auto", description="auto: a GPU where there is one and onnxruntime-gpu is installed."

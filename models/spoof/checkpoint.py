@@ -39,7 +39,7 @@ def read(path: Path) -> bytes:
         return path.read_bytes()
     except (FileNotFoundError, IsADirectoryError):
         raise MissingWeights(
-            f"{path} was not found: make a checkpoint with `python -m models.spoof.train`, or leave `model` out for "
+            f"{path} was not found: make a checkpoint with `python -m training.spoof.train`, or leave `model` out for "
             f"the one that ships with the package"
         ) from None
 

@@ -10,12 +10,12 @@ from models.weights import DownloadSettings, Weights
 COMPACT = Weights(
     kind="file",
     hub_ids=False,
-    how="make a checkpoint with `python -m models.spoof.train`, or leave `model` out for the one that ships",
+    how="make a checkpoint with `python -m training.spoof.train`, or leave `model` out for the one that ships",
 )
 WAVLM = Weights(
     kind="file",
     hub_ids=False,
-    how="train one with: python -m models.spoof.train --engine wavlm --real DIR --fake DIR --backbone DIR --out DIR, "
+    how="train one with: python -m training.spoof.train --engine wavlm --real DIR --fake DIR --backbone DIR --out DIR, "
     "or copy RealTone's chk3.pth there",
 )
 BACKBONE = Weights(
@@ -54,7 +54,7 @@ class CompactSettings(_SpoofSettings):
 
     engine: Literal["compact"] = "compact"
     model: Annotated[str, COMPACT] | None = Field(
-        default=None, description="A checkpoint of ``python -m models.spoof.train``; left out, the one that ships."
+        default=None, description="A checkpoint of ``python -m training.spoof.train``; left out, the one that ships."
     )
     device: Literal["auto", "cpu", "cuda"] = Field(
         default="auto", description="auto: a GPU where there is one and onnxruntime-gpu is installed."

@@ -36,7 +36,7 @@ def load_checkpoint(file: Path, config: WavLMConfig) -> tuple[WavLmNetwork, Cali
     """
     if not file.is_file():
         raise MissingWeights(
-            f"there is no checkpoint {file}; train one with: python -m models.spoof.train --engine wavlm "
+            f"there is no checkpoint {file}; train one with: python -m training.spoof.train --engine wavlm "
             "--real DIR --fake DIR --backbone DIR --out DIR, or copy RealTone's chk3.pth there"
         )
     state, calibration = _read_safetensors(file) if file.suffix == ".safetensors" else _read_torch(file)

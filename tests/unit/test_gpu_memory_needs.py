@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
+from deployments.planning.gpu_memory_needs import GIBIBYTE, MEBIBYTE, NOTHING, Work, gpu_memory_need, runs_on_gpu
 from models.asr import FasterWhisperSettings, PocketSphinxSettings
 from models.diarization import ClusteringSettings, PyannoteSettings
-from models.gpu_memory_needs import GIBIBYTE, MEBIBYTE, NOTHING, Work, gpu_memory_need, runs_on_gpu
 from models.lipsync import MouthWarpSettings
 from models.lipsync.settings import Wav2LipSettings
 from models.speaker.settings import EcapaSettings, WespeakerSettings

@@ -12,14 +12,14 @@ from typing import Any
 import pytest
 import yaml
 
-from deployments.plan import CANNOT_BE_USED, DOES_NOT_FIT, FITS, main, plan
-from deployments.plan_cluster import read_node_kinds
-from deployments.plan_packing import STEPS, NodeKind, Replica, pack
-from deployments.plan_replicas import PlannedDeployment, planned_deployments
+from deployments.planning.cluster import read_node_kinds
+from deployments.planning.gpu_memory_needs import GIBIBYTE, Work
+from deployments.planning.packing import STEPS, NodeKind, Replica, pack
+from deployments.planning.plan import CANNOT_BE_USED, DOES_NOT_FIT, FITS, main, plan
+from deployments.planning.replicas import PlannedDeployment, planned_deployments
 from deployments.serve_config import load
 from deployments.strict import ConfigError
 from models.asr import FasterWhisperSettings, PocketSphinxSettings
-from models.gpu_memory_needs import GIBIBYTE, Work
 
 pytestmark = pytest.mark.unit
 
@@ -311,7 +311,8 @@ def test_a_cluster_file_says_which_nodes_there_may_be(tmp_path: Path) -> None:
 
 def test_planning_loads_no_model_library() -> None:
     program = (
-        "import sys; from deployments.plan import main; main(['serve_config.yaml', '--gpu-memory', '22', '--json']);"
+        "import sys; from deployments.planning.plan import main;"
+        "main(['serve_config.yaml', '--gpu-memory', '22', '--json']);"
         "print([name for name in ('torch', 'transformers', 'ctranslate2', 'onnxruntime', 'pyannote.audio')"
         " if name in sys.modules], file=sys.stderr)"
     )

@@ -13,7 +13,7 @@ from models.speaker.compact import BATCH, SHIPPED
 from models.speaker.features import COEFFICIENTS, mfcc
 from models.speaker.filterbank import MELS, frame_count, log_mel
 from models.speaker.mixture import Mixture
-from models.speaker.train_spectral import recordings
+from training.speaker.train_spectral import recordings
 
 pytestmark = pytest.mark.unit
 

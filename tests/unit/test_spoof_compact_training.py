@@ -16,8 +16,8 @@ pytestmark = pytest.mark.unit
 
 torch = pytest.importorskip("torch", reason="training needs the extra `train`")
 
-from models.spoof.network import CompactNetwork, export, load_network, logits_of  # noqa: E402 - behind the skip
-from models.spoof.training import Example, FeatureBank, FitSettings, Progress, batches, fit  # noqa: E402
+from training.spoof.network import CompactNetwork, export, load_network, logits_of  # noqa: E402 - behind the skip
+from training.spoof.training import Example, FeatureBank, FitSettings, Progress, batches, fit  # noqa: E402
 
 
 @pytest.fixture(autouse=True)

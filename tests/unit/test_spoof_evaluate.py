@@ -9,14 +9,14 @@ from checkpoints.wavlm import build_tiny_classifier
 from numpy.typing import NDArray
 from spoof_folders import beating, dialogue, make_folders, write_cut_off, write_wav
 
-from models.spoof.det_plot import draw_det
-from models.spoof.evaluate import main
-from models.spoof.folders import BONA_FIDE, SPOOF, Recording, find_recordings, spoken_chunks
-from models.spoof.metrics import det_curve
-from models.spoof.report import as_markdown, make_report
-from models.spoof.scoring import Scored, ScoredFile, score_recordings
 from models.spoof.types import Bands
 from models.vad import SileroVad
+from training.spoof.det_plot import draw_det
+from training.spoof.evaluate import main
+from training.spoof.folders import BONA_FIDE, SPOOF, Recording, find_recordings, spoken_chunks
+from training.spoof.metrics import det_curve
+from training.spoof.report import as_markdown, make_report
+from training.spoof.scoring import Scored, ScoredFile, score_recordings
 
 pytestmark = pytest.mark.unit
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from models.spoof.metrics import det_curve, eer, min_dcf
+from training.spoof.metrics import det_curve, eer, min_dcf
 
 pytestmark = pytest.mark.unit
 

@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from models.spoof.recipe import corpus as c
-from models.spoof.recipe.codecs import Pcm
-from models.spoof.recipe.degrade import level_dbfs, noise
-from models.spoof.recipe.staging import restaged, room_noise, staged
-from models.spoof.recipe.synthesisers import Voice
+from training.spoof.recipe import corpus as c
+from training.spoof.recipe.codecs import Pcm
+from training.spoof.recipe.degrade import level_dbfs, noise
+from training.spoof.recipe.staging import restaged, room_noise, staged
+from training.spoof.recipe.synthesisers import Voice
 
 pytestmark = pytest.mark.unit
 

@@ -9,8 +9,8 @@ from scipy.signal import fftconvolve
 
 import models.samples
 from models.audio import decode
-from models.spoof.recipe import degrade as d
-from models.spoof.recipe.codecs import Pcm
+from training.spoof.recipe import degrade as d
+from training.spoof.recipe.codecs import Pcm
 
 pytestmark = pytest.mark.unit
 

@@ -11,7 +11,7 @@ pytestmark = pytest.mark.unit
 
 torch = pytest.importorskip("torch", reason="the neural vocoders need PyTorch")
 
-from models.spoof.recipe import neural_vocoders as n  # noqa: E402 - after the skip
+from training.spoof.recipe import neural_vocoders as n  # noqa: E402 - after the skip
 
 
 @pytest.fixture(autouse=True)

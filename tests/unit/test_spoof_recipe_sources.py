@@ -8,11 +8,11 @@ import pytest
 
 import models.samples
 from models.audio import decode
-from models.spoof.recipe import synthesisers as s
-from models.spoof.recipe.codecs import Pcm
-from models.spoof.recipe.degrade import level_dbfs
-from models.spoof.recipe.stft import Stft, mel_filters
-from models.spoof.recipe.texts import languages, sentences
+from training.spoof.recipe import synthesisers as s
+from training.spoof.recipe.codecs import Pcm
+from training.spoof.recipe.degrade import level_dbfs
+from training.spoof.recipe.stft import Stft, mel_filters
+from training.spoof.recipe.texts import languages, sentences
 
 pytestmark = pytest.mark.unit
 
@@ -49,7 +49,7 @@ def test_mel_filters_have_area_one_and_rise_in_frequency() -> None:
 def test_a_vocoder_keeps_time_and_words_but_not_the_waveform(name: str, speech: Pcm) -> None:
     if name not in ("griffin_lim_linear", "griffin_lim_mel", "stft_phase"):
         pytest.importorskip("pyworld", reason="this vocoder takes its pitch from pyworld")
-    from models.spoof.recipe import resynthesis
+    from training.spoof.recipe import resynthesis
 
     vocoder: Callable[[Pcm, np.random.Generator], Pcm] = getattr(resynthesis, name)
     made = vocoder(speech, np.random.default_rng(1))
@@ -62,7 +62,7 @@ def test_a_vocoder_keeps_time_and_words_but_not_the_waveform(name: str, speech: 
 @pytest.mark.parametrize("name", ["griffin_lim_mel", "stft_phase", "lpc", "harmonic_noise", "world_full"])
 def test_a_vocoder_survives_digital_silence(name: str) -> None:
     pytest.importorskip("pyworld", reason="these vocoders take their pitch from pyworld")
-    from models.spoof.recipe import resynthesis
+    from training.spoof.recipe import resynthesis
 
     made = getattr(resynthesis, name)(np.zeros(RATE, np.float32), np.random.default_rng(1))
     assert np.isfinite(made).all() and np.abs(made).max() < 1e-2
@@ -70,7 +70,7 @@ def test_a_vocoder_survives_digital_silence(name: str) -> None:
 
 def test_the_mel_cepstral_vocoder_keeps_time(speech: Pcm) -> None:
     pytest.importorskip("pyworld", reason="this vocoder takes its pitch from pyworld")
-    from models.spoof.recipe import resynthesis
+    from training.spoof.recipe import resynthesis
 
     if not resynthesis.has_sptk():
         pytest.skip("SPTK is not installed")

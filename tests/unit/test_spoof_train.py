@@ -16,13 +16,13 @@ from spoof_folders import make_folders, write_cut_off, write_wav
 
 from models.spoof import CHUNK_SAMPLES, CompactSettings, SpoofSettings, build
 from models.spoof.calibration import Calibration
-from models.spoof.chunk_bank import ChunkBank, fill_bank
-from models.spoof.compact_learner import CompactLearner
-from models.spoof.folders import BONA_FIDE, SPOOF, Recording, find_recordings, spoken_chunks
-from models.spoof.learner import balanced, fine_tune
-from models.spoof.split import split
-from models.spoof.train import main
 from models.vad import SileroVad
+from training.spoof.chunk_bank import ChunkBank, fill_bank
+from training.spoof.compact_learner import CompactLearner
+from training.spoof.folders import BONA_FIDE, SPOOF, Recording, find_recordings, spoken_chunks
+from training.spoof.learner import balanced, fine_tune
+from training.spoof.split import split
+from training.spoof.train import main
 
 pytestmark = pytest.mark.unit
 
