@@ -23,7 +23,7 @@ from graphs.avatar.library import AvatarLibrary
 from graphs.common.config import GraphsConfig, database_url, expanded
 from graphs.common.failures import classify
 from graphs.common.recordings import SharedRecording
-from graphs.common.retention import upkeep
+from graphs.common.retention import run_retention
 from graphs.common.roles import (
     ServedAsr,
     ServedDiarization,
@@ -103,7 +103,7 @@ class WorkerReplica:
                 throttle=settings.progress_seconds,
             )
             keeping = asyncio.create_task(
-                upkeep(stores, lambda: datetime.now(UTC), self._config.storage.retention_days)
+                run_retention(stores, lambda: datetime.now(UTC), self._config.storage.retention_days)
             )
             working = asyncio.create_task(worker.run())
             log.info("worker ready", pid=os.getpid(), concurrency=settings.concurrency)

@@ -20,10 +20,10 @@ from structlog.testing import capture_logs
 
 from graphs.assistant.graph import AssistantGraph
 from graphs.common.config import AssistantSettings, LiveSettings
-from graphs.http.compat.lingua.live import LobbyOnDemand
+from graphs.http.compat.lingua.live import LazyLiveServer
 from graphs.http.server.correlation import CorrelationMiddleware
 from graphs.http.server.live import MountPointMiddleware, router
-from graphs.live.server import Lobby
+from graphs.live.server import LiveServer
 from graphs.translation.graph import SpeechTranslationGraph
 from graphs.translation.text import TranslationGraph
 from models.asr import Segment
@@ -219,7 +219,7 @@ class LiveSystem:
         sessions: Any = self.sessions
         chat: Any = self.chat
         assistant = AssistantGraph(self.asr, self.speech, chat, sessions, AssistantSettings(), find_speech=find_speech)
-        self.lobby = self.app.state.lobby = Lobby(
+        self.live_server = self.app.state.live_server = LiveServer(
             settings=LiveSettings(**self.settings),
             authenticate=self.authenticate,
             new_scorer=ByLoudness,
@@ -228,10 +228,10 @@ class LiveSystem:
             find_speaker=assistant.find_speaker,
             start_seconds=self.start_seconds,
         )
-        self.app.state.lobby_on_demand = LobbyOnDemand(self._lobby)
+        self.app.state.lazy_live_server = LazyLiveServer(self._live_server)
 
-    async def _lobby(self) -> Lobby:
-        return self.lobby
+    async def _live_server(self) -> LiveServer:
+        return self.live_server
 
     @contextmanager
     def running(self) -> Iterator[TestClient]:

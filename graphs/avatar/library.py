@@ -345,7 +345,7 @@ class AvatarLibrary:
                 await self._store.delete(owner_id, avatar_id)
             await asyncio.to_thread(self._objects.delete_prefix, avatar_prefix(owner_id, avatar_id))
         except Exception:
-            _log.warning("objects of an avatar that was not kept are left to the upkeep", exc_info=True)
+            _log.warning("objects of an avatar that was not kept are left to the retention loop", exc_info=True)
 
 
 def _read_bundled(max_side: int) -> AvatarFile:

@@ -17,7 +17,7 @@ PERIOD_S = 600.0
 _log = structlog.get_logger()
 
 
-async def upkeep(stores: Stores, now: Callable[[], datetime], retention_days: float) -> None:
+async def run_retention(stores: Stores, now: Callable[[], datetime], retention_days: float) -> None:
     """Erase expired sessions, links, jobs with their objects, and objects that no job owns any more, until cancelled.
 
     An object is as old as its last write, so what a job has written is never older than the retention: jobs are

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from graphs.assistant.graph import AssistantGraph, Heard, ReplyAudio, ReplyEnd, ReplyText, SpeechFailed
-from graphs.live.close import Hangup
+from graphs.live.close import ConnectionClosed
 from graphs.live.connection import Connection
 from graphs.live.playback import Playback
 from graphs.live.problems import problem
@@ -19,10 +19,10 @@ from graphs.live.protocol import (
     TranscriptFinal,
     TranscriptPartial,
 )
-from graphs.live.recognition import Ear, Load
-from graphs.live.reply_audio import ReplySpeaker
+from graphs.live.recognition import ActiveRecognitions, UtteranceRecogniser
+from graphs.live.reply_audio import ReplyAudioSender
 from graphs.live.session import LiveSession
-from graphs.live.speech_events import Listener
+from graphs.live.speech_events import SpeechEventDetector
 from graphs.live.tasks import end
 from models.vad.streaming import Samples
 
@@ -72,7 +72,7 @@ class AssistantSession(LiveSession[AssistantStart]):
 
     Args:
         connection: The client.
-        listener: Its audio.
+        detector: Its audio.
         start: What it asked for.
         graph: Hears and answers.
         owner_id: Whose session it is.
@@ -84,20 +84,20 @@ class AssistantSession(LiveSession[AssistantStart]):
     def __init__(
         self,
         connection: Connection[AssistantStart],
-        listener: Listener,
+        detector: SpeechEventDetector,
         start: AssistantStart,
         *,
         graph: AssistantGraph,
         owner_id: int,
         session_id: str,
         correlation_id: str,
-        load: Load,
+        load: ActiveRecognitions,
     ) -> None:
-        super().__init__(connection, listener, start, correlation_id)
+        super().__init__(connection, detector, start, correlation_id)
         self._graph = graph
         self._owner_id = owner_id
         self._session_id = session_id
-        self._ear = Ear(self._hear, load, guess=start.partials, tell=self._partial)
+        self._recogniser = UtteranceRecogniser(self._hear, load, early=start.partials, tell=self._partial)
         self._partial_text = ""
         self._turns: asyncio.Queue[_Turn] = asyncio.Queue(MAX_WAITING)
         self._current: asyncio.Task[None] | None = None
@@ -123,11 +123,11 @@ class AssistantSession(LiveSession[AssistantStart]):
 
     def speech(self, so_far: Samples) -> None:
         """Recognise what was said so far, if the recogniser is idle."""
-        self._ear.speech(self.turn, so_far)
+        self._recogniser.speech(self.turn, so_far)
 
     def speech_paused(self, utterance: Samples) -> None:
         """Recognise what may be the utterance, if the recogniser is idle."""
-        self._ear.pause(self.turn, utterance)
+        self._recogniser.pause(self.turn, utterance)
 
     def speech_ended(self, utterance: Samples) -> None:
         """Answer the utterance."""
@@ -148,7 +148,7 @@ class AssistantSession(LiveSession[AssistantStart]):
 
     async def close(self) -> None:
         """Give up what is recognised ahead."""
-        await self._ear.close()
+        await self._recogniser.close()
 
     async def finished(self) -> None:
         """Wait until all turns are over."""
@@ -206,14 +206,14 @@ class AssistantSession(LiveSession[AssistantStart]):
             message = await self._message(turn)
             if not message:
                 return
-            if self.listener.speaking or not self._turns.empty():
+            if self.detector.speaking or not self._turns.empty():
                 # The user goes on, and will be answered then.
                 self._unanswered = message
                 self._say_interrupted(turn.number, "speech")
                 return
             self._answering = True
             await self._answer(turn, message)
-        except Hangup:
+        except ConnectionClosed:
             raise
         except Exception as error:
             self.connection.send(problem(error, turn.number))
@@ -223,7 +223,7 @@ class AssistantSession(LiveSession[AssistantStart]):
         if turn.utterance is None:
             said = turn.text
         else:
-            heard = await self._ear.hear(turn.number, turn.utterance)
+            heard = await self._recogniser.hear(turn.number, turn.utterance)
             turn.utterance = None
             turn.note("transcript", self.now())
             turn.stages["asr"] = heard.seconds
@@ -234,7 +234,7 @@ class AssistantSession(LiveSession[AssistantStart]):
 
     async def _answer(self, turn: _Turn, message: str) -> None:
         self._playback, self._playing = Playback(self.now), turn.number
-        speaker = ReplySpeaker(self.connection, turn.number, self.asked.reply_sample_rate, self._playback)
+        speaker = ReplyAudioSender(self.connection, turn.number, self.asked.reply_sample_rate, self._playback)
         spoken = self.asked.speak
         reply = self._graph.answer(
             self._owner_id,

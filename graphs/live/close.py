@@ -3,7 +3,7 @@
 from graphs.live.protocol import CloseCode
 
 
-class Hangup(Exception):
+class ConnectionClosed(Exception):
     """The service ends the connection.
 
     Args:
@@ -19,5 +19,5 @@ class Hangup(Exception):
         self.message = message
 
 
-class Gone(Exception):
+class ClientDisconnected(Exception):
     """The client has closed the connection or was lost."""

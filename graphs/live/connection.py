@@ -1,4 +1,4 @@
-"""One client's connection: what it sends is read and checked in bounds, what it is sent waits in an outbox."""
+"""One client's connection: what it sends is read and checked in bounds, what it is sent waits in a send queue."""
 
 import asyncio
 import time
@@ -8,7 +8,7 @@ from typing import Generic
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from graphs.common.config import LiveSettings
-from graphs.live.close import Gone, Hangup
+from graphs.live.close import ClientDisconnected, ConnectionClosed
 from graphs.live.problems import problem
 from graphs.live.protocol import (
     MAX_AUDIO_FRAME_BYTES,
@@ -20,8 +20,8 @@ from graphs.live.protocol import (
     Problem,
     ReplyAudioHeader,
 )
-from graphs.live.send_queue import Outbox
-from graphs.live.serializers import Frame, StartT, Wire
+from graphs.live.send_queue import SendQueue
+from graphs.live.serializers import Frame, Serializer, StartT
 from graphs.live.tasks import end
 from models.errors import InputError
 
@@ -39,7 +39,7 @@ class Connection(Generic[StartT]):
 
     Args:
         socket: Its WebSocket.
-        wire: The dialect that it speaks.
+        serializer: The dialect that it speaks.
         settings: Limits.
         start_seconds: Time for the first message.
     """
@@ -47,26 +47,26 @@ class Connection(Generic[StartT]):
     def __init__(
         self,
         socket: WebSocket,
-        wire: Wire[StartT],
+        serializer: Serializer[StartT],
         settings: LiveSettings,
         *,
         start_seconds: float = START_SECONDS,
     ) -> None:
         self._socket = socket
-        self._wire = wire
+        self._serializer = serializer
         self._settings = settings
-        self._outbox = Outbox(self._send, wire, settings.max_unsent_bytes)
+        self._send_queue = SendQueue(self._send, serializer, settings.max_unsent_bytes)
         self._opened = self._active = time.monotonic()
         self._start_seconds = start_seconds
         self._faults = 0
-        self._ended: asyncio.Future[Hangup] = asyncio.get_running_loop().create_future()
+        self._ended: asyncio.Future[ConnectionClosed] = asyncio.get_running_loop().create_future()
         self._writer = asyncio.create_task(self._write())
         self._receiving: asyncio.Task[Frame] | None = None
 
-    def end(self, hangup: Hangup) -> None:
+    def end(self, closed: ConnectionClosed) -> None:
         """End the connection from outside."""
         if not self._ended.done():
-            self._ended.set_result(hangup)
+            self._ended.set_result(closed)
 
     def touch(self) -> None:
         """Note that the client is there: what it sends by itself, silence for instance, does not say so."""
@@ -76,49 +76,49 @@ class Connection(Generic[StartT]):
         """Send an event, without waiting.
 
         Raises:
-            Hangup: The client leaves too much unread.
+            ConnectionClosed: The client leaves too much unread.
         """
-        self._outbox.put(event)
+        self._send_queue.put(event)
 
     def send_audio(self, header: ReplyAudioHeader, audio: bytes) -> None:
         """Send audio, without waiting.
 
         Raises:
-            Hangup: The client leaves too much unread.
+            ConnectionClosed: The client leaves too much unread.
         """
-        self._outbox.put_audio(header, audio)
+        self._send_queue.put_audio(header, audio)
 
     def drop_audio(self, turn: int) -> None:
         """Take back the audio of a turn that was not sent yet."""
-        self._outbox.drop_audio(turn)
+        self._send_queue.drop_audio(turn)
 
     def acknowledge(self, ping: int) -> None:
         """Take the client's pong."""
-        self._outbox.acknowledge(ping)
+        self._send_queue.acknowledge(ping)
 
     def fault(self, error: Exception) -> None:
         """Tell the client that a message of its can't be used.
 
         Raises:
-            Hangup: It was one too many.
+            ConnectionClosed: It was one too many.
         """
         self._faults += 1
         self.send(problem(error))
         if self._faults >= MAX_FAULTS:
-            raise Hangup(CloseCode.POLICY, "too_many_errors", f"{self._faults} messages could not be used.")
+            raise ConnectionClosed(CloseCode.POLICY, "too_many_errors", f"{self._faults} messages could not be used.")
 
     async def start(self) -> StartT:
         """Wait for a first message that can be used.
 
         Raises:
-            Hangup: None came in time.
-            Gone: The client is gone.
+            ConnectionClosed: None came in time.
+            ClientDisconnected: The client is gone.
         """
-        late = Hangup(CloseCode.TIMEOUT, "no_start", f"No start came within {self._start_seconds:g} s.")
+        late = ConnectionClosed(CloseCode.TIMEOUT, "no_start", f"No start came within {self._start_seconds:g} s.")
         while True:
             frame = await self._frame(self._opened + self._start_seconds, late)
             try:
-                return self._wire.start(frame)
+                return self._serializer.start(frame)
             except InputError as error:
                 self.fault(error)
 
@@ -129,12 +129,14 @@ class Connection(Generic[StartT]):
             busy: Tells whether the client is waiting for, or listening to, something.
 
         Raises:
-            Hangup: The client broke a rule, was silent for too long, or has been here for too long.
-            Gone: The client is gone.
+            ConnectionClosed: The client broke a rule, was silent for too long, or has been here for too long.
+            ClientDisconnected: The client is gone.
         """
         settings = self._settings
-        idle = Hangup(CloseCode.TIMEOUT, "idle", f"Nothing was said for {settings.idle_seconds:g} s.")
-        too_long = Hangup(CloseCode.TIMEOUT, "max_duration", f"No connection lasts over {settings.max_seconds:g} s.")
+        idle = ConnectionClosed(CloseCode.TIMEOUT, "idle", f"Nothing was said for {settings.idle_seconds:g} s.")
+        too_long = ConnectionClosed(
+            CloseCode.TIMEOUT, "max_duration", f"No connection lasts over {settings.max_seconds:g} s."
+        )
         last = self._opened + settings.max_seconds
         while True:
             if busy():
@@ -142,12 +144,12 @@ class Connection(Generic[StartT]):
             until = self._active + settings.idle_seconds
             try:
                 frame = await self._frame(min(until, last), too_long if last <= until else idle)
-            except Hangup as hangup:
-                if hangup is idle and busy():
+            except ConnectionClosed as closed:
+                if closed is idle and busy():
                     continue
                 raise
             try:
-                message = self._wire.message(frame)
+                message = self._serializer.message(frame)
             except InputError as error:
                 self.fault(error)
                 continue
@@ -155,35 +157,35 @@ class Connection(Generic[StartT]):
                 self.touch()
             yield message
 
-    async def close(self, hangup: Hangup | None) -> None:
+    async def close(self, closed: ConnectionClosed | None) -> None:
         """Close the connection, saying why; None where the client is gone."""
-        if hangup is not None:
-            await self._say_goodbye(hangup)
+        if closed is not None:
+            await self._send_close(closed)
         await end(task for task in (self._receiving, self._writer) if task is not None)
 
-    async def _say_goodbye(self, hangup: Hangup) -> None:
+    async def _send_close(self, closed: ConnectionClosed) -> None:
         """Send what waits and the closing event, to a client that reads them soon."""
         try:
-            if hangup.code not in (CloseCode.DONE, CloseCode.RESTART):
-                self.send(Problem(code=hangup.reason, message=hangup.message, fatal=True))
-            self.send(Closing(code=hangup.code, reason=hangup.reason, message=hangup.message))
-        except Hangup:
+            if closed.code not in (CloseCode.DONE, CloseCode.RESTART):
+                self.send(Problem(code=closed.reason, message=closed.message, fatal=True))
+            self.send(Closing(code=closed.code, reason=closed.reason, message=closed.message))
+        except ConnectionClosed:
             self._writer.cancel()
         try:
             async with asyncio.timeout(_CLOSE_SECONDS):
-                flushed = asyncio.create_task(self._outbox.flushed())
+                flushed = asyncio.create_task(self._send_queue.flushed())
                 await asyncio.wait((self._writer, flushed), return_when=asyncio.FIRST_COMPLETED)
                 flushed.cancel()
-                await self._socket.close(hangup.code, hangup.reason)
+                await self._socket.close(closed.code, closed.reason)
         except (TimeoutError, WebSocketDisconnect, RuntimeError):
             return
 
-    async def _frame(self, deadline: float, late: Hangup) -> Frame:
+    async def _frame(self, deadline: float, late: ConnectionClosed) -> Frame:
         """Receive one frame.
 
         Raises:
-            Hangup: ``late`` when the deadline has passed, or what ended the connection.
-            Gone: The client is gone.
+            ConnectionClosed: ``late`` when the deadline has passed, or what ended the connection.
+            ClientDisconnected: The client is gone.
         """
         if self._receiving is None:
             self._receiving = asyncio.create_task(self._receive())
@@ -201,13 +203,15 @@ class Connection(Generic[StartT]):
     async def _receive(self) -> Frame:
         message = await self._socket.receive()
         if message["type"] == "websocket.disconnect":
-            raise Gone
+            raise ClientDisconnected
         text: str | None = message.get("text")
         frame: Frame = text if text is not None else message["bytes"]
         size = len(frame.encode() if isinstance(frame, str) else frame)
         limit = MAX_TEXT_FRAME_BYTES if isinstance(frame, str) else MAX_AUDIO_FRAME_BYTES
         if size > limit:
-            raise Hangup(CloseCode.TOO_BIG, "too_big", f"A frame of {size} bytes; this kind has {limit} at most.")
+            raise ConnectionClosed(
+                CloseCode.TOO_BIG, "too_big", f"A frame of {size} bytes; this kind has {limit} at most."
+            )
         return frame
 
     async def _send(self, frame: Frame) -> None:
@@ -218,7 +222,7 @@ class Connection(Generic[StartT]):
 
     async def _write(self) -> None:
         try:
-            await self._outbox.run()
+            await self._send_queue.run()
         except (WebSocketDisconnect, RuntimeError):
             # Starlette's two ways to say that the client is gone; reading tells it too.
             return

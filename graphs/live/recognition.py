@@ -8,7 +8,7 @@ from typing import Generic, TypeVar
 
 import structlog
 
-from graphs.live.close import Hangup
+from graphs.live.close import ConnectionClosed
 from graphs.live.tasks import end
 from models.audio import SAMPLE_RATE
 from models.vad.streaming import Samples
@@ -23,7 +23,7 @@ _log = structlog.get_logger()
 HeardT = TypeVar("HeardT")
 
 
-class Load:
+class ActiveRecognitions:
     """How many recognitions a replica's connections have under way."""
 
     def __init__(self) -> None:
@@ -40,7 +40,7 @@ class Load:
 
 
 @dataclass(frozen=True, eq=False)
-class _Guess(Generic[HeardT]):
+class _EarlyRecognition(Generic[HeardT]):
     """A recognition of an utterance that may not be over."""
 
     turn: int
@@ -48,7 +48,7 @@ class _Guess(Generic[HeardT]):
     task: asyncio.Task[HeardT]
 
 
-class Ear(Generic[HeardT]):
+class UtteranceRecogniser(Generic[HeardT]):
     """Recognises the utterances of one connection.
 
     While an utterance goes on, what was said so far is recognised now and then, but only when nothing else is being
@@ -58,23 +58,23 @@ class Ear(Generic[HeardT]):
     Args:
         hear: Recognises; called with the sound and the utterance's turn.
         load: Shared by all connections of the replica.
-        guess: Whether to recognise anything before the end of an utterance.
+        early: Whether to recognise anything before the end of an utterance.
         tell: Called with the turn and what was recognised before its end.
     """
 
     def __init__(
         self,
         hear: Callable[[Samples, int], Awaitable[HeardT]],
-        load: Load,
+        load: ActiveRecognitions,
         *,
-        guess: bool,
+        early: bool,
         tell: Callable[[int, HeardT], None],
     ) -> None:
         self._hear_now = hear
         self._load = load
-        self._guessing = guess
+        self._recognise_early = early
         self._tell = tell
-        self._guess: _Guess[HeardT] | None = None
+        self._early: _EarlyRecognition[HeardT] | None = None
         self._tasks: set[asyncio.Task[HeardT]] = set()
         self._next_at = _FIRST
 
@@ -86,57 +86,57 @@ class Ear(Generic[HeardT]):
 
     def pause(self, turn: int, utterance: Samples) -> None:
         """Take an utterance that may be over; this counts more than what was said before."""
-        own = self._guess is not None and not self._guess.task.done()
+        own = self._early is not None and not self._early.task.done()
         if self._load.in_flight <= own:
             self.drop()
             self._begin(turn, utterance)
 
     async def hear(self, turn: int, utterance: Samples) -> HeardT:
         """Recognise an utterance that is over."""
-        guess = self._guess
-        if guess is not None and (guess.turn, guess.samples) == (turn, len(utterance)):
-            self._guess, self._next_at = None, _FIRST
-            return await guess.task
+        early = self._early
+        if early is not None and (early.turn, early.samples) == (turn, len(utterance)):
+            self._early, self._next_at = None, _FIRST
+            return await early.task
         self.drop()
         return await self._counted(utterance, turn)
 
     def drop(self) -> None:
         """Give up what is recognised ahead: the utterance is over."""
         self._next_at = _FIRST
-        if self._guess is not None:
-            self._guess.task.cancel()
-            self._guess = None
+        if self._early is not None:
+            self._early.task.cancel()
+            self._early = None
 
     async def close(self) -> None:
         """Give up what is under way."""
-        self._guess = None
+        self._early = None
         await end(self._tasks)
 
     def _begin(self, turn: int, utterance: Samples) -> None:
-        if not self._guessing:
+        if not self._recognise_early:
             return
         task = asyncio.create_task(self._counted(utterance, turn))
-        guess = self._guess = _Guess(turn, len(utterance), task)
+        early = self._early = _EarlyRecognition(turn, len(utterance), task)
         self._tasks.add(task)
-        task.add_done_callback(lambda _task: self._guessed(guess))
+        task.add_done_callback(lambda _task: self._early_done(early))
 
     async def _counted(self, utterance: Samples, turn: int) -> HeardT:
         with self._load.one():
             return await self._hear_now(utterance, turn)
 
-    def _guessed(self, guess: _Guess[HeardT]) -> None:
-        self._tasks.discard(guess.task)
-        if guess.task.cancelled():
+    def _early_done(self, early: _EarlyRecognition[HeardT]) -> None:
+        self._tasks.discard(early.task)
+        if early.task.cancelled():
             return
-        error = guess.task.exception()
-        if self._guess is not guess:
+        error = early.task.exception()
+        if self._early is not early:
             return  # the utterance is over
         if error is not None:
             # The same error comes again, and is told, when the utterance is over.
-            self._guess = None
+            self._early = None
             _log.warning("no partial transcript", exc_info=error)
             return
         try:
-            self._tell(guess.turn, guess.task.result())
-        except Hangup:
+            self._tell(early.turn, early.task.result())
+        except ConnectionClosed:
             return  # the next event says so again

@@ -16,7 +16,7 @@ FRAME_MS = 200
 """Longest binary frame, so that little of a reply that is interrupted is on its way."""
 
 
-class ReplySpeaker(Generic[StartT]):
+class ReplyAudioSender(Generic[StartT]):
     """Sends one turn's speech as the client wants it, not much faster than it is heard.
 
     Args:

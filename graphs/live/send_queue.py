@@ -5,9 +5,9 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from graphs.live.close import Hangup
+from graphs.live.close import ConnectionClosed
 from graphs.live.protocol import CloseCode, Event, PingEvent, ReplyAudioHeader, Start
-from graphs.live.serializers import Frame, Wire
+from graphs.live.serializers import Frame, Serializer
 
 Send = Callable[[Frame], Awaitable[None]]
 
@@ -25,7 +25,7 @@ class _Item:
         return sum(len(frame) for frame in self.frames)
 
 
-class Outbox:
+class SendQueue:
     """Sends events in order; never makes the one who has an event wait.
 
     What a client has not read counts against a limit. Between here and the client lie buffers of proxies and kernels
@@ -34,13 +34,13 @@ class Outbox:
 
     Args:
         send: Sends one frame.
-        wire: How events look; where its clients answer no pings, what is sent counts as read.
+        serializer: How events look; where its clients answer no pings, what is sent counts as read.
         max_unsent_bytes: A client that leaves more unread is disconnected.
     """
 
-    def __init__(self, send: Send, wire: Wire[Start], max_unsent_bytes: int) -> None:
+    def __init__(self, send: Send, serializer: Serializer[Start], max_unsent_bytes: int) -> None:
         self._send = send
-        self._wire = wire
+        self._serializer = serializer
         self._limit = max_unsent_bytes
         self._items: deque[_Item] = deque()
         self._waiting = 0
@@ -57,17 +57,17 @@ class Outbox:
         """Put an event at the end.
 
         Raises:
-            Hangup: The client leaves too much unread.
+            ConnectionClosed: The client leaves too much unread.
         """
-        self._append(_Item(self._wire.frames(event, None)))
+        self._append(_Item(self._serializer.frames(event, None)))
 
     def put_audio(self, header: ReplyAudioHeader, audio: bytes) -> None:
         """Put audio at the end, behind its header.
 
         Raises:
-            Hangup: The client leaves too much unread.
+            ConnectionClosed: The client leaves too much unread.
         """
-        self._append(_Item(self._wire.frames(header, audio), audio_of=header.turn))
+        self._append(_Item(self._serializer.frames(header, audio), audio_of=header.turn))
 
     def drop_audio(self, turn: int) -> None:
         """Forget the audio of a turn that was not sent yet."""
@@ -97,12 +97,12 @@ class Outbox:
         self._sent += item.size
         for frame in item.frames:
             await self._send(frame)
-        if not self._wire.pinged:
+        if not self._serializer.pinged:
             self._read = self._sent
         elif self._sent - self._pinged_at >= self._limit // PINGS_PER_LIMIT:
             self._last_ping += 1
             self._pinged_at = self._pings[self._last_ping] = self._sent
-            for frame in self._wire.frames(PingEvent(id=self._last_ping), None):
+            for frame in self._serializer.frames(PingEvent(id=self._last_ping), None):
                 await self._send(frame)
 
     def _append(self, item: _Item) -> None:
@@ -111,7 +111,7 @@ class Outbox:
         self._items.append(item)
         self._waiting += item.size
         if self._waiting + self._sent - self._read > self._limit:
-            raise Hangup(
+            raise ConnectionClosed(
                 CloseCode.POLICY,
                 "slow_client",
                 f"More than {self._limit} bytes were not read; answer pings, and read faster.",

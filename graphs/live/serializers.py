@@ -13,7 +13,7 @@ StartT = TypeVar("StartT", bound=Start)
 StartT_co = TypeVar("StartT_co", bound=Start, covariant=True)
 
 
-class Wire(Protocol[StartT_co]):
+class Serializer(Protocol[StartT_co]):
     """A dialect of the live protocol."""
 
     pinged: bool
@@ -40,7 +40,7 @@ class Wire(Protocol[StartT_co]):
         ...
 
 
-class LiveWire(Generic[StartT]):
+class LiveSerializer(Generic[StartT]):
     """The protocol of docs/live.md: JSON in text frames, PCM in binary ones.
 
     Args:

@@ -14,14 +14,14 @@ from graphs.common.concurrency import root_cause
 from graphs.common.config import LiveSettings
 from graphs.common.roles import RoleUnavailable
 from graphs.live.assistant import AssistantSession, open_session
-from graphs.live.close import Gone, Hangup
+from graphs.live.close import ClientDisconnected, ConnectionClosed
 from graphs.live.connection import START_SECONDS, Connection
 from graphs.live.metrics import GONE, LiveMetrics
 from graphs.live.protocol import MAX_KEY_LENGTH, AssistantStart, CloseCode, Ready, Start, TranslationStart
-from graphs.live.recognition import Load
-from graphs.live.serializers import LiveWire, StartT, Wire
+from graphs.live.recognition import ActiveRecognitions
+from graphs.live.serializers import LiveSerializer, Serializer, StartT
 from graphs.live.session import LiveSession
-from graphs.live.speech_events import Listener, NewScorer, endpoint_settings
+from graphs.live.speech_events import NewScorer, SpeechEventDetector, endpoint_settings
 from graphs.live.translation import TranslationSession
 from graphs.translation.graph import SpeechTranslationGraph
 from models.errors import InputError
@@ -34,11 +34,11 @@ _log = structlog.get_logger()
 Authenticate = Callable[[str], Awaitable[User | None]]
 OpenSession = Callable[[Connection[StartT], StartT, User], Awaitable[LiveSession[StartT]]]
 
-_RESTART = Hangup(CloseCode.RESTART, "restart", "This part of the service restarts; connect again.")
+_RESTART = ConnectionClosed(CloseCode.RESTART, "restart", "This part of the service restarts; connect again.")
 
 
 @dataclass
-class Lobby:
+class LiveServer:
     """Serves live connections.
 
     Attributes:
@@ -59,7 +59,7 @@ class Lobby:
     assistant: AssistantGraph
     translation: SpeechTranslationGraph
     find_speaker: FindSpeaker
-    load: Load = field(default_factory=Load)
+    load: ActiveRecognitions = field(default_factory=ActiveRecognitions)
     start_seconds: float = START_SECONDS
     metrics: LiveMetrics = field(default_factory=LiveMetrics)
     _owners: Counter[int] = field(default_factory=Counter)
@@ -82,7 +82,7 @@ class Lobby:
             connection.send(self._ready(start, correlation_id, session_id))
             return AssistantSession(
                 connection,
-                self._listener(start),
+                self._detector(start),
                 start,
                 graph=self.assistant,
                 owner_id=owner.id,
@@ -91,10 +91,10 @@ class Lobby:
                 load=self.load,
             )
 
-        await self._serve(socket, LiveWire(AssistantStart), key, open_conversation)
+        await self._serve(socket, LiveSerializer(AssistantStart), key, open_conversation)
 
     async def interpret(
-        self, socket: WebSocket, key: str, correlation_id: str, wire: Wire[TranslationStart] | None = None
+        self, socket: WebSocket, key: str, correlation_id: str, serializer: Serializer[TranslationStart] | None = None
     ) -> None:
         """Serve a client of the interpreter until the connection is closed.
 
@@ -102,7 +102,7 @@ class Lobby:
             socket: Its WebSocket, not yet accepted.
             key: The API key in its headers; empty where there is none.
             correlation_id: For log lines and the client.
-            wire: The dialect that it speaks; none: docs/live.md.
+            serializer: The dialect that it speaks; none: docs/live.md.
         """
 
         async def open_interpretation(
@@ -113,7 +113,7 @@ class Lobby:
             connection.send(self._ready(start, correlation_id, None))
             return TranslationSession(
                 connection,
-                self._listener(start),
+                self._detector(start),
                 start,
                 graph=self.translation,
                 speaker=speaker,
@@ -121,7 +121,7 @@ class Lobby:
                 load=self.load,
             )
 
-        await self._serve(socket, wire or LiveWire(TranslationStart), key, open_interpretation)
+        await self._serve(socket, serializer or LiveSerializer(TranslationStart), key, open_interpretation)
 
     def close(self) -> None:
         """Close all connections, and let nobody in: the replica goes. Call it in the event loop."""
@@ -129,8 +129,8 @@ class Lobby:
         for connection in self._connections:
             connection.end(_RESTART)
 
-    def _listener(self, start: Start) -> Listener:
-        return Listener(start.sample_rate, self.new_scorer(), endpoint_settings(start, self.settings))
+    def _detector(self, start: Start) -> SpeechEventDetector:
+        return SpeechEventDetector(start.sample_rate, self.new_scorer(), endpoint_settings(start, self.settings))
 
     def _ready(self, start: Start, correlation_id: str, session_id: str | None) -> Ready:
         return Ready(
@@ -142,26 +142,28 @@ class Lobby:
             max_utterance_seconds=self.settings.max_utterance_seconds,
         )
 
-    async def _serve(self, socket: WebSocket, wire: Wire[StartT], key: str, opened: OpenSession[StartT]) -> None:
+    async def _serve(
+        self, socket: WebSocket, serializer: Serializer[StartT], key: str, opened: OpenSession[StartT]
+    ) -> None:
         await socket.accept()
-        connection = Connection(socket, wire, self.settings, start_seconds=self.start_seconds)
+        connection = Connection(socket, serializer, self.settings, start_seconds=self.start_seconds)
         self._connections.add(connection)
         if self._closing:
             connection.end(_RESTART)
-        hangup: Hangup | None = None
+        closed: ConnectionClosed | None = None
         try:
             with self.metrics.connection():
                 await self._run(connection, key, opened)
         except BaseExceptionGroup as failures:
-            hangup = _hangup(root_cause(failures))
+            closed = _close_reason(root_cause(failures))
         except Exception as error:
-            hangup = _hangup(error)
+            closed = _close_reason(error)
         finally:
             self._connections.discard(connection)
-            reason = hangup.reason if hangup else GONE
+            reason = closed.reason if closed else GONE
             self.metrics.ended(reason)
             _log.info("live connection ended", reason=reason)
-            await connection.close(hangup)
+            await connection.close(closed)
 
     async def _run(self, connection: Connection[StartT], key: str, opened: OpenSession[StartT]) -> None:
         owner = await self._owner(key) if key else None
@@ -185,12 +187,12 @@ class Lobby:
 
     async def _owner(self, key: str) -> User:
         if not key:
-            raise Hangup(
+            raise ConnectionClosed(
                 CloseCode.UNAUTHORIZED, "missing_key", "Send the API key as a header or in the start's api_key."
             )
         owner = await self.authenticate(key) if len(key) <= MAX_KEY_LENGTH else None
         if owner is None:
-            raise Hangup(CloseCode.UNAUTHORIZED, "invalid_key", "Invalid API key.")
+            raise ConnectionClosed(CloseCode.UNAUTHORIZED, "invalid_key", "Invalid API key.")
         return owner
 
     @contextmanager
@@ -198,7 +200,9 @@ class Lobby:
         """Count a connection of an owner for the length of the block."""
         limit = self.settings.max_connections_per_owner
         if self._owners[owner.id] >= limit:
-            raise Hangup(CloseCode.TRY_AGAIN, "too_many_connections", f"You have {limit} connections open; that's all.")
+            raise ConnectionClosed(
+                CloseCode.TRY_AGAIN, "too_many_connections", f"You have {limit} connections open; that's all."
+            )
         self._owners[owner.id] += 1
         try:
             yield
@@ -208,16 +212,20 @@ class Lobby:
                 del self._owners[owner.id]
 
 
-def _hangup(error: BaseException) -> Hangup | None:
+def _close_reason(error: BaseException) -> ConnectionClosed | None:
     """Return what to tell a client whose connection ended by an error; None where it is gone."""
     match error:
-        case Hangup():
+        case ConnectionClosed():
             return error
-        case Gone():
+        case ClientDisconnected():
             return None
         case DatabaseUnavailable():
-            return Hangup(CloseCode.TRY_AGAIN, "storage_unavailable", "Storage can't be reached; try again.")
+            return ConnectionClosed(CloseCode.TRY_AGAIN, "storage_unavailable", "Storage can't be reached; try again.")
         case RoleUnavailable():
-            return Hangup(CloseCode.TRY_AGAIN, "role_unavailable", "The models have too much to do; try again.")
+            return ConnectionClosed(
+                CloseCode.TRY_AGAIN, "role_unavailable", "The models have too much to do; try again."
+            )
     _log.error("a live connection failed", exc_info=error)
-    return Hangup(CloseCode.INTERNAL, "internal", "The service failed; its operators find this by the correlation id.")
+    return ConnectionClosed(
+        CloseCode.INTERNAL, "internal", "The service failed; its operators find this by the correlation id."
+    )

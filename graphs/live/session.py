@@ -5,7 +5,7 @@ import time
 from abc import ABC, abstractmethod
 from typing import Generic
 
-from graphs.live.close import Hangup
+from graphs.live.close import ConnectionClosed
 from graphs.live.connection import Connection
 from graphs.live.protocol import (
     Cancel,
@@ -22,7 +22,7 @@ from graphs.live.protocol import (
     Text,
 )
 from graphs.live.serializers import StartT
-from graphs.live.speech_events import Listener
+from graphs.live.speech_events import SpeechEventDetector
 from models.errors import InputError
 from models.vad.streaming import Samples, SpeechEnded, SpeechEvent, SpeechPaused, SpeechStarted
 
@@ -34,14 +34,16 @@ class LiveSession(ABC, Generic[StartT]):
 
     Args:
         connection: The client.
-        listener: Its audio.
+        detector: Its audio.
         start: What it asked for.
         correlation_id: The connection's; a turn's has its number behind it.
     """
 
-    def __init__(self, connection: Connection[StartT], listener: Listener, start: StartT, correlation_id: str) -> None:
+    def __init__(
+        self, connection: Connection[StartT], detector: SpeechEventDetector, start: StartT, correlation_id: str
+    ) -> None:
         self.connection = connection
-        self.listener = listener
+        self.detector = detector
         self.asked = start
         self.correlation_id = correlation_id
         self.turn = 0
@@ -51,12 +53,12 @@ class LiveSession(ABC, Generic[StartT]):
         """Serve the client until the connection ends.
 
         Raises:
-            BaseExceptionGroup: It ended: holds a ``Hangup`` or ``Gone``.
+            BaseExceptionGroup: It ended: holds a ``ConnectionClosed`` or ``ClientDisconnected``.
         """
         try:
             async with asyncio.TaskGroup() as group:
                 self.begin(group)
-                async for message in self.connection.messages(lambda: self.listener.speaking or self.busy):
+                async for message in self.connection.messages(lambda: self.detector.speaking or self.busy):
                     await self._take(message, group)
         finally:
             await self.close()
@@ -137,7 +139,7 @@ class LiveSession(ABC, Generic[StartT]):
                 case Stop():
                     self._refuse_after_stop()
                     self._stopping = True
-                    self._events(await self.listener.commit())
+                    self._events(await self.detector.commit())
                     group.create_task(self._finish())
         except InputError as error:
             self.connection.fault(error)
@@ -145,14 +147,14 @@ class LiveSession(ABC, Generic[StartT]):
     async def _audio(self, data: bytes) -> None:
         if self._stopping:
             return
-        self._events(await self.listener.push(data))
-        so_far = self.listener.so_far()
+        self._events(await self.detector.push(data))
+        so_far = self.detector.so_far()
         if so_far is not None:
             self.speech(so_far)
 
     async def _commit(self) -> None:
         self._refuse_after_stop()
-        events = await self.listener.commit()
+        events = await self.detector.commit()
         if not events:
             raise InputError("no_speech", "There was no speech to commit.", field="type")
         self._events(events)
@@ -178,4 +180,4 @@ class LiveSession(ABC, Generic[StartT]):
 
     async def _finish(self) -> None:
         await self.finished()
-        raise Hangup(CloseCode.DONE, "stopped", "All that was said is answered.")
+        raise ConnectionClosed(CloseCode.DONE, "stopped", "All that was said is answered.")

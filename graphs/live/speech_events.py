@@ -19,7 +19,7 @@ def endpoint_settings(start: Start, settings: LiveSettings) -> EndpointSettings:
     )
 
 
-class Listener:
+class SpeechEventDetector:
     """Turns PCM into speech events. One call at a time; resampling and detection run in a thread.
 
     Args:

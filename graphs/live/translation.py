@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from graphs.assistant.text import understood
 from graphs.common.voices import Speaker
-from graphs.live.close import Hangup
+from graphs.live.close import ConnectionClosed
 from graphs.live.connection import Connection
 from graphs.live.playback import Playback
 from graphs.live.problems import problem
@@ -19,10 +19,10 @@ from graphs.live.protocol import (
     TranslationStart,
     TranslationText,
 )
-from graphs.live.recognition import Ear, Load
-from graphs.live.reply_audio import ReplySpeaker
+from graphs.live.recognition import ActiveRecognitions, UtteranceRecogniser
+from graphs.live.reply_audio import ReplyAudioSender
 from graphs.live.session import LiveSession
-from graphs.live.speech_events import Listener
+from graphs.live.speech_events import SpeechEventDetector
 from graphs.translation.graph import (
     Event,
     Recognised,
@@ -77,7 +77,7 @@ class TranslationSession(LiveSession[TranslationStart]):
 
     Args:
         connection: The client.
-        listener: Its audio.
+        detector: Its audio.
         start: What it asked for.
         graph: Interprets an utterance.
         speaker: Who speaks; None where no speech is wanted.
@@ -88,18 +88,18 @@ class TranslationSession(LiveSession[TranslationStart]):
     def __init__(
         self,
         connection: Connection[TranslationStart],
-        listener: Listener,
+        detector: SpeechEventDetector,
         start: TranslationStart,
         *,
         graph: SpeechTranslationGraph,
         speaker: Speaker | None,
         correlation_id: str,
-        load: Load,
+        load: ActiveRecognitions,
     ) -> None:
-        super().__init__(connection, listener, start, correlation_id)
+        super().__init__(connection, detector, start, correlation_id)
         self._graph = graph
         self._speaker = speaker
-        self._ear = Ear(self._hear, load, guess=start.partials, tell=self._partial)
+        self._recogniser = UtteranceRecogniser(self._hear, load, early=start.partials, tell=self._partial)
         self._load = load
         self._places = asyncio.Semaphore(AT_ONCE)
         self._tasks: dict[_Turn, asyncio.Task[None]] = {}
@@ -122,14 +122,14 @@ class TranslationSession(LiveSession[TranslationStart]):
 
     def speech(self, so_far: Samples) -> None:
         """Recognise what was said so far, if the recogniser is idle."""
-        self._ear.speech(self.turn, so_far)
+        self._recogniser.speech(self.turn, so_far)
 
     def speech_paused(self, utterance: Samples) -> None:
         """Wait: the graph recognises utterances that are over."""
 
     def speech_ended(self, utterance: Samples) -> None:
         """Interpret the utterance."""
-        self._ear.drop()
+        self._recogniser.drop()
         if len(self._tasks) >= MAX_WAITING:
             self.drop_turn(f"{MAX_WAITING} utterances are not interpreted yet.")
             return
@@ -156,13 +156,13 @@ class TranslationSession(LiveSession[TranslationStart]):
 
     async def close(self) -> None:
         """Give up what is recognised ahead."""
-        await self._ear.close()
+        await self._recogniser.close()
 
     async def _run(self, turn: _Turn, utterance: Samples) -> None:
         try:
             async with self._places:
                 await self._interpret(turn, utterance)
-        except Hangup:
+        except ConnectionClosed:
             raise
         except Exception as error:
             await turn.may_speak()
@@ -185,11 +185,11 @@ class TranslationSession(LiveSession[TranslationStart]):
             self.connection.send(
                 Interrupted(turn=turn, reason="cancel", spoken=heard.heard_text, spoken_ms=round(1000 * heard.heard))
             )
-        except Hangup as hangup:
-            self.connection.end(hangup)
+        except ConnectionClosed as closed:
+            self.connection.end(closed)
 
     async def _interpret(self, turn: _Turn, utterance: Samples) -> None:
-        speaker = ReplySpeaker(self.connection, turn.number, self.asked.reply_sample_rate, self._playback)
+        speaker = ReplyAudioSender(self.connection, turn.number, self.asked.reply_sample_rate, self._playback)
         heard = False
         events = self._graph.utterance(
             utterance,
@@ -206,7 +206,9 @@ class TranslationSession(LiveSession[TranslationStart]):
                     heard = heard or isinstance(event, Recognised)
                     await self._event(turn, speaker, event, heard=heard)
 
-    async def _event(self, turn: _Turn, speaker: ReplySpeaker[TranslationStart], event: Event, *, heard: bool) -> None:
+    async def _event(
+        self, turn: _Turn, speaker: ReplyAudioSender[TranslationStart], event: Event, *, heard: bool
+    ) -> None:
         """Send one event of the graph, once the turn before has sent its own."""
         match event:
             case Recognised():
@@ -251,5 +253,5 @@ class TranslationSession(LiveSession[TranslationStart]):
         return understood([item.text async for item in segments if isinstance(item, Segment)])
 
     def _partial(self, turn: int, text: str) -> None:
-        if turn == self.turn and self.listener.speaking and text:
+        if turn == self.turn and self.detector.speaking and text:
             self.connection.send(TranscriptPartial(turn=turn, text=text))

@@ -10,7 +10,7 @@ import pytest
 from live_system import LiveSystem, calling, no_logs, pcm, types, voiced
 from ray.serve.metrics import Gauge
 
-from graphs.live.close import Hangup
+from graphs.live.close import ConnectionClosed
 from graphs.live.connection import MAX_FAULTS
 from graphs.live.metrics import LiveMetrics
 from graphs.live.protocol import (
@@ -20,8 +20,8 @@ from graphs.live.protocol import (
     PongEvent,
     ReplyAudioHeader,
 )
-from graphs.live.send_queue import Outbox
-from graphs.live.serializers import LiveWire
+from graphs.live.send_queue import SendQueue
+from graphs.live.serializers import LiveSerializer
 
 __all__ = ["no_logs"]
 
@@ -162,7 +162,7 @@ def test_a_client_that_sends_nothing_is_disconnected() -> None:
 
 def test_silence_keeps_no_connection_open_and_a_ping_does() -> None:
     with LiveSystem(settings={"idle_seconds": 1000}).running() as client, calling(client) as caller:
-        (connection,) = client.app.state.lobby._connections  # type: ignore[attr-defined]
+        (connection,) = client.app.state.live_server._connections  # type: ignore[attr-defined]
         connection._active -= 999.9
         caller.send("ping")
         caller.until("pong")
@@ -177,7 +177,7 @@ def test_nobody_is_idle_while_a_reply_is_made() -> None:
     with system.running() as client, calling(client) as caller:
         caller.send("text", text="talk")
         caller.until("reply.audio")
-        (connection,) = system.lobby._connections
+        (connection,) = system.live_server._connections
         connection._active -= 2000
         caller.play(pcm(np.zeros(1600, np.float32)))
         caller.send("ping")
@@ -198,8 +198,8 @@ def test_an_owner_has_so_many_connections_and_another_has_its_own() -> None:
         with calling(client, key="second-key") as other:
             other.send("ping")
             assert other.event()["type"] == "pong"
-    assert not system.lobby._owners
-    assert not system.lobby._connections
+    assert not system.live_server._owners
+    assert not system.live_server._connections
 
 
 def test_a_long_utterance_is_cut() -> None:
@@ -214,7 +214,7 @@ def test_a_replica_that_stops_says_so_to_everybody() -> None:
     with system.running() as client, calling(client) as caller:
         caller.send("ping")
         caller.until("pong")
-        client.portal.call(system.lobby.close)  # type: ignore[union-attr]
+        client.portal.call(system.live_server.close)  # type: ignore[union-attr]
         assert types(caller.until("closing")) == ["closing"]
         assert caller.closed() == (1012, "restart")
         with calling(client, start=False) as late:
@@ -254,8 +254,8 @@ def header(turn: int, size: int) -> ReplyAudioHeader:
 
 
 @contextlib.asynccontextmanager
-async def outbox(reader: Reader, limit: int) -> Any:
-    box = Outbox(reader, LiveWire(AssistantStart), limit)
+async def send_queue(reader: Reader, limit: int) -> Any:
+    box = SendQueue(reader, LiveSerializer(AssistantStart), limit)
     running = asyncio.create_task(box.run())
     yield box
     running.cancel()
@@ -264,9 +264,9 @@ async def outbox(reader: Reader, limit: int) -> Any:
 
 @pytest.mark.anyio
 async def test_a_client_that_reads_nothing_is_bounded() -> None:
-    async with outbox(Reader(0), 10_000) as box:
+    async with send_queue(Reader(0), 10_000) as box:
         sent = 0
-        with pytest.raises(Hangup) as refused:
+        with pytest.raises(ConnectionClosed) as refused:
             while sent < 100:
                 box.put_audio(header(1, 1000), bytes(1000))
                 sent += 1
@@ -278,7 +278,7 @@ async def test_a_client_that_reads_nothing_is_bounded() -> None:
 @pytest.mark.anyio
 async def test_a_client_behind_a_buffer_is_bounded_by_the_pongs_it_owes() -> None:
     reader = Reader(1_000_000)
-    async with outbox(reader, 10_000) as box:
+    async with send_queue(reader, 10_000) as box:
         for _ in range(5):
             box.put_audio(header(1, 1000), bytes(1000))
             await box.flushed()
@@ -288,7 +288,7 @@ async def test_a_client_behind_a_buffer_is_bounded_by_the_pongs_it_owes() -> Non
         for _ in range(5):
             box.put_audio(header(1, 1000), bytes(1000))
             await box.flushed()
-        with pytest.raises(Hangup):
+        with pytest.raises(ConnectionClosed):
             for _ in range(9):
                 box.put_audio(header(1, 1000), bytes(1000))
                 await box.flushed()
@@ -297,7 +297,7 @@ async def test_a_client_behind_a_buffer_is_bounded_by_the_pongs_it_owes() -> Non
 @pytest.mark.anyio
 async def test_an_interrupted_turns_audio_is_taken_back_and_its_events_are_not() -> None:
     reader = Reader(1_000_000)
-    box = Outbox(reader, LiveWire(AssistantStart), 10_000)
+    box = SendQueue(reader, LiveSerializer(AssistantStart), 10_000)
     box.put_audio(header(1, 4000), bytes(4000))
     box.put(PongEvent())
     box.put_audio(header(2, 4), bytes(4))

@@ -21,7 +21,7 @@ from graphs.common.roles import Roles
 from graphs.http.compat.golos import routes as golos
 from graphs.http.compat.lingua import live as live_lingua
 from graphs.http.compat.lingua import routes as lingua
-from graphs.http.compat.lingua.live import LobbyOnDemand
+from graphs.http.compat.lingua.live import LazyLiveServer
 from graphs.http.compat.proxyai import routes as proxyai
 from graphs.http.compat.realtone import routes as realtone
 from graphs.http.compat.realtone.rpc.analysis import AudioAnalysis
@@ -47,7 +47,7 @@ from graphs.http.routes import (
 from graphs.http.server import errors
 from graphs.http.server.correlation import CORRELATION_HEADER, CorrelationMiddleware
 from graphs.http.server.lifespan import open_services
-from graphs.http.server.live import new_lobby
+from graphs.http.server.live import create_live_server
 from graphs.ray_patches.backpressure import (
     PROXY_HOOK,
     PROXY_HOOK_VARIABLE,
@@ -72,9 +72,9 @@ def create_app(config: ApiConfig, roles: Roles | None = None) -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with open_services(config, roles) as services:
             app.state.services = services
-            lobby = app.state.lobby_on_demand = LobbyOnDemand(partial(new_lobby, services))
+            live_server = app.state.lazy_live_server = LazyLiveServer(partial(create_live_server, services))
             loop = asyncio.get_running_loop()
-            app.state.drain = lambda: loop.call_soon_threadsafe(lobby.close)
+            app.state.drain = lambda: loop.call_soon_threadsafe(live_server.close)
             yield
 
     # The reference at /docs brings its own scripts: it works without a network, and asks no other host.

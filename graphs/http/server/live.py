@@ -20,7 +20,7 @@ from graphs.http.server import errors
 from graphs.http.server.correlation import CorrelationMiddleware, correlation_id_of
 from graphs.http.server.lifespan import open_services
 from graphs.http.server.services import Services
-from graphs.live.server import Lobby
+from graphs.live.server import LiveServer
 from graphs.ray_patches.backpressure import bound_replica
 from graphs.ray_patches.draining import on_drain
 from graphs.translation.graph import SpeechTranslationGraph
@@ -42,23 +42,23 @@ def presented_key(socket: WebSocket) -> str:
 @router.websocket("/")
 async def converse(socket: WebSocket) -> None:
     """Talk with the assistant."""
-    lobby: Lobby = socket.app.state.lobby
-    await lobby.converse(socket, presented_key(socket), correlation_id_of(socket))
+    live_server: LiveServer = socket.app.state.live_server
+    await live_server.converse(socket, presented_key(socket), correlation_id_of(socket))
 
 
 @router.websocket("/translation")
 async def interpret(socket: WebSocket) -> None:
     """Be interpreted."""
-    lobby: Lobby = socket.app.state.lobby
-    await lobby.interpret(socket, presented_key(socket), correlation_id_of(socket))
+    live_server: LiveServer = socket.app.state.live_server
+    await live_server.interpret(socket, presented_key(socket), correlation_id_of(socket))
 
 
-async def new_lobby(services: Services) -> Lobby:
-    """Return the lobby of a replica; loads the speech detector."""
+async def create_live_server(services: Services) -> LiveServer:
+    """Return the live server of a replica; loads the speech detector."""
     roles = services.roles
     detector = await asyncio.to_thread(SileroVad)
     utterances = await asyncio.to_thread(SileroVad, UTTERANCE_VAD)
-    return Lobby(
+    return LiveServer(
         settings=services.config.live,
         authenticate=services.users.authenticate,
         new_scorer=lambda: StreamingVad(detector),
@@ -81,9 +81,9 @@ def create_live_app(config: ApiConfig, roles: Roles | None = None) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with open_services(config, roles) as services:
-            lobby = app.state.lobby = await new_lobby(services)
+            live_server = app.state.live_server = await create_live_server(services)
             loop = asyncio.get_running_loop()
-            app.state.drain = lambda: loop.call_soon_threadsafe(lobby.close)
+            app.state.drain = lambda: loop.call_soon_threadsafe(live_server.close)
             yield
 
     app = FastAPI(title="VoiceGraph live", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)

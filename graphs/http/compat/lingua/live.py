@@ -27,7 +27,7 @@ from graphs.live.protocol import (
     TranslationText,
 )
 from graphs.live.serializers import Frame, parsed
-from graphs.live.server import Lobby
+from graphs.live.server import LiveServer
 from models.errors import InputError
 
 router = APIRouter(tags=["lingua"])
@@ -70,7 +70,7 @@ class _Utterance(BaseModel):
     audio: str | None = None
 
 
-class LinguaWire:
+class LinguaSerializer:
     """Everything is JSON; an utterance's transcript, translation and speech come in one message."""
 
     pinged = False
@@ -131,37 +131,37 @@ class LinguaWire:
         return utterance.model_dump_json(exclude_none=True)
 
 
-class LobbyOnDemand:
-    """The ingress' lobby, made for its first live client: most ingresses never have one.
+class LazyLiveServer:
+    """The ingress's live server, made for its first live client: most ingresses never have one.
 
     Args:
         make: Makes it; loads the speech detector.
     """
 
-    def __init__(self, make: Callable[[], Awaitable[Lobby]]) -> None:
+    def __init__(self, make: Callable[[], Awaitable[LiveServer]]) -> None:
         self._make = make
         self._lock = asyncio.Lock()
-        self._lobby: Lobby | None = None
+        self._live_server: LiveServer | None = None
 
-    async def get(self) -> Lobby:
-        """Return the lobby."""
+    async def get(self) -> LiveServer:
+        """Return the live server."""
         async with self._lock:
-            if self._lobby is None:
-                self._lobby = await self._make()
-        return self._lobby
+            if self._live_server is None:
+                self._live_server = await self._make()
+        return self._live_server
 
     def close(self) -> None:
         """Close the connections, if there are any. Call it in the event loop."""
-        if self._lobby is not None:
-            self._lobby.close()
+        if self._live_server is not None:
+            self._live_server.close()
 
 
 @router.websocket("/stream")
 async def stream(socket: WebSocket) -> None:
     """Interpret live speech."""
-    on_demand: LobbyOnDemand = socket.app.state.lobby_on_demand
-    lobby = await on_demand.get()
-    await lobby.interpret(socket, presented_key(socket), correlation_id_of(socket), LinguaWire())
+    on_demand: LazyLiveServer = socket.app.state.lazy_live_server
+    live_server = await on_demand.get()
+    await live_server.interpret(socket, presented_key(socket), correlation_id_of(socket), LinguaSerializer())
 
 
 def _text(frame: Frame) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from graphs.common.retention import upkeep
+from graphs.common.retention import run_retention
 from graphs.common.stores import Stores
 from storage.database import Database
 from storage.jobs import Job, JobStore
@@ -32,7 +32,7 @@ def objects(tmp_path: Path) -> ObjectStore:
 @asynccontextmanager
 async def cleaning(database: Database, objects: ObjectStore, now: Callable[[], datetime]) -> AsyncIterator[None]:
     jobs = JobStore(database)
-    task = asyncio.create_task(upkeep(Stores(database, objects, jobs), now, RETENTION_DAYS))
+    task = asyncio.create_task(run_retention(Stores(database, objects, jobs), now, RETENTION_DAYS))
     async with asyncio.timeout(20):
         yield
     task.cancel()
