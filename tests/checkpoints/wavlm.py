@@ -10,7 +10,8 @@ _TINY: dict[str, Any] = {
     "intermediate_size": 64,
     "conv_dim": (16, 16, 16, 16, 16, 16, 16),
     "num_conv_pos_embeddings": 16,
-    "num_conv_pos_embedding_groups": 4,
+    # oneDNN 3.10 gets grouped bfloat16 convolutions of 8 channels a group wrong on CPUs with AMX.
+    "num_conv_pos_embedding_groups": 2,
 }
 
 

@@ -127,7 +127,7 @@ def test_arrays_of_another_form_are_refused(
 
 
 def test_a_missing_checkpoint_says_how_to_get_one(tmp_path: Path) -> None:
-    with pytest.raises(MissingWeights, match=r"python -m models\.spoof\.train"):
+    with pytest.raises(MissingWeights, match=r"python -m training\.spoof\.train"):
         build(CompactSettings(model=tmp_path / "none.onnx"))
 
 

@@ -75,7 +75,7 @@ def test_the_shipped_checkpoint_can_be_trained_on() -> None:
 
 
 def test_loading_what_is_missing_says_how_to_get_it(tmp_path: Path) -> None:
-    with pytest.raises(MissingWeights, match=r"python -m models\.spoof\.train"):
+    with pytest.raises(MissingWeights, match=r"python -m training\.spoof\.train"):
         load_network(tmp_path / "none.onnx")
 
 

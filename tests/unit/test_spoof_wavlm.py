@@ -150,7 +150,7 @@ def test_a_gpu_scores_in_half_precision_by_itself(checkpoint: Path) -> None:
 
 
 def test_a_missing_checkpoint_says_how_to_get_one(checkpoint: Path, tmp_path: Path) -> None:
-    with pytest.raises(MissingWeights, match=r"models\.spoof\.train"):
+    with pytest.raises(MissingWeights, match=r"training\.spoof\.train"):
         detector(tmp_path / "none.pth", backbone=checkpoint.parent)
 
 
