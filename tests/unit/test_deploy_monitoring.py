@@ -211,7 +211,7 @@ def test_the_files_and_commands_of_the_operation_page_exist() -> None:
     assert files
     assert {file for file in files if not (REPOSITORY / file).exists()} == set()
     modules = set(re.findall(r"python -m ((?:deploy|deployments|models|graphs)[\w.]*)", text))
-    assert modules == {"deploy.dashboards", "deploy.rayservice", "deployments.planning.plan", "models.weights"}
+    assert modules == {"deploy.dashboards", "deploy.rayservice", "deployments.planning", "models.weights"}
     for module in modules:
         assert importlib.util.find_spec(module) is not None
 

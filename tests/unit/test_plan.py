@@ -12,10 +12,11 @@ from typing import Any
 import pytest
 import yaml
 
+from deployments.planning.__main__ import CANNOT_BE_USED, DOES_NOT_FIT, FITS, main
 from deployments.planning.cluster import read_node_kinds
 from deployments.planning.gpu_memory_needs import GIBIBYTE, Work
 from deployments.planning.packing import STEPS, NodeKind, Replica, pack
-from deployments.planning.plan import CANNOT_BE_USED, DOES_NOT_FIT, FITS, main, plan
+from deployments.planning.plan import plan
 from deployments.planning.replicas import PlannedDeployment, planned_deployments
 from deployments.serve_config import load
 from deployments.strict import ConfigError
@@ -311,7 +312,7 @@ def test_a_cluster_file_says_which_nodes_there_may_be(tmp_path: Path) -> None:
 
 def test_planning_loads_no_model_library() -> None:
     program = (
-        "import sys; from deployments.planning.plan import main;"
+        "import sys; from deployments.planning.__main__ import main;"
         "main(['serve_config.yaml', '--gpu-memory', '22', '--json']);"
         "print([name for name in ('torch', 'transformers', 'ctranslate2', 'onnxruntime', 'pyannote.audio')"
         " if name in sys.modules], file=sys.stderr)"
