@@ -16,18 +16,16 @@ from typing import Any
 
 from ray.serve._private import proxy, replica
 from ray.serve._private.http_util import ASGIReceiveProxy, MessageQueue
-from starlette.types import Message, Receive, Scope, Send
+from starlette.types import Message
+
+from graphs.ray_patches.replacement import replace_class
 
 PROXY_HOOK_VARIABLE = "RAY_SERVE_HTTP_PROXY_CALLBACK_IMPORT_PATH"
 PROXY_HOOK = "graphs.ray_patches.backpressure:bound_proxy"
+_FORMER_PROXY_HOOK = "graphs.http.backpressure:bound_proxy"
 
 PROXY_BYTES = 2 * 1024 * 1024
 REPLICA_MESSAGES = 8
-
-# What is left of a body that nobody wants is read up to these bounds before the response goes out: a client that is
-# still sending may otherwise see its connection reset instead of the response.
-LINGER_BYTES = 64 * 1024 * 1024
-LINGER_SECONDS = 10.0
 
 
 def _size(message: Message) -> int:
@@ -98,58 +96,25 @@ class BoundedReceiveProxy(ASGIReceiveProxy):
 
 
 def bound_proxy() -> list[object]:
-    """Install the proxy's bound; Serve calls it in each proxy and takes the list for additional middlewares."""
-    proxy.MessageQueue = BoundedMessageQueue  # type: ignore[attr-defined]
+    """Install the proxy's bound; Serve calls it in each proxy and takes the list for additional middlewares.
+
+    Raises:
+        RayChangedError: The installed Ray no longer has the queue.
+    """
+    replace_class(proxy, "MessageQueue", BoundedMessageQueue)
     return []
 
 
 def bound_replica() -> None:
-    """Install the replica's bound, in the ingress."""
-    replica.ASGIReceiveProxy = BoundedReceiveProxy  # type: ignore[attr-defined]
+    """Install the replica's bound, in the ingress.
+
+    Raises:
+        RayChangedError: The installed Ray no longer has the queue.
+    """
+    needed = ("_queue", "_disconnect_message", "_request_metadata", "_receive_asgi_messages")
+    replace_class(replica, "ASGIReceiveProxy", BoundedReceiveProxy, attributes=needed)
 
 
 def proxy_is_bounded() -> bool:
-    """Tell whether this process's environment makes the proxies bounded."""
-    return os.environ.get(PROXY_HOOK_VARIABLE) == PROXY_HOOK
-
-
-class LingerMiddleware:
-    """Reads what is left of a request's body, within bounds, before an early response is sent."""
-
-    def __init__(self, app: Any) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Handle one connection."""
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-        received_all = False
-
-        async def watched_receive() -> Message:
-            nonlocal received_all
-            message = await receive()
-            if message["type"] == "http.disconnect" or not message.get("more_body", False):
-                received_all = True
-            return message
-
-        async def lingering_send(message: Message) -> None:
-            if message["type"] == "http.response.start" and not received_all and _has_body(scope):
-                await _discard(watched_receive, lambda: received_all)
-            await send(message)
-
-        await self._app(scope, watched_receive, lingering_send)
-
-
-def _has_body(scope: Scope) -> bool:
-    return any(name in (b"content-length", b"transfer-encoding") for name, _value in scope["headers"])
-
-
-async def _discard(receive: Receive, received_all: Any) -> None:
-    discarded = 0
-    try:
-        async with asyncio.timeout(LINGER_SECONDS):
-            while not received_all() and discarded < LINGER_BYTES:
-                discarded += _size(await receive())
-    except TimeoutError:
-        return
+    """Return whether this process's environment makes the proxies bounded."""
+    return os.environ.get(PROXY_HOOK_VARIABLE) in (PROXY_HOOK, _FORMER_PROXY_HOOK)

@@ -47,11 +47,11 @@ from graphs.http.routes import (
 from graphs.http.server import errors
 from graphs.http.server.correlation import CORRELATION_HEADER, CorrelationMiddleware
 from graphs.http.server.lifespan import open_services
+from graphs.http.server.linger import LingerMiddleware
 from graphs.http.server.live import create_live_server
 from graphs.ray_patches.backpressure import (
     PROXY_HOOK,
     PROXY_HOOK_VARIABLE,
-    LingerMiddleware,
     bound_replica,
     proxy_is_bounded,
 )
