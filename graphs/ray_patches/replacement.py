@@ -1,6 +1,6 @@
 """Replacement of a name in one of Ray's modules, with a check that the module still has and uses it."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from inspect import unwrap
 from types import CodeType, FunctionType, ModuleType
 
@@ -60,8 +60,9 @@ def _changed(what: str) -> RayChangedError:
     return RayChangedError(f"Ray {ray.__version__} has changed: {what}; install the release in constraints.txt")
 
 
-def _codes_of(namespace: "dict[str, object] | object", module: str | None = None) -> Iterator[CodeType]:
-    for value in list(dict(namespace).values()):  # type: ignore[call-overload]
+def _codes_of(namespace: Mapping[str, object], module: str | None = None) -> Iterator[CodeType]:
+    """Yield the code of the functions in a namespace, and of the methods of the classes that the module defines."""
+    for value in list(namespace.values()):
         # Of a decorated function, the one below the decorators.
         function = unwrap(getattr(value, "__func__", value)) if callable(value) else value
         if isinstance(function, FunctionType):
@@ -79,5 +80,5 @@ def _nested(code: CodeType) -> Iterator[CodeType]:
 
 def _stored(base: type) -> set[str]:
     """Return the names of the attributes that the class's initialiser sets, among the other names in it."""
-    initialiser = base.__init__
+    initialiser = vars(base).get("__init__")
     return set(initialiser.__code__.co_names) if isinstance(initialiser, FunctionType) else set()
