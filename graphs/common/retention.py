@@ -6,9 +6,9 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from graphs.avatar.orphans import ORPHANED_AFTER, erase_orphans
 from graphs.common.recordings import JOBS, UPLOADS, erase_objects
 from graphs.common.stores import Stores
+from storage.avatar_orphans import ORPHANED_AFTER, erase_orphans
 from storage.avatars import Avatars
 from storage.media_links import MediaLinks
 from storage.sessions import Sessions

@@ -15,7 +15,6 @@ from avatar_pictures import as_jpeg, as_png, face_picture, moving_clip, no_face
 from structlog.testing import capture_logs
 
 from graphs.avatar.library import DEFAULT_AVATAR, FACES_KEPT, Avatar, AvatarLibrary
-from graphs.avatar.orphans import ORPHANED_AFTER, erase_orphans
 from graphs.common.config import AvatarSettings
 from graphs.common.roles import RoleUnavailable
 from models.errors import InputError
@@ -24,6 +23,7 @@ from models.lipsync.mouth_warp import MouthWarpEngine
 from models.samples import PORTRAIT
 from models.video.footage import open_footage
 from models.video.types import AvatarKind
+from storage.avatar_orphans import ORPHANED_AFTER, erase_orphans
 from storage.avatars import AvatarNameTaken, AvatarNotFound, Avatars, TooManyAvatars, avatars_prefix
 from storage.database import Database
 from storage.jobs import OwnerNotFound
