@@ -26,7 +26,7 @@ structlog.configure(
 
 
 _SYSTEMS = ("tests/production/", "tests/cluster/")
-_OWN_SYSTEM = ("tests/production/", "tests/cluster/test_local_run.py")
+_OWN_SYSTEM = ("tests/production/", "tests/cluster/test_local_run.py", "tests/cluster/test_upload_backpressure.py")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
