@@ -87,7 +87,7 @@ def _pieces(voice: NDArray[np.float32], rng: np.random.Generator) -> list[NDArra
 
 
 def _loud(piece: NDArray[np.float32], floor: float) -> list[tuple[int, int]]:
-    """Where a turn is louder than its pauses, in samples; by level alone, whatever a detector of speech thinks."""
+    """Return the samples in which a turn is louder than its pauses, by level alone."""
     loud = np.flatnonzero(_levels(piece) > floor)
     if not len(loud):
         return []

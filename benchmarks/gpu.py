@@ -1,4 +1,4 @@
-"""All roles on one GPU: the memory that each holds against its share, and what each does served against bare.
+"""Benchmark all roles on one GPU: memory held against the share, and throughput served against bare.
 
 python -m benchmarks.gpu [--rounds 3] [--callers 8] [--requests 4] [--seconds 60] [--fraction asr=0.3 ...] [--part P]
 python -m benchmarks.gpu --tiny --device cpu

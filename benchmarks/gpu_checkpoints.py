@@ -14,7 +14,7 @@ _WHISPER_TEXT_TOKENS = 50_257
 
 @dataclass(frozen=True)
 class Sizes:
-    """What the checkpoints are made of: arguments of the libraries' configurations.
+    """Arguments of the libraries' configurations, from which the checkpoints are built.
 
     Attributes:
         whisper: Of ``WhisperConfig``.

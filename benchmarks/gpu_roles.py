@@ -54,7 +54,7 @@ FRACTIONS = {
 
 @dataclass(frozen=True)
 class Load:
-    """How much is asked of each role in one round.
+    """Amount of work for each role in one round.
 
     Attributes:
         callers: That ask at once, each for one thing after another.

@@ -56,7 +56,7 @@ WATCH = """
 
 @dataclass
 class Traffic:
-    """What a visit loaded: bytes of bodies and headers as they came, and of bodies unpacked."""
+    """Bytes that a visit loaded: bodies and headers as transferred, and bodies unpacked."""
 
     origin: str
     urls: dict[str, str] = field(default_factory=dict)

@@ -4,7 +4,7 @@ python -m benchmarks.spoof [--engine compact|wavlm] [--callers 8] [--seconds 256
 python -m benchmarks.spoof --memory [--minutes 60] [--jobs 2]
 
 All three ways take turns in one run, at the same priority and with as many threads. The seed's way is the third: a
-thread for each chunk (contracts A-16). WavLM has its full size and random weights. Prints JSON; a ratio above 1 is the
+thread for each chunk. WavLM has its full size and random weights. Prints JSON; a ratio above 1 is the
 service's gain. With --memory: a long recording through the HTTP API instead, and what the memory of each process did.
 """
 

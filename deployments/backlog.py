@@ -1,4 +1,4 @@
-"""How many job workers there should be: by the seconds of audio that wait, not by requests, of which they get none.
+"""Autoscaling of the job workers by the seconds of audio that wait: workers receive no requests to scale by.
 
 Every worker reports the same backlog, that of the whole queue, from ``record_autoscaling_stats``; Serve's controller
 asks the policy every tick. In serve_config.yaml::

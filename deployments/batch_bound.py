@@ -1,4 +1,4 @@
-"""How large a batch may be while the engine's memory is short."""
+"""Bound of a batch's size while the engine's memory is short."""
 
 GROW_AFTER = 32
 """Batches that must fit before larger ones are tried."""

@@ -1,4 +1,4 @@
-"""What the adapters of roles that work in batches share: a batcher over the engine, and its settings."""
+"""Base of the adapters of roles that work in batches: a batcher over the engine, and its settings."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Generic, TypeVar

@@ -39,7 +39,7 @@ class _Call(Generic[ItemT, ResultT]):
 
     @property
     def open(self) -> bool:
-        """Whether items of it have yet to start."""
+        """True while items of it have yet to start."""
         return self.started < len(self.items) and not self.done.done()
 
 

@@ -11,7 +11,7 @@ BATCH_BUCKETS = [1.0, 2, 4, 8, 16, 24, 32, 48, 64, 96, 128, 192, 256, 512]
 
 
 class RoleMetrics:
-    """What every role counts, labelled by role and engine."""
+    """Metrics of every role, labelled by role and engine."""
 
     def __init__(self, role: str, engine: str) -> None:
         labels: Any = ("role", "engine")  # Ray annotates tuples of one
@@ -44,7 +44,7 @@ class RoleMetrics:
 
 
 class GpuMetrics:
-    """What a role with a share of a GPU shows of its memory, labelled by role and engine."""
+    """GPU memory metrics of a role with a share of a GPU, labelled by role and engine."""
 
     def __init__(self, role: str, engine: str) -> None:
         labels: Any = ("role", "engine")
@@ -68,7 +68,7 @@ class GpuMetrics:
 
 
 class BatchMetrics:
-    """What a role that gathers batches counts, in the unit in which it sizes them, labelled by role and engine."""
+    """Metrics of a role that gathers batches, in the unit in which it sizes them, labelled by role and engine."""
 
     def __init__(self, role: str, engine: str) -> None:
         labels: Any = ("role", "engine")
@@ -95,7 +95,7 @@ class BatchMetrics:
 
 
 class SpeechMetrics:
-    """What the synthesiser counts beside its calls, labelled by engine."""
+    """Metrics of the synthesiser beside its calls, labelled by engine."""
 
     def __init__(self, engine: str) -> None:
         labels: Any = ("engine",)

@@ -1,4 +1,4 @@
-"""What the adapters of all roles share: an engine behind a bounded thread pool, with health and new settings."""
+"""Base of the adapters of all roles: an engine behind a bounded thread pool, with health and new settings."""
 
 import asyncio
 import time

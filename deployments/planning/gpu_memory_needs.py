@@ -1,4 +1,4 @@
-"""How much GPU memory an engine needs, told from its settings: no weights, no GPU and no model library are needed.
+"""Estimate of an engine's GPU memory from its settings alone: without weights, a GPU or a model library.
 
 A need is a bound for planning: the process's CUDA context, the weights, and what the largest batch takes besides, with
 a tenth on top of both for what allocators lose. Where each number comes from stands beside it:
@@ -42,7 +42,7 @@ _CUDNN = 2.0
 
 @dataclass(frozen=True)
 class Work:
-    """What a replica gives its engine at once.
+    """Largest work that a replica gives its engine at once.
 
     Attributes:
         concurrency: Calls or batches.
@@ -71,7 +71,7 @@ class GpuMemoryNeed:
 
     @property
     def bytes(self) -> int:
-        """All of it, with a tenth more than weights and workspace for what allocators lose."""
+        """Total need, with a tenth more than weights and workspace for what allocators lose."""
         return self.context + round((1 + _LOST) * (self.weights + self.workspace))
 
 

@@ -1,4 +1,4 @@
-"""Where Ray puts replicas: on nodes as Serve packs them, on a node's GPUs as Ray's resource manager does.
+"""Placement of replicas as Ray does it: on nodes as Serve packs them, on a node's GPUs as its resource manager does.
 
 Serve packs with RAY_SERVE_USE_PACK_SCHEDULING_STRATEGY=1 in the environment of its controller; without it, replicas
 are spread over the nodes there are. Packing takes the largest replicas first (by GPU, then CPU), and puts each on that
@@ -105,13 +105,13 @@ class Node:
 
     @property
     def room(self) -> tuple[int, int]:
-        """What is left, in the order in which Serve compares."""
+        """Free resources, in the order in which Serve compares them."""
         return sum(self.devices), self.cpus or 0
 
 
 @dataclass(frozen=True)
 class Packing:
-    """Where replicas are.
+    """Placement of replicas on nodes.
 
     Attributes:
         nodes: Nodes in use.

@@ -25,7 +25,7 @@ class Memory:
 
     @property
     def verdict(self) -> str:
-        """In one word: fits, too small, unknown, CPU."""
+        """Result of the comparison: ``fits``, ``too small``, ``unknown`` or ``CPU``."""
         if not self.on_gpu:
             return "CPU"
         if self.need is None:
@@ -35,7 +35,7 @@ class Memory:
 
 @dataclass(frozen=True)
 class Plan:
-    """What a configuration asks of a cluster.
+    """Resources that a configuration asks of a cluster, and whether they fit.
 
     Attributes:
         gpu_memory: Bytes of one GPU.
@@ -59,7 +59,7 @@ class Plan:
 
     @property
     def fits(self) -> bool:
-        """Whether there is no reason against it."""
+        """True if there is no reason against it."""
         return not self.reasons
 
 

@@ -1,4 +1,4 @@
-"""What a Serve configuration asks for: its deployments, their scale, their resources and their engines."""
+"""Deployments of a Serve configuration: their scale, their resources and their engines."""
 
 import math
 from collections.abc import Iterator, Mapping

@@ -258,15 +258,13 @@ class AssistantSettings(_Settings):
         description="ISO 639-1 code of the language that is spoken where a request names none.",
     )
     history_messages: PositiveInt = Field(
-        default=20, description="Messages of a session that the chat engine is shown (contracts C-24)."
+        default=20, description="Messages of a session that the chat engine is shown."
     )
     session_ttl_seconds: PositiveFloat = Field(
-        default=1800.0, description="A session is erased so long after its last message (contracts C-24)."
+        default=1800.0, description="A session is erased so long after its last message."
     )
-    max_message_chars: PositiveInt = Field(default=5000, description="Longest message (contracts C-26).")
-    max_audio_bytes: PositiveInt = Field(
-        default=10 * MEBIBYTE, description="Largest spoken message, in bytes (contracts C-25)."
-    )
+    max_message_chars: PositiveInt = Field(default=5000, description="Longest message.")
+    max_audio_bytes: PositiveInt = Field(default=10 * MEBIBYTE, description="Largest spoken message, in bytes.")
     max_audio_seconds: PositiveFloat = Field(default=120.0, description="Longest spoken message, in seconds.")
     max_reply_chars: PositiveInt = Field(
         default=8000, description="A reply is cut after so many characters, whatever the chat engine sends."
@@ -291,7 +289,7 @@ class LiveSettings(_Settings):
 
 
 class RateLimits(_Settings):
-    """Requests a minute and IP address on the compatible routes (contracts B-32, C-28)."""
+    """Requests a minute and IP address on the compatible routes."""
 
     assistant: PositiveInt = Field(default=10, description="golos' routes below /api/v1 (voice, chat, stt, tts)")
 

@@ -109,7 +109,7 @@ class AssistantSession(LiveSession[AssistantStart]):
 
     @property
     def busy(self) -> bool:
-        """Whether a turn is under way, or its speech still heard."""
+        """True while a turn is under way or its speech is still played."""
         return self._current is not None or not self._turns.empty() or self._playback.remaining > 0
 
     def begin(self, group: asyncio.TaskGroup) -> None:

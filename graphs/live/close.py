@@ -1,4 +1,4 @@
-"""The end of a connection, as an exception."""
+"""Exceptions that end a connection."""
 
 from graphs.live.protocol import CloseCode
 

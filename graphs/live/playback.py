@@ -1,4 +1,4 @@
-"""How much of a reply a client has heard, and how far ahead of that the service sends."""
+"""Estimate of how much of a reply a client has played, and a limit on how far ahead of that the service sends."""
 
 import asyncio
 import time

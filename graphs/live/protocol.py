@@ -13,7 +13,7 @@ MAX_KEY_LENGTH = 200
 
 
 class CloseCode(IntEnum):
-    """Why the service closes a connection."""
+    """Reasons for which the service closes a connection, as WebSocket close codes."""
 
     DONE = 1000
     POLICY = 1008
@@ -26,7 +26,7 @@ class CloseCode(IntEnum):
 
 
 class Message(BaseModel):
-    """What a client sends; nothing is converted, and unknown fields are errors."""
+    """Message of a client; nothing is converted, and unknown fields are errors."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
@@ -116,7 +116,7 @@ class Pong(Message):
 
 
 class Stop(Message):
-    """There will be no more: finish what was said, then close."""
+    """End of the client's audio: the service finishes what was said, then closes."""
 
     type: Literal["stop"]
 
@@ -127,7 +127,7 @@ COMMANDS: TypeAdapter[Command] = TypeAdapter(Annotated[Command, Field(discrimina
 
 
 class Event(BaseModel):
-    """What the service sends."""
+    """Message of the service."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -145,7 +145,7 @@ class Ready(Event):
 
 
 class SpeechBegan(Event):
-    """Somebody speaks, since ``at_ms`` of the audio sent."""
+    """Start of speech, at ``at_ms`` of the audio sent."""
 
     type: Literal["speech_started"] = "speech_started"
     turn: int
@@ -163,7 +163,7 @@ class SpeechOver(Event):
 
 
 class TranscriptPartial(Event):
-    """What was made out of an utterance that is not over; a later one replaces it."""
+    """Words recognised of an utterance that is not over; a later event replaces them."""
 
     type: Literal["transcript.partial"] = "transcript.partial"
     turn: int
@@ -171,7 +171,7 @@ class TranscriptPartial(Event):
 
 
 class TranscriptFinal(Event):
-    """What was said; empty where no words were made out, and then nothing follows in this turn."""
+    """Words of an utterance; empty where none were recognised, and then nothing follows in this turn."""
 
     type: Literal["transcript.final"] = "transcript.final"
     turn: int
@@ -180,7 +180,7 @@ class TranscriptFinal(Event):
 
 
 class TranslationText(Event):
-    """What it means; ``suspect`` where the translation looks like none."""
+    """Translation of an utterance; ``suspect`` where it does not look like a translation."""
 
     type: Literal["translation"] = "translation"
     turn: int

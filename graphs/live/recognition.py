@@ -24,7 +24,7 @@ HeardT = TypeVar("HeardT")
 
 
 class ActiveRecognitions:
-    """How many recognitions a replica's connections have under way."""
+    """Counter of the recognitions that a replica's connections have under way."""
 
     def __init__(self) -> None:
         self.in_flight = 0

@@ -1,4 +1,4 @@
-"""A reply's speech on its way to the client."""
+"""Sending of a reply's speech to the client."""
 
 from collections.abc import Iterator
 from typing import Generic

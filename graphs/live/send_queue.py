@@ -1,4 +1,4 @@
-"""What waits to be sent to a client, in bounds."""
+"""Bounded queue of events and audio on their way to a client."""
 
 import asyncio
 from collections import deque

@@ -1,4 +1,4 @@
-"""How messages and events look on a connection."""
+"""Conversion of frames into messages, and of events into frames."""
 
 from typing import Generic, Protocol, TypeVar
 

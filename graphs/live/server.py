@@ -1,4 +1,4 @@
-"""All live connections of one replica: who may come in, and what happens when the replica goes."""
+"""Live connections of one replica: authentication, limits per owner, and their end when the replica stops."""
 
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator

@@ -1,4 +1,4 @@
-"""What the assistant and the interpreter have in common: reading the client, speech events, turns."""
+"""Base of live sessions: reading the client, speech events, turns."""
 
 import asyncio
 import time
@@ -78,7 +78,7 @@ class LiveSession(ABC, Generic[StartT]):
     @property
     @abstractmethod
     def busy(self) -> bool:
-        """Whether a turn is under way, or heard by the client."""
+        """True while a turn is under way or its speech is still played."""
 
     @abstractmethod
     def begin(self, group: asyncio.TaskGroup) -> None:
@@ -86,7 +86,7 @@ class LiveSession(ABC, Generic[StartT]):
 
     @abstractmethod
     def speech_began(self) -> None:
-        """Somebody speaks; the turn has its number."""
+        """Handle the start of speech; the turn has its number."""
 
     @abstractmethod
     def speech(self, so_far: Samples) -> None:

@@ -1,4 +1,4 @@
-"""A client's audio on its way to utterances."""
+"""Detection of speech in a client's audio."""
 
 import asyncio
 from collections.abc import Callable
@@ -34,7 +34,7 @@ class SpeechEventDetector:
 
     @property
     def speaking(self) -> bool:
-        """Whether an utterance is going on."""
+        """True during an utterance."""
         return self._endpointer.speaking
 
     def so_far(self) -> Samples | None:

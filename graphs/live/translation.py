@@ -110,7 +110,7 @@ class TranslationSession(LiveSession[TranslationStart]):
 
     @property
     def busy(self) -> bool:
-        """Whether an utterance is under way, or its translation still heard."""
+        """True while an utterance is under way or its translation is still played."""
         return bool(self._tasks) or self._playback.remaining > 0
 
     def begin(self, group: asyncio.TaskGroup) -> None:

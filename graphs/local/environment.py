@@ -17,7 +17,7 @@ class StartError(Exception):
 
 @dataclass(frozen=True)
 class Environment:
-    """What the user may set for a local run.
+    """Settings of a local run.
 
     Attributes:
         port: TCP port of the HTTP ingress (VOICEGRAPH_PORT).

@@ -23,7 +23,7 @@ API = "graphs.app:api"
 
 @dataclass(frozen=True)
 class RunningSystem:
-    """Where a running system is found.
+    """Addresses and keys of a running system.
 
     Attributes:
         url: Base URL of the HTTP API.

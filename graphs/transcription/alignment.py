@@ -1,6 +1,6 @@
 """Merging of words and speaker turns: each word goes to whoever spoke most during it.
 
-Follows the rule of contracts B-50: the greatest overlap with a turn padded by 0.2 s, else the nearest turn.
+The rule: the greatest overlap with a turn padded by 0.2 s, else the nearest turn.
 """
 
 from bisect import bisect_left

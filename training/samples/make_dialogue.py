@@ -53,7 +53,7 @@ class Voice:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """What one speaker says, and the pause after it in seconds."""
+    """Sentence of one speaker, and the pause after it in seconds."""
 
     speaker: str
     text: str

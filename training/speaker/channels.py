@@ -1,4 +1,4 @@
-"""What lies between a mouth and the encoder, drawn anew for every few seconds: it must not tell who speaks."""
+"""Random recording channels, drawn anew for every few seconds, so that the encoder does not learn them."""
 
 from collections.abc import Iterator
 

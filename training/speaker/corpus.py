@@ -1,4 +1,4 @@
-"""What the compact encoder is trained on: log-mel spectra of many voices, each as recorded and through channels."""
+"""Training data of the compact encoder: log-mel spectra of many voices, each as recorded and through channels."""
 
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass

@@ -15,7 +15,7 @@ NEPERS = float(np.log(10) / 10)
 
 @dataclass(frozen=True)
 class Masking:
-    """How often and how strongly crops are changed.
+    """Probability and strength of the changes to crops.
 
     Attributes:
         filter_db: Standard deviation of a random filter, dB.

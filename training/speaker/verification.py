@@ -40,7 +40,7 @@ CONDITIONS: dict[str, Callable[[Pcm, np.random.Generator], Pcm]] = {
 
 
 class Trials:
-    """All pairs of windows of some recordings, each recording by another speaker.
+    """Pairs of windows of some recordings, each recording by another speaker.
 
     Args:
         files: The recordings.

@@ -41,7 +41,7 @@ class Recording:
 
     @property
     def unit(self) -> str:
-        """What must not be split: the group, or the file itself."""
+        """Unit that must not be split: the group, or the file itself."""
         return self.group if self.group is not None else str(self.path)
 
 

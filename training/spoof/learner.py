@@ -1,4 +1,4 @@
-"""What fine-tuning needs of a network, and fine-tuning itself: epochs until the held-out error stops falling."""
+"""Protocol of a network that can be fine-tuned, and fine-tuning: epochs until the held-out error stops falling."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What the commands show while they work."""
+"""Progress display of the commands."""
 
 from collections.abc import Sequence
 

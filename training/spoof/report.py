@@ -1,4 +1,4 @@
-"""What an evaluation found, as JSON, as a page to read and as a plot."""
+"""Result of an evaluation, as JSON, as a page to read and as a plot."""
 
 import json
 from collections.abc import Callable, Iterable, Sequence
@@ -19,7 +19,7 @@ VERDICTS = ("bona_fide", "inconclusive", "spoof")
 
 @dataclass(frozen=True)
 class Rates:
-    """How well scores tell two classes apart.
+    """Error rates of scores that tell two classes apart.
 
     Args:
         bona_fide: How many scores of real speech there are.
@@ -40,7 +40,7 @@ class Rates:
 
 @dataclass(frozen=True)
 class GroupRates:
-    """How one sub-folder fares.
+    """Error rates of one sub-folder.
 
     Args:
         label: ``bona_fide`` or ``spoof``.
@@ -103,7 +103,7 @@ class Epoch:
 
 @dataclass(frozen=True)
 class Training:
-    """How a checkpoint came about.
+    """Provenance of a checkpoint.
 
     Args:
         train_files: Recordings to learn from.

@@ -14,7 +14,7 @@ from training.spoof.folders import Recording, SpokenChunk, Unusable, reason, spo
 
 @dataclass(frozen=True)
 class ScoredFile:
-    """What a detector says of one recording.
+    """Scores of one recording.
 
     Args:
         recording: The file.
@@ -29,7 +29,7 @@ class ScoredFile:
 
 @dataclass(frozen=True)
 class Scored:
-    """What a detector says of many recordings, and which of them it could not judge."""
+    """Scores of many recordings, and the recordings that could not be scored."""
 
     files: tuple[ScoredFile, ...]
     unusable: tuple[Unusable, ...]

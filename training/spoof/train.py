@@ -96,7 +96,7 @@ def _learner(options: argparse.Namespace) -> "Learner":
 
 
 def _degradations(options: argparse.Namespace) -> list[Callable[[NDArray[np.float32]], NDArray[np.float32]]]:
-    """What happens to recordings on their way, for both classes alike: codecs, noise, rooms, band limits, levels."""
+    """Return the degradations of recordings, for both classes alike: codecs, noise, rooms, band limits, levels."""
     from training.spoof.recipe.degrade import degrade
 
     rng = np.random.default_rng(options.seed)

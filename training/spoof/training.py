@@ -85,7 +85,7 @@ class FeatureBank:
 
 @dataclass(frozen=True)
 class FitSettings:
-    """How long and how fast to learn.
+    """Length and rate of the training.
 
     Args:
         steps: Steps of gradient descent.
@@ -112,7 +112,7 @@ class FitSettings:
 
 @dataclass(frozen=True)
 class Progress:
-    """How far training has come.
+    """Progress of the training.
 
     Args:
         step: Steps done.

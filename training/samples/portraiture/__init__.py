@@ -1,1 +1,1 @@
-"""What ``make_portrait.py`` paints with: a canvas in linear light, a shaded face, eyes, lips, hair and clothes."""
+"""Painting of the bundled portrait: a canvas in linear light, a shaded face, eyes, lips, hair and clothes."""

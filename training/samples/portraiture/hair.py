@@ -36,7 +36,7 @@ class Lock:
 
     @property
     def dense(self) -> bool:
-        """Whether nothing is seen between the strands."""
+        """True where nothing is seen between the strands."""
         return self.count > 100
 
 

@@ -1,1 +1,1 @@
-"""How the compact spoof detector that ships is made: synthetic speech, degradations, network and training."""
+"""Recipe of the compact spoof detector that ships: synthetic speech, degradations, network and training."""

@@ -1,4 +1,4 @@
-"""What happens to a recording between a mouth and a detector: the same for real and for synthetic speech.
+"""Degradations of a recording between a mouth and a detector: the same for real and for synthetic speech.
 
 Every function takes mono float32 at 16 kHz, shape [samples], and returns the same shape unless it says otherwise;
 what is random comes from the generator alone. ``degrade`` strings them together at random.

@@ -90,7 +90,7 @@ def score(
 
 
 def _spoken(vad: SileroVad, pcm: Pcm) -> list[bool]:
-    """Whether each chunk of a recording holds enough speech to count."""
+    """Return, for each chunk of a recording, whether it holds enough speech to count."""
     spans = vad.speech(pcm)
     return [
         sum(max(0.0, min(chunk.end, span.end) - max(chunk.start, span.start)) for span in spans) >= LEAST_SPEECH

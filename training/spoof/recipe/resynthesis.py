@@ -173,7 +173,7 @@ def mel_cepstral(pcm: Pcm, rng: np.random.Generator) -> Pcm:
 
 
 def has_sptk() -> bool:
-    """Whether SPTK's programs are installed."""
+    """Return whether SPTK's programs are installed."""
     return shutil.which("sptk") is not None
 
 

@@ -53,7 +53,7 @@ class Synthesiser(Protocol):
     """Reads texts aloud."""
 
     def missing(self) -> str | None:
-        """Why it can't be used here and how to get it; None where it can."""
+        """Reason for which it can't be used here, and how to get it; None where it can be used."""
         ...
 
     def voices(self) -> Sequence[Voice]:

@@ -32,7 +32,7 @@ def learnable(utterances: Sequence[Row], split: Split) -> list[Row]:
 
 
 def variants(utterance: Row) -> int:
-    """How many variants of an utterance to learn from."""
+    """Return how many variants of an utterance to learn from."""
     return HUMAN_VARIANTS if utterance.system == HUMAN else SPOOF_VARIANTS
 
 
