@@ -3,11 +3,11 @@
 python -m benchmarks.translation [--callers 16] [--rounds 3] [--sentences 32] [--new-tokens 32] [--part P] [--small]
 
 A model of M2M100-418M's shape with random weights, the same for all. Random weights never end a sentence, so every way
-writes the same number of tokens: tokens a second can be compared. Beam search of 4 beams (contracts
-D-02). Transformers computes in float32 as lingua does, CTranslate2 in int8; both take turns in one run with as many
-threads, with batches of each one's choice (Transformers: the faster of one at a time, as lingua works, and all at
-once). Then 16 callers through the handle against the bare engine in full batches, quality scores included on both
-sides. Prints JSON; `--small` is for trying the script.
+writes the same number of tokens: tokens a second can be compared. Beam search with 4 beams. Transformers computes in
+float32 as lingua does, CTranslate2 in int8; both take turns in one run with as many threads, with batches of each one's
+choice (Transformers: the faster of one at a time, as lingua works, and all at once). Then 16 callers through the handle
+against the bare engine in full batches, quality scores included on both sides. Prints JSON; `--small` is for trying the
+script.
 """
 
 import argparse
