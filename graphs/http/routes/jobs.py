@@ -14,6 +14,7 @@ from fastapi.sse import EventSourceResponse, ServerSentEvent
 from pydantic import BaseModel
 
 from graphs.avatar import job as avatar_job
+from graphs.avatar.form import AvatarFilmOfObjectOrText, AvatarFilmRequest
 from graphs.avatar.library import DEFAULT_AVATAR
 from graphs.avatar.report import AvatarFilm
 from graphs.avatar.speech import check_text, expected_seconds
@@ -28,19 +29,7 @@ from graphs.http.server.correlation import correlation_id_of
 from graphs.http.server.errors import ApiError
 from graphs.http.server.job_view import artifact, job_body, media_object
 from graphs.http.server.multipart import ReceivedFile
-from graphs.http.server.schemas import (
-    AvatarFilmOfObjectOrText,
-    AvatarFilmRequest,
-    JobBody,
-    JobPageBody,
-    LabelsBody,
-    SpeechTranslationOfObject,
-    SpeechTranslationRequest,
-    SpoofOfObject,
-    SpoofRequest,
-    TranscriptionOfObject,
-    TranscriptionRequest,
-)
+from graphs.http.server.schemas import JobBody, JobPageBody, LabelsBody
 from graphs.http.server.services import Services, ServicesDependency
 from graphs.http.server.submission import (
     Check,
@@ -53,10 +42,13 @@ from graphs.http.server.submission import (
     without_recording,
 )
 from graphs.spoof import job as spoof_job
+from graphs.spoof.form import SpoofOfObject, SpoofRequest
 from graphs.spoof.report import SpoofReport
 from graphs.transcription import job as transcription_job
+from graphs.transcription.form import TranscriptionOfObject, TranscriptionRequest
 from graphs.transcription.transcript import Transcript
 from graphs.translation import job as speech_translation_job
+from graphs.translation.form import SpeechTranslationOfObject, SpeechTranslationRequest
 from graphs.translation.pairs import check_pair
 from graphs.translation.report import SpeechTranslation
 from models.asr import require_language
