@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from typing import Any
 
@@ -16,12 +15,9 @@ from ray.serve.handle import DeploymentHandle
 
 from deployments.backlog import report
 from deployments.logs import configure_logs
-from graphs.avatar import job as avatar_job
-from graphs.avatar.graph import AvatarGraph
-from graphs.avatar.job import AvatarJob
-from graphs.avatar.library import AvatarLibrary
-from graphs.common.config import GraphsConfig, database_url, expanded
+from graphs.common.config import GraphsConfig, database_url
 from graphs.common.failures import classify
+from graphs.common.job_kind import JobKinds, WorkerContext, WorkerRoles, handlers_of
 from graphs.common.recordings import SharedRecording
 from graphs.common.retention import run_retention
 from graphs.common.roles import (
@@ -32,24 +28,11 @@ from graphs.common.roles import (
     ServedSpoof,
     ServedTranslation,
 )
-from graphs.common.stores import Stores, open_stores
+from graphs.common.stores import Stores, build_stores
 from graphs.common.voices import Speakers
-from graphs.spoof import job as spoof_job
-from graphs.spoof.graph import SpoofGraph
-from graphs.spoof.job import SpoofJob
-from graphs.transcription import job as transcription_job
-from graphs.transcription.graph import TranscriptionGraph
-from graphs.transcription.job import TranscriptionJob
-from graphs.translation import job as speech_translation_job
-from graphs.translation.graph import SpeechTranslationGraph
-from graphs.translation.job import SpeechTranslationJob
-from graphs.translation.text import TranslationGraph
-from graphs.translation.utterances import UTTERANCE_VAD
-from models.vad import SileroVad
-from storage.avatars import Avatars
+from graphs.kinds import KINDS
 from storage.database import migrate
 from storage.jobs import Handler, JobWorker
-from storage.objects import build as build_objects
 from storage.voices import Voices
 
 # What a stopping worker needs, besides its jobs' grace, to give back those that are not done.
@@ -62,40 +45,29 @@ class WorkerReplica:
     Args:
         config: Settings of the application.
         roles: Handles of the roles, by name; not every one is needed by a job.
+        kinds: Kinds of job that are taken; others stay in the queue.
     """
 
-    def __init__(self, config: GraphsConfig, roles: dict[str, DeploymentHandle[Any]]) -> None:
+    def __init__(self, config: GraphsConfig, roles: dict[str, DeploymentHandle[Any]], kinds: JobKinds = KINDS) -> None:
         configure_logs(config.logs.level)
         self._config = config
-        recogniser = ServedAsr(roles["asr"])
-        diarizer, detector = ServedDiarization(roles["diarization"]), ServedSpoof(roles["spoof"])
-        min_speech = config.spoof.min_speech_seconds
-        self._transcription = TranscriptionGraph(recogniser, diarizer, detector, min_speech=min_speech)
-        self._spoof = SpoofGraph(detector, diarizer, SileroVad().speech, min_speech=min_speech)
-        self._speech = ServedSpeech(roles["speech"])
-        self._translation = SpeechTranslationGraph(
-            recogniser,
-            TranslationGraph(ServedTranslation(roles["translation"])),
-            self._speech,
-            SileroVad(UTTERANCE_VAD).speech,
-        )
-        self._lipsync = ServedLipsync(roles["lipsync"])
         migrate(database_url())
-        # Here, so that a store that can't be used stops the deployment with its reason.
-        build_objects(expanded(config.storage.objects)).ensure()
+        # Here, so that a store that can't be used and a model that is missing stop the deployment with their reason.
+        stores = build_stores(config.storage)
+        stores.objects.ensure()
+        handlers = handlers_of(kinds, _context(config, stores, _roles(roles)))
         self._stores: Stores | None = None
         self._stop = asyncio.Event()
-        self._running = asyncio.get_running_loop().create_task(self._run())
+        self._running = asyncio.get_running_loop().create_task(self._run(stores, handlers))
 
-    async def _run(self) -> None:
+    async def _run(self, stores: Stores, handlers: dict[str, Handler]) -> None:
         log = structlog.get_logger()
-        async with AsyncExitStack() as stack:
-            stores = await stack.enter_async_context(open_stores(self._config.storage))
+        async with stores.opened():
             self._stores = stores
             settings = self._config.worker
             worker = JobWorker(
                 stores.database,
-                self._handlers(stores),
+                handlers,
                 classify=classify,
                 concurrency=settings.concurrency,
                 heartbeat=settings.heartbeat_seconds,
@@ -115,18 +87,6 @@ class WorkerReplica:
                 task.cancel()
             await asyncio.gather(keeping, working, stopping, return_exceptions=True)
 
-    def _handlers(self, stores: Stores) -> dict[str, Handler]:
-        objects, limits = stores.objects, self._config.recordings
-        speakers = Speakers(self._speech, Voices(stores.database), objects)
-        library = AvatarLibrary(Avatars(stores.database), objects, self._lipsync, self._config.avatars, ray.put)
-        films = AvatarGraph(self._lipsync, self._config.video)
-        return {
-            transcription_job.KIND: TranscriptionJob(self._transcription, objects, limits, _share),
-            spoof_job.KIND: SpoofJob(self._spoof, objects, limits, _share),
-            speech_translation_job.KIND: SpeechTranslationJob(self._translation, objects, limits, _share, speakers),
-            avatar_job.KIND: AvatarJob(films, objects, limits, speakers, library),
-        }
-
     async def record_autoscaling_stats(self) -> dict[str, float]:
         """Tell Serve's controller of the queue's backlog: see ``deployments.backlog``."""
         if self._stores is None:
@@ -143,6 +103,29 @@ class WorkerReplica:
         """Stop taking jobs and end those running, in the time that Serve grants."""
         self._stop.set()
         await self._running
+
+
+def _roles(handles: dict[str, DeploymentHandle[Any]]) -> WorkerRoles:
+    return WorkerRoles(
+        asr=ServedAsr(handles["asr"]),
+        diarization=ServedDiarization(handles["diarization"]),
+        spoof=ServedSpoof(handles["spoof"]),
+        translation=ServedTranslation(handles["translation"]),
+        speech=ServedSpeech(handles["speech"]),
+        lipsync=ServedLipsync(handles["lipsync"]),
+    )
+
+
+def _context(config: GraphsConfig, stores: Stores, roles: WorkerRoles) -> WorkerContext:
+    return WorkerContext(
+        config=config,
+        database=stores.database,
+        objects=stores.objects,
+        roles=roles,
+        speakers=Speakers(roles.speech, Voices(stores.database), stores.objects),
+        share=_share,
+        put=ray.put,
+    )
 
 
 def _share(samples: NDArray[np.float32]) -> SharedRecording:

@@ -11,8 +11,10 @@ from fastapi.testclient import TestClient
 
 from deployments.strict import validate
 from graphs.common.config import ADMIN_KEY_VARIABLE, DATABASE_URL_VARIABLE, ApiConfig
+from graphs.common.job_kind import JobKinds
 from graphs.common.roles import Roles
 from graphs.http.server.ingress import create_app
+from graphs.kinds import KINDS
 
 ADMIN = {"X-Admin-Key": "an-operators-key"}
 
@@ -27,9 +29,9 @@ def serve(database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     objects = {"kind": "directory", "path": str(tmp_path)}
 
     @contextmanager
-    def run(roles: Roles = ABSENT, **settings: Any) -> Iterator[TestClient]:
+    def run(roles: Roles = ABSENT, kinds: JobKinds = KINDS, **settings: Any) -> Iterator[TestClient]:
         config = validate(ApiConfig, {"storage": {"objects": objects}, **settings})
-        with TestClient(create_app(config, roles), base_url="http://127.0.0.1") as client:
+        with TestClient(create_app(config, roles, kinds), base_url="http://127.0.0.1") as client:
             client.headers["X-API-Key"] = client.post("/admin/users?name=tests", headers=ADMIN).json()["api_key"]
             yield client
 

@@ -10,7 +10,7 @@ AvatarName = Annotated[str, StringConstraints(min_length=1, max_length=100)]
 
 
 class AvatarFilmRequest(RecordingRequest):
-    """What a caller may ask of a film of a recording that an avatar says; as form fields or as JSON."""
+    """Options of a film in which an avatar says a recording, as form fields or as JSON."""
 
     avatar: AvatarName = Field(default="default", description="Id of an avatar (GET /v1/avatars).")
     label: bool = Field(

@@ -24,7 +24,6 @@ from storage.avatars import AvatarNotFound
 from storage.jobs import Attempt, Job, JobResult
 from storage.objects import ObjectStore
 
-KIND = "avatar"
 ARTIFACT = "avatar.json"
 FILM = "avatar.mp4"
 DEFAULT_SPEED = 1.0

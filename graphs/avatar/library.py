@@ -94,6 +94,19 @@ class ReadyAvatar:
     faces: int
 
 
+async def stored_avatar(store: Avatars, owner_id: int, avatar_id: str | UUID) -> StoredAvatar:
+    """Return the avatar of that id that the owner uploaded.
+
+    Raises:
+        AvatarNotFound: There is none, or it is another owner's, or the id is no UUID.
+    """
+    try:
+        wanted = UUID(str(avatar_id))
+    except ValueError:
+        raise AvatarNotFound(avatar_id) from None
+    return await store.get(owner_id, wanted)
+
+
 # Inside AvatarLibrary, `list` is the method.
 _Avatars = list[Avatar]
 
@@ -193,11 +206,7 @@ class AvatarLibrary:
         """
         if avatar_id == DEFAULT_AVATAR:
             return await self.default()
-        try:
-            wanted = UUID(str(avatar_id))
-        except ValueError:
-            raise AvatarNotFound(avatar_id) from None
-        return _avatar_of(owner_id, await self._store.get(owner_id, wanted))
+        return _avatar_of(owner_id, await stored_avatar(self._store, owner_id, avatar_id))
 
     async def list(self, owner_id: int) -> _Avatars:
         """Return the owner's avatars in the order in which they were uploaded, the bundled one before them."""

@@ -8,7 +8,7 @@ from graphs.common.job_forms import EXAMPLE_KEY, OfObject, SpeakersRequest
 
 
 class SpoofRequest(SpeakersRequest):
-    """What a caller may ask of a spoof analysis; as form fields or as JSON."""
+    """Options of a spoof analysis, as form fields or as JSON."""
 
     diarize: bool = Field(default=False, description="Judge every speaker too; the numbers of speakers are for this.")
 

@@ -28,7 +28,6 @@ from models.diarization import SpeakerTurn
 from storage.jobs import Attempt, Job, JobResult
 from storage.objects import ObjectStore
 
-KIND = "spoof"
 ARTIFACT = "spoof.json"
 _SCORED = 0.98
 

@@ -6,7 +6,7 @@ from graphs.common.job_forms import EXAMPLE_KEY, Language, OfObject, SpeakersReq
 
 
 class TranscriptionRequest(SpeakersRequest):
-    """What a caller may ask of a transcription; as form fields or as JSON."""
+    """Options of a transcription, as form fields or as JSON."""
 
     language: Language | None = Field(
         default=None, description="ISO 639-1 code of the spoken language; left out, the engine chooses."

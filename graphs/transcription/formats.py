@@ -7,6 +7,9 @@ from html import escape
 
 from graphs.transcription.transcript import Transcript, Turn
 
+MEDIA_TYPES = {"srt": "application/x-subrip", "vtt": "text/vtt", "txt": "text/plain; charset=utf-8"}
+"""Media types of the formats, by the ending of the file's name."""
+
 # Widely used subtitle limits: two lines of 42 characters, no longer than seven seconds on the screen.
 MAX_CUE_CHARACTERS = 84
 MAX_CUE_SECONDS = 7.0

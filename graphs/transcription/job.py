@@ -21,7 +21,6 @@ from models.diarization import SpeakerTurn
 from storage.jobs import Attempt, JobResult
 from storage.objects import ObjectStore
 
-KIND = "transcription"
 ARTIFACT = "transcript.json"
 _DECODED = 0.05
 _RECOGNISED = 0.98

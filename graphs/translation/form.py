@@ -8,7 +8,7 @@ from graphs.common.job_forms import EXAMPLE_KEY, Language, OfObject, RecordingRe
 
 
 class SpeechTranslationRequest(RecordingRequest):
-    """What a caller may ask of a speech translation; as form fields or as JSON."""
+    """Options of a speech translation, as form fields or as JSON."""
 
     target: Language = Field(description="ISO 639-1 code of the language wanted.")
     source: Language | None = Field(

@@ -23,7 +23,6 @@ from models.audio.encoding import AudioFormat, SyntheticMark, extension_of
 from storage.jobs import Attempt, Job, JobResult
 from storage.objects import ObjectStore
 
-KIND = "translation"
 ARTIFACT = "translation.json"
 DEFAULT_FORMAT: AudioFormat = "wav"
 _DECODED = 0.05

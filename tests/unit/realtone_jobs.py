@@ -8,7 +8,8 @@ from pathlib import Path
 
 from graphs.common.failures import classify
 from graphs.common.recordings import result_key
-from graphs.spoof.job import ARTIFACT, KIND
+from graphs.spoof.job import ARTIFACT
+from graphs.spoof.kind import SPOOF
 from graphs.spoof.report import SpoofBands, SpoofChunk, SpoofReport
 from storage.database import Database
 from storage.jobs import Attempt, Backoff, JobResult, JobStore, JobWorker
@@ -56,7 +57,7 @@ def answering(folder: Path, answer: SpoofReport | Exception) -> Handler:
 async def working(database: Database, handler: Handler) -> AsyncIterator[None]:
     """Run a worker for spoof jobs."""
     worker = JobWorker(
-        database, {KIND: handler}, classify=classify, poll_interval=0.05, throttle=0.01, backoff=Backoff(base=0.0)
+        database, {SPOOF.name: handler}, classify=classify, poll_interval=0.05, throttle=0.01, backoff=Backoff(base=0.0)
     )
     task = asyncio.create_task(worker.run())
     try:
@@ -73,7 +74,7 @@ def finish(database_url: str, handler: Handler) -> None:
         async with Database(database_url, max_size=8) as database:
             store = JobStore(database)
             async with database.connection() as connection:
-                cursor = await connection.execute("SELECT id, owner_id FROM jobs WHERE kind = %s", [KIND])
+                cursor = await connection.execute("SELECT id, owner_id FROM jobs WHERE kind = %s", [SPOOF.name])
                 waiting = await cursor.fetchall()
             async with working(database, handler):
                 for row in waiting:

@@ -13,7 +13,8 @@ from ingress import ADMIN, Serve
 from lipsync_roles import FakeLipsync
 from speech_roles import FakeSpeaker, FakeSpeech
 
-from graphs.avatar.job import KIND, AvatarJob
+from graphs.avatar.job import AvatarJob
+from graphs.avatar.kind import AVATAR
 from graphs.avatar.report import AvatarFilm
 from graphs.common.config import RecordingLimits
 from graphs.common.roles import Roles, RoleUnavailable
@@ -46,7 +47,7 @@ def do(client: TestClient, job_id: str) -> dict[str, Any]:
     """Run a worker until the job has ended, and return the job."""
     services = client.app.state.services  # type: ignore[attr-defined]
     handler = AvatarJob(services.films.graph, services.objects, RecordingLimits(), services.speakers, services.avatars)
-    return finish(client, job_id, KIND, handler)
+    return finish(client, job_id, AVATAR.name, handler)
 
 
 def files(folder: Path) -> list[Path]:

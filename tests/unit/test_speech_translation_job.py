@@ -19,7 +19,8 @@ from graphs.common.config import RecordingLimits
 from graphs.common.recordings import SharedRecording
 from graphs.common.roles import Roles, RoleUnavailable
 from graphs.translation.graph import SpeechTranslationGraph
-from graphs.translation.job import KIND, SpeechTranslationJob
+from graphs.translation.job import SpeechTranslationJob
+from graphs.translation.kind import TRANSLATION
 from graphs.translation.report import SpeechTranslation
 from graphs.translation.text import TranslationGraph
 from models.audio import SAMPLE_RATE, decode
@@ -62,7 +63,7 @@ def do(client: TestClient, job_id: str, speech: FakeSpeech | None = None) -> dic
         lambda samples: SharedRecording(samples, samples),
         services.speakers,
     )
-    return finish(client, job_id, KIND, handler)
+    return finish(client, job_id, TRANSLATION.name, handler)
 
 
 def test_a_recording_becomes_audio_texts_and_subtitles_in_both_languages(serve: Serve) -> None:

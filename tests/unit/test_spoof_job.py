@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 from graphs.common.config import RecordingLimits
 from graphs.common.recordings import SharedRecording
 from graphs.spoof.graph import SpoofGraph
-from graphs.spoof.job import KIND, SpoofJob
+from graphs.spoof.job import SpoofJob
+from graphs.spoof.kind import SPOOF
 from graphs.spoof.report import SpoofReport
 from models.audio import SAMPLE_RATE
 from models.diarization import SpeakerTurn
@@ -65,7 +66,7 @@ def do(client: TestClient, job_id: str, spoof: FakeSpoof, share: Any = not_share
     """Run a worker until the job has ended, and return the job."""
     services = client.app.state.services  # type: ignore[attr-defined]
     graph = SpoofGraph(spoof, FakeDiarization(*TURNS), find_speech)
-    return finish(client, job_id, KIND, SpoofJob(graph, services.objects, RecordingLimits(), share))
+    return finish(client, job_id, SPOOF.name, SpoofJob(graph, services.objects, RecordingLimits(), share))
 
 
 def test_a_recording_becomes_a_timeline_and_a_verdict(serve: Serve) -> None:

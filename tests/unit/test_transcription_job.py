@@ -16,7 +16,8 @@ from graphs.common.config import RecordingLimits
 from graphs.common.recordings import SharedRecording
 from graphs.common.roles import RoleUnavailable
 from graphs.transcription.graph import TranscriptionGraph
-from graphs.transcription.job import KIND, TranscriptionJob
+from graphs.transcription.job import TranscriptionJob
+from graphs.transcription.kind import TRANSCRIPTION
 from models.audio import SAMPLE_RATE, encode
 from models.diarization import SpeakerTurn
 
@@ -33,7 +34,7 @@ def do(client: TestClient, job_id: str) -> dict[str, Any]:
     handler = TranscriptionJob(
         graph, services.objects, RecordingLimits(), lambda samples: SharedRecording(samples, samples)
     )
-    return finish(client, job_id, KIND, handler)
+    return finish(client, job_id, TRANSCRIPTION.name, handler)
 
 
 def test_a_recording_becomes_a_transcript_and_a_waveform(serve: Serve) -> None:

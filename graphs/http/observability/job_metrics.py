@@ -6,7 +6,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, SummaryMetricFamily
 from prometheus_client.metrics_core import Metric
 
-from graphs.transcription.job import KIND
+from graphs.transcription.kind import TRANSCRIPTION
 from storage.jobs import JobStatistics, JobStore, Total
 
 # Contracts B-69 names its tasks and stages after the tools it ran; the same work goes by those names here.
@@ -60,7 +60,7 @@ def _families(statistics: JobStatistics) -> Iterator[Metric]:
 def _contract_families(statistics: JobStatistics) -> Iterator[Metric]:
     runs = CounterMetricFamily("celery_task_runs", "Runs by task.", labels=["task"])
     for stage, task in _TASKS.items():
-        total = statistics.stages.get((KIND, stage), Total(0.0, 0))
+        total = statistics.stages.get((TRANSCRIPTION.name, stage), Total(0.0, 0))
         runs.add_metric([task], total.count)
         yield SummaryMetricFamily(_SUMMARIES[stage], f"Time of {task}.", total.count, total.seconds)
     yield runs

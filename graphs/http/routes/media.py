@@ -57,7 +57,7 @@ class _Media:
 @router.post("/jobs/{job_id}/media/{name}", status_code=201, summary="An address for a player, which can't send a key")
 async def create_link(services: ServicesDependency, owner: Owner, job: OwnedJob, name: str) -> MediaBody:
     """Return an address of the ``recording``, or of translated audio or a film, that works for an hour."""
-    media = await asyncio.to_thread(_look, services, name, _object_of(job, name), job.params.get("filename"))
+    media = await asyncio.to_thread(_look, services, name, _object_of(services, job, name), job.params.get("filename"))
     token, link = await services.media_links.create(
         job.id,
         object_key=media.info.key,
@@ -74,14 +74,14 @@ async def create_link(services: ServicesDependency, owner: Owner, job: OwnedJob,
     )
 
 
-def _object_of(job: Job, name: str) -> str:
+def _object_of(services: Services, job: Job, name: str) -> str:
     if name == RECORDING:
         if job.input_key is None:
             raise ApiError(404, "no_recording", "The job has no recording: it was given a text.", field="job_id")
         return job.input_key
-    key = media_object(job, name)
+    key = media_object(services, job, name)
     if key is None:
-        result = media_name(job)
+        result = media_name(services, job)
         names = f"{RECORDING} and {result}" if result else RECORDING
         raise ApiError(404, "artifact_not_found", f"What can be played is {names}.", field="name")
     return key

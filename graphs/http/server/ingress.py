@@ -17,6 +17,7 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from deployments.logs import configure_logs
 from graphs.common.config import ApiConfig, database_url
+from graphs.common.job_kind import JobKinds
 from graphs.common.roles import Roles
 from graphs.http.compat.golos import routes as golos
 from graphs.http.compat.lingua import live as live_lingua
@@ -44,11 +45,13 @@ from graphs.http.routes import (
     uploads,
     voices,
 )
+from graphs.http.routes.job_kinds import job_kinds_router
 from graphs.http.server import errors
 from graphs.http.server.correlation import CORRELATION_HEADER, CorrelationMiddleware
 from graphs.http.server.lifespan import open_services
 from graphs.http.server.linger import LingerMiddleware
 from graphs.http.server.live import create_live_server
+from graphs.kinds import KINDS
 from graphs.ray_patches.backpressure import (
     PROXY_HOOK,
     PROXY_HOOK_VARIABLE,
@@ -59,18 +62,19 @@ from graphs.ray_patches.draining import on_drain
 from storage.database import migrate
 
 
-def create_app(config: ApiConfig, roles: Roles | None = None) -> FastAPI:
+def create_app(config: ApiConfig, roles: Roles | None = None, kinds: JobKinds = KINDS) -> FastAPI:
     """Build the ASGI application; its stores open with its lifespan.
 
     Args:
         config: Its settings.
         roles: The roles that answer at once; left out, those of the Serve application that the settings name.
+        kinds: Kinds of job.
     """
     metrics = HttpMetrics()
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with open_services(config, roles) as services:
+        async with open_services(config, roles, kinds) as services:
             app.state.services = services
             live_server = app.state.lazy_live_server = LazyLiveServer(partial(create_live_server, services))
             loop = asyncio.get_running_loop()
@@ -81,6 +85,7 @@ def create_app(config: ApiConfig, roles: Roles | None = None) -> FastAPI:
     app = FastAPIOffline(title="VoiceGraph", version=version("voicegraph"), lifespan=lifespan, redoc_url=None)
     app.state.audio_analysis = AudioAnalysis(config)
     errors.install(app)
+    app.include_router(job_kinds_router(kinds))
     for module in (
         jobs, media, uploads, speech, voices, translation, assistant, avatars, avatar_films,
         proxyai, realtone, golos, lingua, live_lingua, talking_avatar, admin, me, system, ops, page,

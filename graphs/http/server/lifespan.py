@@ -13,10 +13,12 @@ from graphs.avatar.graph import AvatarGraph
 from graphs.avatar.library import AvatarLibrary
 from graphs.avatar.streams import Films
 from graphs.common.config import ADMIN_KEY_VARIABLE, ApiConfig
+from graphs.common.job_kind import JobKinds
 from graphs.common.roles import Roles, served_roles
 from graphs.common.stores import Stores, open_stores
 from graphs.common.voices import Speakers
 from graphs.http.server.services import Services
+from graphs.kinds import KINDS
 from models.chat import build as build_chat
 from storage.avatars import Avatars
 from storage.media_links import MediaLinks
@@ -27,24 +29,29 @@ from storage.voices import Voices
 
 
 @asynccontextmanager
-async def open_services(config: ApiConfig, roles: Roles | None = None) -> AsyncIterator[Services]:
+async def open_services(
+    config: ApiConfig, roles: Roles | None = None, kinds: JobKinds = KINDS
+) -> AsyncIterator[Services]:
     """Open the stores and the chat engine for the length of the block.
 
     Args:
         config: Settings of the application.
         roles: The roles that answer at once; left out, those of the Serve application that the settings name.
+        kinds: Kinds of job.
     """
     async with open_stores(config.storage) as stores:
         # Roles within this process read what they are given; those in others fetch it from Ray's object store.
         share: Callable[[bytes], Any] = ray.put if roles is None else bytes
-        services = _services(config, stores, roles or served_roles(config.roles_application), share)
+        services = _services(config, stores, roles or served_roles(config.roles_application), kinds, share)
         try:
             yield services
         finally:
             await services.assistant.aclose()
 
 
-def _services(config: ApiConfig, stores: Stores, roles: Roles, share: Callable[[bytes], Any]) -> Services:
+def _services(
+    config: ApiConfig, stores: Stores, roles: Roles, kinds: JobKinds, share: Callable[[bytes], Any]
+) -> Services:
     settings = config.assistant
     kept = max(MAX_MESSAGES, settings.history_messages)
     sessions = Sessions(stores.database, ttl_seconds=settings.session_ttl_seconds, max_messages=kept)
@@ -56,6 +63,7 @@ def _services(config: ApiConfig, stores: Stores, roles: Roles, share: Callable[[
         database=stores.database,
         objects=stores.objects,
         jobs=stores.jobs,
+        kinds=kinds,
         media_links=MediaLinks(stores.database),
         users=Users(stores.database),
         rate_limits=RateLimits(stores.database),

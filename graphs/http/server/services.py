@@ -10,6 +10,7 @@ from graphs.assistant.graph import AssistantGraph
 from graphs.avatar.library import AvatarLibrary
 from graphs.avatar.streams import Films
 from graphs.common.config import ApiConfig
+from graphs.common.job_kind import JobKinds
 from graphs.common.roles import Roles
 from graphs.common.voices import Speakers
 from storage.database import Database
@@ -27,6 +28,7 @@ class Services:
     """Open stores and settings of one ingress replica.
 
     Attributes:
+        kinds: Kinds of job.
         media_links: Addresses for players.
         roles: The roles that answer at once.
         voices: Voices that owners have registered.
@@ -43,6 +45,7 @@ class Services:
     database: Database
     objects: ObjectStore
     jobs: JobStore
+    kinds: JobKinds
     media_links: MediaLinks
     users: Users
     rate_limits: RateLimits

@@ -35,7 +35,7 @@ class Submission:
     """A recording in the object store and what shall be done with it, or what shall be done without one.
 
     Attributes:
-        kind: Kind of the job: ``KIND`` of its module.
+        kind: Name of the kind of job.
         key: Where the recording lies; None for a job that needs none.
         filename: What its owner calls it.
         options: What was asked for, without what was left at its default.

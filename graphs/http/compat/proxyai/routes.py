@@ -13,12 +13,12 @@ from graphs.http.server.auth import Owner
 from graphs.http.server.bodies import form_with_file, read_json
 from graphs.http.server.correlation import correlation_id_of
 from graphs.http.server.errors import ApiError
-from graphs.http.server.job_view import load_transcript
+from graphs.http.server.job_view import load_report
 from graphs.http.server.limits import per_minute
 from graphs.http.server.multipart import ReceivedFile
 from graphs.http.server.services import Services, ServicesDependency
 from graphs.http.server.submission import idempotency_key_of, receive_recording, submit_job
-from graphs.transcription.job import KIND
+from graphs.transcription.kind import TRANSCRIPTION
 from graphs.transcription.transcript import Transcript
 from storage.jobs import Job, JobNotFound
 from storage.users import User
@@ -32,7 +32,7 @@ MAX_LABEL_LENGTH = 50
 async def _upload(request: Request, services: ServicesDependency, owner: Owner) -> dict[str, str]:
     """Take a recording (WAV or MP3) and transcribe it in the background."""
     once = idempotency_key_of(request)
-    submission = await receive_recording(request, services, owner, KIND, _no_options)
+    submission = await receive_recording(request, services, owner, TRANSCRIPTION.name, _no_options)
     job, _created = await submit_job(
         services, owner, submission, correlation_id=correlation_id_of(request), idempotency_key=once
     )
@@ -65,7 +65,7 @@ async def _job(services: Services, owner: User, upload_id: str) -> Job:
         job = await services.jobs.get(UUID(upload_id), owner.id)
     except (ValueError, JobNotFound):
         raise ApiError(404, "job_not_found", "upload_id not found", field="upload_id") from None
-    if job.kind != KIND:
+    if job.kind != TRANSCRIPTION.name:
         raise ApiError(404, "job_not_found", "upload_id not found", field="upload_id")
     return job
 
@@ -79,7 +79,7 @@ async def results(services: ServicesDependency, owner: Owner, upload_id: str) ->
         raise ApiError(404, "no_results", f"There are no results: {why}", field="upload_id")
     if job.state != "succeeded":
         raise ApiError(404, "not_ready", "Results not yet available", field="upload_id")
-    transcript = await load_transcript(services, job)
+    transcript = await load_report(services, TRANSCRIPTION, job)
     return {
         "transcript": json.dumps(_transcript_rows(transcript), ensure_ascii=False),
         "diarization": json.dumps(_diarization_rows(transcript), ensure_ascii=False),

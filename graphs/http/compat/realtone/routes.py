@@ -21,7 +21,7 @@ from graphs.http.server.job_view import load_report
 from graphs.http.server.multipart import ReceivedFile
 from graphs.http.server.services import Services, ServicesDependency
 from graphs.http.server.submission import idempotency_key_of, receive_recording, submit_job
-from graphs.spoof.job import KIND
+from graphs.spoof.kind import SPOOF
 from graphs.spoof.report import SpoofReport
 from models.errors import InputError
 from storage.jobs import Job, JobNotFound
@@ -110,7 +110,7 @@ async def upload(request: Request, services: ServicesDependency, owner: Owner) -
     with _refusals_as_400(limit):
         once = idempotency_key_of(request)
         submission = await receive_recording(
-            request, services, owner, KIND, _no_options, file_field=FILE_FIELD, max_bytes=limit
+            request, services, owner, SPOOF.name, _no_options, file_field=FILE_FIELD, max_bytes=limit
         )
         job, _created = await submit_job(
             services, owner, submission, correlation_id=correlation_id_of(request), idempotency_key=once
@@ -146,7 +146,7 @@ async def _job(services: Services, owner: User, job_id: UUID) -> Job | None:
         job = await services.jobs.get(job_id, owner.id)
     except JobNotFound:
         return None
-    return job if job.kind == KIND else None
+    return job if job.kind == SPOOF.name else None
 
 
 @router.get(
@@ -161,7 +161,7 @@ async def status(services: ServicesDependency, owner: Owner, task_id: str) -> Ta
     if job is None:
         raise ApiError(404, "job_not_found", "Task not found", field="task_id")
     if job.state == "succeeded":
-        scores = _scores(await load_report(services, job))
+        scores = _scores(await load_report(services, SPOOF, job))
         return TaskStatusBody(task_id=job.id, status="COMPLETED", predictions=scores)
     return TaskStatusBody(task_id=job.id, status=_task_status(job), error_message=_error_message(job))
 
@@ -188,7 +188,7 @@ def _error_message(job: Job) -> str | None:
 @router.get("/api/v1/history", response_model_exclude_none=True, summary="Your finished analyses, newest first")
 async def history(services: ServicesDependency, owner: Owner) -> list[HistoryBody]:
     """Return the newest finished analyses, 200 at most."""
-    page = await services.jobs.list(owner.id, kind=KIND, state="succeeded", limit=HISTORY_ROWS)
+    page = await services.jobs.list(owner.id, kind=SPOOF.name, state="succeeded", limit=HISTORY_ROWS)
     places = asyncio.Semaphore(_READS_AT_ONCE)
 
     async def row(job: Job) -> HistoryBody | None:
@@ -207,7 +207,7 @@ async def _history_row(services: Services, owner: User, job: Job) -> HistoryBody
     assert job.input_key is not None
     assert job.finished_at is not None
     try:
-        report = await load_report(services, job)
+        report = await load_report(services, SPOOF, job)
         size = (await asyncio.to_thread(services.objects.head, job.input_key)).size
     except ObjectNotFound:  # erased meanwhile
         return None
@@ -246,7 +246,7 @@ async def clear_history(services: ServicesDependency, owner: Owner) -> MessageBo
 async def _finished(services: Services, owner: User) -> AsyncIterator[Job]:
     cursor: str | None = None
     while True:
-        page = await services.jobs.list(owner.id, kind=KIND, state="succeeded", limit=HISTORY_ROWS, cursor=cursor)
+        page = await services.jobs.list(owner.id, kind=SPOOF.name, state="succeeded", limit=HISTORY_ROWS, cursor=cursor)
         for job in page.jobs:
             yield job
         cursor = page.next_cursor

@@ -26,6 +26,7 @@ from graphs.http.server.correlation import CORRELATION_HEADER, acceptable_or_new
 from graphs.http.server.job_view import load_report
 from graphs.http.server.services import Services
 from graphs.http.server.submission import Submission, submit_job
+from graphs.spoof.kind import SPOOF
 from graphs.spoof.report import SpoofReport
 from storage.jobs import Job, JobNotFound
 from storage.users import User
@@ -105,7 +106,7 @@ class AudioAnalysis:
                 raise RpcError(StatusCode.CANCELLED, "The analysis was erased.") from None
         if ended.state != "succeeded":
             raise of_unsuccessful(ended)
-        return _response(await load_report(services, ended))
+        return _response(await load_report(services, SPOOF, ended))
 
 
 async def _authenticated(services: Services, sent: dict[str, str]) -> User:

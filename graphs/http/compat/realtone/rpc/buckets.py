@@ -15,7 +15,7 @@ from graphs.http.compat.realtone.rpc.status import RpcError
 from graphs.http.server.multipart import store_body
 from graphs.http.server.services import Services
 from graphs.http.server.submission import Submission, stored_recording
-from graphs.spoof.job import KIND
+from graphs.spoof.kind import SPOOF
 from storage.objects import (
     DirectorySettings,
     InvalidKey,
@@ -71,7 +71,7 @@ class Buckets:
         if not key:
             raise RpcError(StatusCode.INVALID_ARGUMENT, "minio_object_key is empty.")
         if bucket == self._own:
-            return stored_recording(owner, KIND, key, {})
+            return stored_recording(owner, SPOOF.name, key, {})
         lent = self._lent.get(bucket)
         if lent is None:
             raise RpcError(StatusCode.NOT_FOUND, f"There is no bucket {bucket!r}.")
@@ -112,4 +112,4 @@ async def _copied(services: Services, owner: User, lent: _Lent, key: str) -> Sub
         if error.code in _MISSING_BUCKET:
             raise RpcError(StatusCode.NOT_FOUND, f"There is no bucket {lent.bucket.name!r}.") from None
         raise
-    return Submission(KIND, copy, posixpath.basename(key), {}, uploaded_now=True)
+    return Submission(SPOOF.name, copy, posixpath.basename(key), {}, uploaded_now=True)
