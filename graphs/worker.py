@@ -51,6 +51,7 @@ class WorkerReplica:
     def __init__(self, config: GraphsConfig, roles: dict[str, DeploymentHandle[Any]], kinds: JobKinds = KINDS) -> None:
         configure_logs(config.logs.level)
         self._config = config
+        self._kinds = kinds
         migrate(database_url())
         # Here, so that a store that can't be used and a model that is missing stop the deployment with their reason.
         stores = build_stores(config.storage)
@@ -91,7 +92,10 @@ class WorkerReplica:
         """Tell Serve's controller of the queue's backlog: see ``deployments.backlog``."""
         if self._stores is None:
             return {}
-        backlog = await self._stores.jobs.backlog(unknown_cost=self._config.worker.unknown_audio_seconds)
+        # Jobs of other kinds wait for another version: more workers of this one would not help them.
+        backlog = await self._stores.jobs.backlog(
+            kinds=self._kinds.keys(), unknown_cost=self._config.worker.unknown_audio_seconds
+        )
         return report(backlog.cost, backlog.queued, backlog.running)
 
     async def check_health(self) -> None:

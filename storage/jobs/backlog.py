@@ -1,6 +1,7 @@
 """How much work waits, how fast it is done, and how much has been done."""
 
 import math
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
@@ -44,11 +45,12 @@ async def seconds_until_place(connection: Connection, owner_id: int, kind: str) 
     return min(_LONGEST_WAIT_SECONDS, max(1, math.ceil(wait)))
 
 
-async def backlog(connection: Connection, unknown_cost: float) -> Backlog:
+async def backlog(connection: Connection, kinds: Collection[str], unknown_cost: float) -> Backlog:
     """Sums up what is not done yet; reads only the index entries and rows of active jobs.
 
     Args:
         connection: To the database.
+        kinds: Kinds of job that count.
         unknown_cost: Taken for the cost of a job that has none.
     """
     cursor = await connection.execute(
@@ -57,9 +59,9 @@ async def backlog(connection: Connection, unknown_cost: float) -> Backlog:
                count(*) FILTER (WHERE state = 'running') AS running,
                coalesce(sum(CASE WHEN cost > 0 THEN cost ELSE %(unknown)s END
                             * CASE WHEN state = 'running' THEN greatest(0.0, 1.0 - progress) ELSE 1.0 END), 0.0) AS cost
-        FROM jobs WHERE state IN ('queued', 'running')
+        FROM jobs WHERE state IN ('queued', 'running') AND kind = ANY(%(kinds)s)
         """,
-        {"unknown": unknown_cost},
+        {"unknown": unknown_cost, "kinds": list(kinds)},
     )
     row = await cursor.fetchone()
     if row is None:

@@ -5,7 +5,7 @@ import base64
 import hashlib
 import json
 import re
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import partial
@@ -422,10 +422,10 @@ class JobStore:
         await self._queue.remove_leftovers()
         return keys
 
-    async def backlog(self, *, unknown_cost: float = 0.0) -> Backlog:
-        """The work that is not done yet; a job without a cost counts as ``unknown_cost``."""
+    async def backlog(self, *, kinds: Collection[str], unknown_cost: float = 0.0) -> Backlog:
+        """The work of these kinds that is not done yet; a job without a cost counts as ``unknown_cost``."""
         async with self._database.connection() as connection:
-            return await backlog(connection, unknown_cost)
+            return await backlog(connection, kinds, unknown_cost)
 
     async def statistics(self) -> JobStatistics:
         """The queue at a glance, and the totals since the beginning."""

@@ -159,7 +159,7 @@ class JobStatistics:
 
 @dataclass(frozen=True)
 class Backlog:
-    """The work that is not done yet, of all owners and kinds.
+    """The work that is not done yet, of all owners.
 
     Attributes:
         queued: Jobs that wait.

@@ -1,5 +1,6 @@
 """How many job workers a backlog is worth, as Serve's controller is told."""
 
+from collections.abc import Collection
 from types import SimpleNamespace
 from typing import Any
 
@@ -8,6 +9,7 @@ from ray.serve.config import AutoscalingConfig
 
 from deployments.backlog import STALE_AFTER_S, BacklogPolicy, desired_workers, report
 from graphs.common.config import GraphsConfig, WorkerSettings
+from graphs.kinds import KINDS
 from graphs.worker import WorkerReplica, worker_deployment
 from storage.jobs import Backlog
 
@@ -78,16 +80,17 @@ def test_serve_makes_the_policy_from_the_configuration_file() -> None:
 async def test_a_worker_reports_the_backlog_once_its_stores_are_open() -> None:
     asked = []
 
-    async def backlog(*, unknown_cost: float) -> Backlog:
-        asked.append(unknown_cost)
+    async def backlog(*, kinds: Collection[str], unknown_cost: float) -> Backlog:
+        asked.append((sorted(kinds), unknown_cost))
         return Backlog(queued=3, running=1, cost=90.0)
 
     # Not a whole replica, which would take jobs: only what the method reads of one.
-    replica: Any = SimpleNamespace(_stores=None, _config=GraphsConfig(worker=WorkerSettings(unknown_audio_seconds=45)))
+    config = GraphsConfig(worker=WorkerSettings(unknown_audio_seconds=45))
+    replica: Any = SimpleNamespace(_stores=None, _config=config, _kinds={"spoof": KINDS["spoof"]})
     assert await WorkerReplica.record_autoscaling_stats(replica) == {}
     replica._stores = SimpleNamespace(jobs=SimpleNamespace(backlog=backlog))
     assert await WorkerReplica.record_autoscaling_stats(replica) == report(90.0, 3, 1)
-    assert asked == [45.0]
+    assert asked == [(["spoof"], 45.0)]
 
 
 def test_serve_grants_a_stopping_worker_the_time_that_its_jobs_are_granted() -> None:

@@ -2,10 +2,11 @@
 
 import asyncio
 import dataclasses
-from typing import Any, cast
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
-from fake_roles import ABSENT
+from fake_roles import Absent
 from fastapi.testclient import TestClient
 from finished_jobs import finish
 from ingress import Serve
@@ -27,6 +28,7 @@ from graphs.common.job_kind import (
     handlers_of,
 )
 from graphs.common.recordings import result_key
+from graphs.http.observability.system_view import SystemView
 from graphs.kinds import KINDS
 from models.errors import InputError
 from models.samples import DIALOGUE
@@ -103,19 +105,23 @@ def submit(client: TestClient, **fields: str) -> Any:
     return client.post("/v1/jobs/count", files={"file": ("talk.flac", RECORDING)}, data=fields)
 
 
-def work(client: TestClient, job_id: str) -> dict[str, Any]:
-    """Do a job with the handler that the workers would have."""
+def context(client: TestClient) -> WorkerContext:
     services = client.app.state.services  # type: ignore[attr-defined]
-    context = WorkerContext(
+    absent: Any = Absent()
+    return WorkerContext(
         config=GraphsConfig(),
         database=services.database,
         objects=services.objects,
-        roles=cast(WorkerRoles, ABSENT),
+        roles=WorkerRoles(absent, absent, absent, absent, absent, absent),
         speakers=services.speakers,
         share=lambda samples: pytest.fail("nothing is shared"),
         put=lambda data: pytest.fail("nothing is shared"),
     )
-    return finish(client, job_id, COUNT.name, handlers_of(by_name(COUNT), context)[COUNT.name])
+
+
+def work(client: TestClient, job_id: str) -> dict[str, Any]:
+    """Run a job with the handler that the workers would have."""
+    return finish(client, job_id, COUNT.name, handlers_of(by_name(COUNT), context(client))[COUNT.name])
 
 
 def test_a_new_kind_is_submitted_done_shown_and_served(serve: Serve) -> None:
@@ -188,3 +194,91 @@ def test_a_shipped_kind_is_named_as_it_is_registered(kind: JobKind[Any]) -> None
     assert KINDS[kind.name] is kind
     fields = set(kind.form.model_fields)
     assert fields < set(kind.body.model_fields), "what a form takes, JSON takes too"
+
+
+def test_every_shipped_kind_makes_its_handler(serve: Serve) -> None:
+    with serve() as client:
+        assert handlers_of(KINDS, context(client)).keys() == KINDS.keys()
+
+
+@pytest.fixture
+def older(serve: Serve) -> Iterator[tuple[TestClient, str, str]]:
+    """A version without the kind, on the database of one that had it, with a finished and a waiting job of the kind."""
+    with serve(kinds=FIVE) as newer:
+        finished, waiting = submit(newer).json()["id"], submit(newer, unit="bits").json()["id"]
+        newer.post(f"/v1/jobs/{waiting}/cancel")
+        assert work(newer, finished)["state"] == "succeeded"
+        newer.post(f"/v1/jobs/{waiting}/retry")
+        key = newer.headers["X-API-Key"]
+        with serve() as client:
+            client.headers["X-API-Key"] = key
+            yield client, finished, waiting
+
+
+def test_a_job_of_an_unknown_kind_is_shown_as_such(older: tuple[TestClient, str, str]) -> None:
+    client, finished, waiting = older
+    spoof = client.post("/v1/jobs/spoof", files={"file": RECORDING}).json()
+    listed = client.get("/v1/jobs").json()["jobs"]
+    assert {(job["id"], job["kind"], job["supported"]) for job in listed} == {
+        (finished, "count", False),
+        (waiting, "count", False),
+        (spoof["id"], "spoof", True),
+    }
+    done = client.get(f"/v1/jobs/{finished}").json()
+    assert (done["state"], done["result"], done["artifacts"]) == ("succeeded", None, {})
+    shown = client.get(f"/v1/jobs/{waiting}").json()
+    assert (shown["state"], shown["params"], shown["queue_position"]) == ("queued", {"unit": "bits"}, 1)
+    assert shown["filename"] == "talk.flac"
+    queue = {row["kind"]: row["supported"] for row in system_queue(client)}
+    assert queue == {"count": False, "spoof": True}
+
+
+def system_queue(client: TestClient) -> list[dict[str, Any]]:
+    async def nothing() -> Any:
+        return []
+
+    client.app.state.system_view = SystemView(lambda: asyncio.sleep(0, {}), nothing)  # type: ignore[attr-defined]
+    rows: list[dict[str, Any]] = client.get("/v1/system").json()["queue"]
+    return rows
+
+
+def test_results_of_an_unknown_kind_wait_for_a_version_that_has_it(older: tuple[TestClient, str, str]) -> None:
+    client, finished, _waiting = older
+    for name in ("count.json", "copy.flac", "waveform.json"):
+        missing = client.get(f"/v1/jobs/{finished}/artifacts/{name}")
+        assert (missing.status_code, missing.json()["code"]) == (404, "artifact_not_found")
+        assert "'count'" in missing.json()["detail"]
+    assert client.post(f"/v1/jobs/{finished}/media/copy.flac").status_code == 404
+    assert client.get(f"/v1/jobs/{finished}/recording", follow_redirects=True).content == RECORDING
+    assert "event: succeeded" in client.get(f"/v1/jobs/{finished}/events").text
+    named = client.put(f"/v1/jobs/{finished}/labels", json={"labels": {"A": "Ada"}})
+    assert (named.status_code, named.json()["labels"]) == (200, {"A": "Ada"})
+
+
+def test_a_job_of_an_unknown_kind_is_cancelled_and_erased_but_not_retried(older: tuple[TestClient, str, str]) -> None:
+    client, finished, waiting = older
+    assert client.post(f"/v1/jobs/{waiting}/cancel").json()["state"] == "cancelled"
+    refused = client.post(f"/v1/jobs/{waiting}/retry")
+    assert (refused.status_code, refused.json()["code"]) == (409, "unsupported_kind")
+    assert client.get(f"/v1/jobs/{waiting}").json()["state"] == "cancelled"
+    for job_id in (finished, waiting):
+        assert client.delete(f"/v1/jobs/{job_id}").status_code == 204
+        assert client.get(f"/v1/jobs/{job_id}").status_code == 404
+    objects = client.app.state.services.objects  # type: ignore[attr-defined]
+    assert [*objects.list("uploads/"), *objects.list("jobs/")] == []
+
+
+def test_a_worker_leaves_a_job_of_an_unknown_kind_in_the_queue(older: tuple[TestClient, str, str]) -> None:
+    client, _finished, waiting = older
+    spoof = client.post("/v1/jobs/spoof", files={"file": RECORDING}).json()["id"]
+
+    async def done(_attempt: Attempt) -> JobResult:
+        return JobResult({})
+
+    assert finish(client, spoof, "spoof", done)["state"] == "succeeded", "it was submitted after the other one"
+    left = client.get(f"/v1/jobs/{waiting}").json()
+    assert (left["state"], left["attempt"], left["queue_position"]) == ("queued", 0, 1)
+    services = client.app.state.services  # type: ignore[attr-defined]
+    assert client.portal is not None
+    backlog = client.portal.call(lambda: services.jobs.backlog(kinds=KINDS))
+    assert (backlog.queued, backlog.running) == (0, 0), "it asks for no more workers"

@@ -595,7 +595,8 @@ async def test_statistics_show_the_queue_and_totals_survive_expiry(
 async def test_the_backlog_is_what_is_left_to_do_of_all_owners(
     store: JobStore, database: Database, ada: int, eve: int
 ) -> None:
-    assert await store.backlog() == Backlog(queued=0, running=0, cost=0.0)
+    kinds = ["demo", "other"]
+    assert await store.backlog(kinds=kinds) == Backlog(queued=0, running=0, cost=0.0)
     await submit(store, ada, cost=10.0)
     half_done = await submit(store, eve, kind="other", cost=100.0)
     await submit(store, ada)
@@ -604,4 +605,5 @@ async def test_the_backlog_is_what_is_left_to_do_of_all_owners(
     async with database.connection() as connection:
         await connection.execute("UPDATE jobs SET state = 'running', progress = 0.5 WHERE id = %s", [half_done.id])
 
-    assert await store.backlog(unknown_cost=3.0) == Backlog(queued=2, running=1, cost=63.0)
+    assert await store.backlog(kinds=kinds, unknown_cost=3.0) == Backlog(queued=2, running=1, cost=63.0)
+    assert await store.backlog(kinds=["demo"], unknown_cost=3.0) == Backlog(queued=2, running=0, cost=13.0)

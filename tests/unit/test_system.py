@@ -21,6 +21,7 @@ from graphs.http.observability.system_view import (
     SystemView,
     installed_versions,
 )
+from graphs.kinds import KINDS
 from graphs.local.system import with_dashboard
 from models.samples import DIALOGUE
 from storage.jobs import JobStatistics
@@ -87,7 +88,7 @@ class System:
         async def jobs() -> JobStatistics:
             return NO_JOBS
 
-        return await self.view.look(("graphs",), jobs, None, "1")
+        return await self.view.look(("graphs",), jobs, KINDS, None, "1")
 
     async def asr(self) -> DeploymentState:
         return (await self.look()).applications[0].deployments[0]

@@ -84,7 +84,7 @@ export function historyRow(job, {signal, onChange, onGone, announce, onOpen}) {
     if (before?.state === now.state) return;
     const focused = actions.contains(document.activeElement);
     const offered = [buttons.copy, ...(isActive(now) ? [buttons.cancel]
-      : [["failed", "cancelled"].includes(now.state) && buttons.retry, buttons.remove])].filter(Boolean);
+      : [now.supported !== false && ["failed", "cancelled"].includes(now.state) && buttons.retry, buttons.remove])].filter(Boolean);
     fill(actions, offered);
     if (focused && !actions.contains(document.activeElement)) offered.at(-1).focus();
     if (before) close();

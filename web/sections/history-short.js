@@ -12,7 +12,7 @@ const t = speaker({
     bona_fide: "Probably genuine", inconclusive: "Unclear", machine: "Probably made by AI", no_speech: "No speech",
     machine_share: "machine-made: {share}", speakers: {one: "{n} speaker", other: "{n} speakers"},
     utterances: {one: "{n} utterance", other: "{n} utterances"}, machine_speakers: "machine-made voices: {n} of {of}",
-    into: "into {target}", unnamed: "Recording without a name",
+    into: "into {target}", unnamed: "Recording without a name", unknown_kind: "{kind} (not known to this version)",
   },
   ru: {
     spoof: "Проверка голоса", transcription: "Расшифровка", translation: "Перевод", avatar: "Видео с аватаром",
@@ -23,6 +23,7 @@ const t = speaker({
     speakers: {one: "{n} говорящий", other: "{n} говорящих"},
     utterances: {one: "{n} реплика", few: "{n} реплики", many: "{n} реплик", other: "{n} реплики"},
     machine_speakers: "машинных голосов: {n} из {of}", into: "на {target}", unnamed: "Запись без имени",
+    unknown_kind: "{kind} (неизвестно этой версии)",
   },
 });
 
@@ -35,7 +36,7 @@ export const KINDS = {
 };
 export const STATES = ["queued", "running", "succeeded", "failed", "cancelled"];
 
-export const kindName = (kind) => kind in KINDS ? t(kind) : kind;
+export const kindName = (kind) => kind in KINDS ? t(kind) : t("unknown_kind", {kind});
 export const stateName = (state) => t(state);
 /** The address of a job's own page, without the part before #; null for a kind that no section shows. */
 export const jobHash = (job) => job.kind in KINDS ? `#/${KINDS[job.kind].section}/${job.id}` : null;

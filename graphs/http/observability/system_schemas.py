@@ -44,6 +44,7 @@ class QueueState(_Part):
     """The jobs of one kind, of all owners."""
 
     kind: str
+    supported: bool = Field(description="False for a kind that this version of the service lacks: its jobs wait.")
     queued: int = Field(description="They wait.")
     running: int
     succeeded: int = Field(description="They have ended so, and are kept.")

@@ -5,7 +5,7 @@ import contextlib
 import math
 import platform
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Container, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
@@ -117,6 +117,7 @@ class SystemView:
         self,
         names: tuple[str, ...],
         statistics: Callable[[], Awaitable[JobStatistics]],
+        kinds: Container[str],
         dashboard_url: str | None,
         system_version: str,
     ) -> SystemBody:
@@ -125,6 +126,7 @@ class SystemView:
         Args:
             names: Applications to tell of.
             statistics: Counts the jobs.
+            kinds: Kinds of job of this version.
             dashboard_url: Where Ray's dashboard is, for people.
             system_version: This product's version.
         """
@@ -137,7 +139,7 @@ class SystemView:
                 versions=installed_versions(),
                 applications=[self._application(name, statuses.get(name)) for name in names],
                 load_age_seconds=round(self.monotonic() - self._measured.at, 1) if self._measured else None,
-                queue=_queue(jobs),
+                queue=_queue(jobs, kinds),
                 dashboard_url=dashboard_url,
             )
             self._looked_at = self.monotonic()
@@ -196,11 +198,12 @@ class SystemView:
         )
 
 
-def _queue(jobs: JobStatistics) -> list[QueueState]:
+def _queue(jobs: JobStatistics, known: Container[str]) -> list[QueueState]:
     kinds = sorted({kind for kind, _state in jobs.counts})
     return [
         QueueState(
             kind=kind,
+            supported=kind in known,
             queued=jobs.counts.get((kind, "queued"), 0),
             running=jobs.counts.get((kind, "running"), 0),
             succeeded=jobs.counts.get((kind, "succeeded"), 0),

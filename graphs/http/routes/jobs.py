@@ -13,7 +13,7 @@ from graphs.common.recordings import erase_objects
 from graphs.http.routes.uploads import PRESIGNED_FOR
 from graphs.http.server.auth import Owner
 from graphs.http.server.errors import ApiError
-from graphs.http.server.job_view import job_body
+from graphs.http.server.job_view import job_body, unsupported
 from graphs.http.server.schemas import JobBody, JobPageBody, LabelsBody
 from graphs.http.server.services import ServicesDependency
 from graphs.http.server.submission import (
@@ -93,6 +93,8 @@ async def cancel_job(services: ServicesDependency, owner: Owner, job: OwnedJob) 
 @router.post("/{job_id}/retry", status_code=202, summary="Have a failed or cancelled job tried again")
 async def retry_job(services: ServicesDependency, owner: Owner, job: OwnedJob) -> JobBody:
     """Queue the job again, with its recording and options; its attempts are counted anew and its history goes on."""
+    if job.kind not in services.kinds:
+        raise ApiError(409, "unsupported_kind", unsupported(job.kind), field="job_id")
     if job.state not in RETRYABLE:
         raise NotRetryable(job.state)
     if job.input_key is not None:
@@ -122,7 +124,7 @@ async def put_labels(services: ServicesDependency, owner: Owner, job: OwnedJob, 
     """Replace the names of the speakers; every artifact shows them from then on."""
     if job.state != "succeeded" or job.result is None:
         raise ApiError(409, "not_ready", f"The job has no speakers yet: it is {job.state}.", field="job_id")
-    known = job.result["speakers"]
+    known = job.result.get("speakers", [])
     unknown = sorted(set(body.labels) - set(known))
     if unknown:
         raise ApiError(

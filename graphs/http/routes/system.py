@@ -26,4 +26,5 @@ def system_view(request: Request) -> SystemView:
 async def system(services: ServicesDependency, view: Annotated[SystemView, Depends(system_view)]) -> SystemBody:
     """Return the state within the last two seconds; 503 while Serve's controller does not answer."""
     config = services.config
-    return await view.look(config.applications, services.jobs.statistics, config.dashboard_url, VERSION)
+    statistics = services.jobs.statistics
+    return await view.look(config.applications, statistics, services.kinds, config.dashboard_url, VERSION)

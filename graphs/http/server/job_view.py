@@ -14,13 +14,14 @@ MAX_RESULT_BYTES = 256 * 1024 * 1024
 
 
 async def job_body(services: Services, job: Job) -> JobBody:
-    """Describe a job without the keys of its objects."""
+    """Describe a job without the keys of its objects; of a kind that this version lacks, without its results."""
     base = f"/v1/jobs/{job.id}"
-    kind = services.kinds[job.kind]
-    done = job.state == "succeeded"
+    kind = services.kinds.get(job.kind)
+    done = kind is not None and job.state == "succeeded"
     return JobBody(
         id=job.id,
         kind=job.kind,
+        supported=kind is not None,
         state=job.state,
         stage=job.stage,
         progress=job.progress,
@@ -45,7 +46,9 @@ def _public(result: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in result.items() if name != "artifact" and not name.endswith("_object")}
 
 
-def _names(kind: JobKind[Any], job: Job) -> list[str]:
+def _names(kind: JobKind[Any] | None, job: Job) -> list[str]:
+    if kind is None:
+        return []
     names = list(kind.artifacts)
     if (media := _media(kind, job)) is not None:
         names.append(media.name)
@@ -60,13 +63,13 @@ def _waveform_object(job: Job) -> str | None:
     return key
 
 
-def _media(kind: JobKind[Any], job: Job) -> MediaArtifact | None:
-    return kind.media(job.params.get("options", {}))
+def _media(kind: JobKind[Any] | None, job: Job) -> MediaArtifact | None:
+    return None if kind is None else kind.media(job.params.get("options", {}))
 
 
 def media_name(services: Services, job: Job) -> str | None:
     """Return the name of the audio or film that a job makes, None where it makes none."""
-    media = _media(services.kinds[job.kind], job)
+    media = _media(services.kinds.get(job.kind), job)
     return media.name if media is not None else None
 
 
@@ -76,11 +79,16 @@ def media_object(services: Services, job: Job, name: str) -> str | None:
     Raises:
         ApiError: 409 while there is none.
     """
-    media = _media(services.kinds[job.kind], job)
+    media = _media(services.kinds.get(job.kind), job)
     if media is None or name != media.name:
         return None
     key: str = _result(job)[media.key_field]
     return key
+
+
+def unsupported(kind: str) -> str:
+    """Return the sentence that refuses what needs a version of the service that has this kind of job."""
+    return f"This version of the service does not know jobs of the kind {kind!r}."
 
 
 def _result(job: Job) -> dict[str, Any]:
@@ -107,7 +115,9 @@ async def artifact(services: Services, job: Job, name: str) -> tuple[str, str]:
     Raises:
         ApiError: 404 for a name that jobs of this kind don't have, 409 while there is no result.
     """
-    kind = services.kinds[job.kind]
+    kind = services.kinds.get(job.kind)
+    if kind is None:
+        raise ApiError(404, "artifact_not_found", unsupported(job.kind), field="name")
     if name == waveform.ARTIFACT:
         if (outline := _waveform_object(job)) is not None:
             return (await asyncio.to_thread(services.objects.get, outline)).decode(), JSON

@@ -45,6 +45,10 @@ class JobBody(_Body):
 
     id: UUID
     kind: str
+    supported: bool = Field(
+        description="False for a kind of job that this version of the service lacks, as after a rollback. Such a job "
+        "waits for a version that has it; it can be cancelled and erased."
+    )
     state: Literal["queued", "running", "succeeded", "failed", "cancelled"]
     stage: str | None
     progress: float = Field(description="From 0 to 1.")
