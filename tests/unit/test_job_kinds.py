@@ -2,8 +2,10 @@
 
 import asyncio
 import dataclasses
+from collections import defaultdict
 from collections.abc import Iterator
 from typing import Any
+from uuid import UUID
 
 import pytest
 from fake_roles import Absent
@@ -30,6 +32,7 @@ from graphs.common.job_kind import (
 from graphs.common.recordings import result_key
 from graphs.http.observability.system_view import SystemView
 from graphs.kinds import KINDS
+from graphs.worker import WorkerReplica
 from models.errors import InputError
 from models.samples import DIALOGUE
 from storage.jobs import Attempt, Handler, JobResult
@@ -282,3 +285,21 @@ def test_a_worker_leaves_a_job_of_an_unknown_kind_in_the_queue(older: tuple[Test
     assert client.portal is not None
     backlog = client.portal.call(lambda: services.jobs.backlog(kinds=KINDS))
     assert (backlog.queued, backlog.running) == (0, 0), "it asks for no more workers"
+
+
+def test_the_workers_replica_does_the_jobs_of_its_kinds(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("graphs.worker.configure_logs", lambda level: None)
+    with serve(kinds=FIVE) as client:
+        job_id = submit(client).json()["id"]
+        services = client.app.state.services  # type: ignore[attr-defined]
+        config = GraphsConfig(storage=services.config.storage)
+
+        async def until_ended() -> None:
+            replica = WorkerReplica(config, defaultdict(Absent), FIVE)
+            async for _event in services.jobs.follow(UUID(job_id), 1):
+                await replica.check_health()
+            await replica.__del__()
+
+        assert client.portal is not None
+        client.portal.call(until_ended)
+        assert client.get(f"/v1/jobs/{job_id}").json()["result"]["number"] == len(RECORDING)
