@@ -1,18 +1,26 @@
-"""What graphs share: stages that run side by side, calls in order with some in flight, threads, and their time."""
+"""Concurrency of graphs: stages side by side, calls in order with some in flight, threads, and the time of stages."""
 
 import asyncio
 import time
 from collections import Counter, deque
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import aclosing, asynccontextmanager, contextmanager
 from contextvars import copy_context
 from typing import Any, TypeVar
+
+import structlog
+from anyio import create_memory_object_stream
+from anyio.streams.memory import MemoryObjectSendStream
+
+EVENTS_AHEAD = 16
+"""Events of concurrent stages that may wait for their reader; the stages stop until they are taken."""
 
 T = TypeVar("T")
 R = TypeVar("R")
 
 _END = object()
+_log = structlog.get_logger()
 
 
 class Stopwatch:
@@ -54,6 +62,61 @@ def root_cause(failures: BaseExceptionGroup[BaseException]) -> BaseException:
     """Return the first exception of a task group, which is what stopped the others."""
     first = failures.exceptions[0]
     return root_cause(first) if isinstance(first, BaseExceptionGroup) else first
+
+
+@asynccontextmanager
+async def closing(stream: AsyncIterator[T]) -> AsyncGenerator[AsyncIterator[T], None]:
+    """Close a role's stream when its reader leaves early, where it can be closed."""
+    try:
+        yield stream
+    finally:
+        close = getattr(stream, "aclose", None)
+        if close is not None:
+            await close()
+
+
+async def merged(*streams: AsyncGenerator[T, None], ahead: int = EVENTS_AHEAD) -> AsyncGenerator[T, None]:
+    """Read several streams at the same time and yield their items as they come, each stream's in its own order.
+
+    Close the generator (``contextlib.aclosing``) to stop all streams.
+
+    Args:
+        streams: Each is read, and closed at the end, in a task of its own.
+        ahead: Most items that wait for the caller, besides one more of each stream; reading stops until they are taken.
+
+    Raises:
+        Exception: What a stream raises, after the items that came before it; the other streams are stopped.
+    """
+    send, receive = create_memory_object_stream[T](ahead)
+    running = asyncio.create_task(_read_all(streams, send))
+    left_early = True
+    with receive:
+        try:
+            async for item in receive:
+                yield item
+            left_early = False
+            await running
+        except BaseExceptionGroup as failures:
+            raise root_cause(failures) from failures
+        finally:
+            running.cancel()
+            await asyncio.wait([running])
+            if left_early and not running.cancelled() and (error := running.exception()) is not None:
+                _log.warning("a stage failed whose reader has left", exc_info=error)
+
+
+async def _read_all(streams: Sequence[AsyncGenerator[T, None]], send: MemoryObjectSendStream[T]) -> None:
+    async def read(stream: AsyncGenerator[T, None]) -> None:
+        async with aclosing(stream):
+            async for item in stream:
+                await send.send(item)
+
+    with send:
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(read(stream)) for stream in streams]
+        for task in tasks:
+            # A task group takes a task that was cancelled from elsewhere for one that is done.
+            task.result()
 
 
 async def in_thread(iterator: Iterator[T]) -> AsyncGenerator[T, None]:
