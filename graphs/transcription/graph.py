@@ -1,11 +1,11 @@
 """The transcription graph: diarization and speech recognition side by side, merged into speaker turns."""
 
-import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from dataclasses import dataclass
-from typing import Any
 
-from graphs.common.concurrency import Stopwatch, root_cause
+from graphs.common.concurrency import Stopwatch, closing, merged
+from graphs.common.progress import Diarized, Progress
 from graphs.common.recordings import SharedRecording
 from graphs.common.roles import AsrRole, DiarizationRole, SpoofRole
 from graphs.spoof.report import SpeakerVerdicts
@@ -27,25 +27,21 @@ class TranscriptionOptions:
     spoof: bool = False
 
 
-async def _ignore_segment(_segment: Segment) -> None:
-    return None
+@dataclass(frozen=True, slots=True)
+class LanguageRecognised:
+    """The ISO 639-1 code of what is spoken, asked for or detected."""
+
+    language: str
 
 
-async def _ignore_progress(_fraction: float) -> None:
-    return None
+@dataclass(frozen=True, slots=True)
+class SegmentRecognised:
+    """A stretch of speech with its words; segments come in order of time."""
+
+    segment: Segment
 
 
-async def _ignore_turns(_turns: tuple[SpeakerTurn, ...]) -> None:
-    return None
-
-
-@dataclass(frozen=True)
-class Listener:
-    """Who wants to hear of a transcription while it goes on."""
-
-    segment: Callable[[Segment], Awaitable[None]] = _ignore_segment
-    progress: Callable[[float], Awaitable[None]] = _ignore_progress
-    diarized: Callable[[tuple[SpeakerTurn, ...]], Awaitable[None]] = _ignore_turns
+TranscriptionEvent = LanguageRecognised | SegmentRecognised | Progress | Diarized | SpeakerVerdicts | Transcript
 
 
 @dataclass(frozen=True)
@@ -65,43 +61,52 @@ class TranscriptionGraph:
     min_speech: float = MIN_SPEECH_S
 
     async def run(
-        self,
-        recording: SharedRecording,
-        options: TranscriptionOptions,
-        *,
-        correlation_id: str = "",
-        listener: Listener | None = None,
-    ) -> Transcript:
-        """Transcribe a recording.
+        self, recording: SharedRecording, options: TranscriptionOptions, *, correlation_id: str = ""
+    ) -> AsyncGenerator[TranscriptionEvent, None]:
+        """Transcribe a recording; each event comes as soon as its stage has it.
+
+        Recognition goes on a bounded number of events ahead of the caller. Close the generator to stop the roles.
 
         Args:
-            recording: What to transcribe.
+            recording: The recording.
             options: Language and number of speakers, where known, and whether to judge the speakers' voices.
             correlation_id: Passed on to every role.
-            listener: Hears of segments, turns and progress as they come.
+
+        Yields:
+            ``LanguageRecognised``, then after each ``SegmentRecognised`` the ``Progress``; beside them ``Diarized``
+            and, where it was asked for, ``SpeakerVerdicts``; last the ``Transcript``.
 
         Raises:
             InputError: A role can't do what the options ask; the other role is stopped.
         """
-        listener = listener or Listener()
         watch = Stopwatch()
-        try:
-            async with asyncio.TaskGroup() as stages:
-                diarizing = stages.create_task(self._diarize(recording, options, correlation_id, listener, watch))
-                recognising = stages.create_task(
-                    watch.time("asr", self._recognise(recording, options, correlation_id, listener))
-                )
-        except BaseExceptionGroup as failures:
-            raise root_cause(failures) from failures
-        language, segments = recognising.result()
-        turns, verdicts = diarizing.result()
+        language = options.language or ""
+        segments: list[Segment] = []
+        turns: tuple[SpeakerTurn, ...] = ()
+        verdicts: SpeakerVerdicts | None = None
+        stages = merged(
+            self._diarize(recording, options, correlation_id, watch),
+            self._recognise(recording, options, correlation_id, watch),
+        )
+        async with aclosing(stages) as events:
+            async for event in events:
+                match event:
+                    case LanguageRecognised():
+                        language = event.language
+                    case SegmentRecognised():
+                        segments.append(event.segment)
+                    case Diarized():
+                        turns = event.turns
+                    case SpeakerVerdicts():
+                        verdicts = event
+                yield event
         with watch.running("merge"):
-            merged = merge(segments, turns)
-        return Transcript(
+            merged_turns = merge(segments, turns)
+        yield Transcript(
             duration=round(recording.duration, 3),
             language=language,
-            speakers=tuple(dict.fromkeys(turn.speaker for turn in merged)),
-            turns=merged,
+            speakers=tuple(dict.fromkeys(turn.speaker for turn in merged_turns)),
+            turns=merged_turns,
             segments=tuple(TranscriptSegment(start=s.start, end=s.end, text=s.text) for s in segments),
             diarization=tuple(
                 SpeechTurn(start=round(t.start, 3), end=round(t.end, 3), speaker=t.speaker) for t in turns
@@ -111,13 +116,8 @@ class TranscriptionGraph:
         )
 
     async def _diarize(
-        self,
-        recording: SharedRecording,
-        options: TranscriptionOptions,
-        correlation_id: str,
-        listener: Listener,
-        watch: Stopwatch,
-    ) -> tuple[tuple[SpeakerTurn, ...], SpeakerVerdicts | None]:
+        self, recording: SharedRecording, options: TranscriptionOptions, correlation_id: str, watch: Stopwatch
+    ) -> AsyncGenerator[Diarized | SpeakerVerdicts, None]:
         turns = await watch.time(
             "diarization",
             self.diarization.diarize(
@@ -128,33 +128,26 @@ class TranscriptionGraph:
                 correlation_id=correlation_id,
             ),
         )
-        await listener.diarized(turns)
-        if not options.spoof:
-            return turns, None
-        return turns, await score_speakers(
-            self.spoof,
-            recording.samples,
-            turns,
-            correlation_id=correlation_id,
-            min_speech=self.min_speech,
-            watch=watch,
-        )
+        yield Diarized(turns)
+        if options.spoof:
+            yield await score_speakers(
+                self.spoof,
+                recording.samples,
+                turns,
+                correlation_id=correlation_id,
+                min_speech=self.min_speech,
+                watch=watch,
+            )
 
     async def _recognise(
-        self,
-        recording: SharedRecording,
-        options: TranscriptionOptions,
-        correlation_id: str,
-        listener: Listener,
-    ) -> tuple[str, list[Segment]]:
-        language = options.language or ""
-        segments: list[Segment] = []
-        items: Any = self.asr.transcribe(recording.reference, language=options.language, correlation_id=correlation_id)
-        async for item in items:
-            if isinstance(item, str):
-                language = item
-                continue
-            segments.append(item)
-            await listener.segment(item)
-            await listener.progress(min(1.0, item.end / recording.duration))
-        return language, segments
+        self, recording: SharedRecording, options: TranscriptionOptions, correlation_id: str, watch: Stopwatch
+    ) -> AsyncGenerator[LanguageRecognised | SegmentRecognised | Progress, None]:
+        stream = self.asr.transcribe(recording.reference, language=options.language, correlation_id=correlation_id)
+        with watch.running("asr"):
+            async with closing(stream) as items:
+                async for item in items:
+                    if isinstance(item, str):
+                        yield LanguageRecognised(item)
+                        continue
+                    yield SegmentRecognised(item)
+                    yield Progress(min(1.0, item.end / recording.duration))

@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,13 +12,12 @@ import structlog
 from numpy.typing import NDArray
 
 from graphs.common.config import RecordingLimits
-from graphs.common.job_events import tell_turns
+from graphs.common.progress import Diarized, Progress, result_of
 from graphs.common.recordings import SharedRecording, audio_limits, decode_recording, result_key
 from graphs.common.waveform import store_waveform
-from graphs.transcription.graph import Listener, TranscriptionGraph, TranscriptionOptions
-from models.asr import Segment
+from graphs.transcription.graph import SegmentRecognised, TranscriptionEvent, TranscriptionGraph, TranscriptionOptions
+from graphs.transcription.transcript import Transcript
 from models.audio import Waveform
-from models.diarization import SpeakerTurn
 from storage.jobs import Attempt, JobResult
 from storage.objects import ObjectStore
 
@@ -59,12 +59,8 @@ class TranscriptionJob:
         del pcm
         decoded = round(time.monotonic() - started, 3)
         await attempt.progress("transcribe", _DECODED)
-        transcript = await self.graph.run(
-            recording,
-            TranscriptionOptions(**options),
-            correlation_id=job.correlation_id,
-            listener=_listener(attempt),
-        )
+        events = self.graph.run(recording, TranscriptionOptions(**options), correlation_id=job.correlation_id)
+        transcript = await result_of(events, Transcript, partial(_tell, attempt))
         timings = {"decode": decoded, **transcript.timings}
         transcript = transcript.model_copy(update={"timings": timings})
         key = result_key(job.id, attempt.fence, ARTIFACT)
@@ -86,14 +82,12 @@ class TranscriptionJob:
         return JobResult(result=summary, timings=timings)
 
 
-def _listener(attempt: Attempt) -> Listener:
-    async def segment(found: Segment) -> None:
-        await attempt.event("segment", {"start": found.start, "end": found.end, "text": found.text})
-
-    async def progress(fraction: float) -> None:
-        await attempt.progress("transcribe", round(_DECODED + (_RECOGNISED - _DECODED) * fraction, 4))
-
-    async def diarized(turns: tuple[SpeakerTurn, ...]) -> None:
-        await tell_turns(attempt, turns)
-
-    return Listener(segment, progress, diarized)
+async def _tell(attempt: Attempt, event: TranscriptionEvent) -> None:
+    """Write what an event of the graph says to the job's event log."""
+    match event:
+        case Diarized():
+            await attempt.event("diarized", event.as_json())
+        case SegmentRecognised(segment):
+            await attempt.event("segment", {"start": segment.start, "end": segment.end, "text": segment.text})
+        case Progress(fraction):
+            await attempt.progress("transcribe", round(_DECODED + (_RECOGNISED - _DECODED) * fraction, 4))

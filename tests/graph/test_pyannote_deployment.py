@@ -12,9 +12,11 @@ from ray import serve
 
 from deployments.diarization import diarization_deployment
 from deployments.speaker import speaker_deployment
+from graphs.common.progress import result_of
 from graphs.common.recordings import SharedRecording
 from graphs.common.roles import ServedDiarization, ServedSpeaker
 from graphs.transcription.graph import TranscriptionGraph, TranscriptionOptions
+from graphs.transcription.transcript import Transcript
 from models.asr import Segment, Word
 from models.audio import SAMPLE_RATE, decode
 from models.diarization import PyannoteSettings
@@ -55,7 +57,8 @@ async def test_every_word_is_given_to_one_of_the_speakers_that_pyannote_finds(fo
     pcm = decode(BytesIO(DIALOGUE.read_bytes()))[: 8 * SAMPLE_RATE]
     pcm.flags.writeable = False  # as it comes out of Ray's object store
     graph = TranscriptionGraph(WordASecond(), ServedDiarization(handle), NoSpoof())
-    transcript = await graph.run(SharedRecording(pcm, pcm), TranscriptionOptions(num_speakers=2))
+    events = graph.run(SharedRecording(pcm, pcm), TranscriptionOptions(num_speakers=2))
+    transcript = await result_of(events, Transcript)
 
     assert transcript.speakers == ("SPEAKER_00", "SPEAKER_01")
     assert {turn.speaker for turn in transcript.diarization} == {"SPEAKER_00", "SPEAKER_01"}

@@ -2,19 +2,29 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
+from contextlib import aclosing
 from typing import Any
 
 import numpy as np
 import pytest
+from anyio import wait_all_tasks_blocked
 from checkpoints.whisper import build_tiny_whisper
 from ray import serve
 from recordings import THREE_TURNS_S, beginning
 
 from deployments.asr import asr_deployment
 from deployments.diarization import diarization_deployment
+from graphs.common.concurrency import EVENTS_AHEAD
+from graphs.common.progress import Diarized, Progress, result_of
 from graphs.common.recordings import SharedRecording
 from graphs.common.roles import ServedAsr, ServedDiarization
-from graphs.transcription.graph import Listener, TranscriptionGraph, TranscriptionOptions
+from graphs.transcription.graph import (
+    LanguageRecognised,
+    SegmentRecognised,
+    TranscriptionGraph,
+    TranscriptionOptions,
+)
+from graphs.transcription.transcript import Transcript
 from models.asr import FasterWhisperSettings, PocketSphinxSettings, Segment, Word
 from models.audio import SAMPLE_RATE
 from models.diarization import ClusteringSettings, SpeakerTurn
@@ -86,10 +96,21 @@ def graph(asr: FakeAsr, diarization: FakeDiarization) -> TranscriptionGraph:
     return TranscriptionGraph(asr, diarization, FakeSpoof())
 
 
+async def transcribed(
+    over: TranscriptionGraph,
+    options: TranscriptionOptions | None = None,
+    recording: SharedRecording = RECORDING,
+    correlation_id: str = "",
+) -> Transcript:
+    return await result_of(
+        over.run(recording, options or TranscriptionOptions(), correlation_id=correlation_id), Transcript
+    )
+
+
 async def test_words_and_turns_become_who_said_what() -> None:
     asr, diarization = FakeAsr(), FakeDiarization()
     options = TranscriptionOptions(language="en", max_speakers=3)
-    transcript = await graph(asr, diarization).run(RECORDING, options, correlation_id="cid")
+    transcript = await transcribed(graph(asr, diarization), options, correlation_id="cid")
     assert [(turn.speaker, turn.text) for turn in transcript.turns] == [
         ("SPEAKER_00", "good morning"),
         ("SPEAKER_01", "hello"),
@@ -107,27 +128,76 @@ async def test_diarization_and_recognition_run_at_the_same_time() -> None:
     # Recognition waits for what only diarization does: one after the other would never end.
     gate = asyncio.Event()
     async with asyncio.timeout(10):
-        transcript = await graph(FakeAsr(gate), FakeDiarization(gate)).run(RECORDING, TranscriptionOptions())
+        transcript = await transcribed(graph(FakeAsr(gate), FakeDiarization(gate)))
     assert len(transcript.turns) == 2
 
 
-async def test_segments_are_told_as_they_arrive_with_progress() -> None:
-    heard: list[Any] = []
+async def test_segments_come_as_they_are_recognised_with_progress_and_the_transcript_last() -> None:
+    events = [event async for event in graph(FakeAsr(), FakeDiarization()).run(RECORDING, TranscriptionOptions())]
+    *told, transcript = events
+    assert [event for event in told if not isinstance(event, Diarized)] == [
+        LanguageRecognised("en"),
+        SegmentRecognised(SEGMENTS[0]),
+        Progress(0.25),
+        SegmentRecognised(SEGMENTS[1]),
+        Progress(0.75),
+    ]
+    assert [event for event in told if isinstance(event, Diarized)] == [Diarized(TURNS)]
+    assert isinstance(transcript, Transcript)
 
-    async def segment(found: Segment) -> None:
-        heard.append(found.text)
 
-    async def progress(fraction: float) -> None:
-        heard.append(fraction)
+async def test_the_first_segment_comes_while_the_diarizer_is_at_work() -> None:
+    class Slow(FakeDiarization):
+        async def diarize(self, recording: Any, **options: Any) -> tuple[SpeakerTurn, ...]:
+            await asyncio.Event().wait()
+            return TURNS
 
-    async def diarized(turns: tuple[SpeakerTurn, ...]) -> None:
-        heard.append(len(turns))
+    async with asyncio.timeout(10), aclosing(graph(FakeAsr(), Slow()).run(RECORDING, TranscriptionOptions())) as events:
+        assert await anext(events) == LanguageRecognised("en")
+        assert await anext(events) == SegmentRecognised(SEGMENTS[0])
 
-    await graph(FakeAsr(), FakeDiarization()).run(
-        RECORDING, TranscriptionOptions(), listener=Listener(segment, progress, diarized)
-    )
-    assert [item for item in heard if item != 2] == ["good morning", 0.25, "hello", 0.75]
-    assert 2 in heard
+
+class Talkative(FakeAsr):
+    """Recognises a thousand segments without a pause."""
+
+    recognised = 0
+
+    async def transcribe(self, recording: Any, *, language: str | None, correlation_id: str) -> AsyncIterator[Any]:
+        try:
+            yield "en"
+            for self.recognised in range(1, 1001):
+                yield SEGMENTS[0]
+        finally:
+            self.closed = True
+
+
+async def test_recognition_does_not_outrun_a_slow_reader_beyond_the_bound() -> None:
+    asr = Talkative()
+    async with aclosing(graph(asr, FakeDiarization()).run(RECORDING, TranscriptionOptions())) as events:
+        for taken in range(1, 6):
+            await anext(events)
+            await wait_all_tasks_blocked()
+            # Each segment is two events.
+            assert asr.recognised <= (taken + EVENTS_AHEAD) / 2 + 1
+
+
+async def test_a_reader_who_leaves_stops_the_roles() -> None:
+    asr, cancelled = Talkative(), asyncio.Event()
+
+    class Slow(FakeDiarization):
+        async def diarize(self, recording: Any, **options: Any) -> tuple[SpeakerTurn, ...]:
+            try:
+                await asyncio.Event().wait()
+            finally:
+                cancelled.set()
+            return TURNS
+
+    async with asyncio.timeout(10), aclosing(graph(asr, Slow()).run(RECORDING, TranscriptionOptions())) as events:
+        async for event in events:
+            if isinstance(event, SegmentRecognised):
+                break
+    assert asr.closed
+    assert cancelled.is_set()
 
 
 async def test_a_stage_that_fails_stops_the_other_and_keeps_its_error() -> None:
@@ -135,7 +205,7 @@ async def test_a_stage_that_fails_stops_the_other_and_keeps_its_error() -> None:
     refusal = InputError("bad_number", "Too many.", field="num_speakers")
     with pytest.raises(InputError) as raised:
         async with asyncio.timeout(10):
-            await graph(asr, FakeDiarization(error=refusal)).run(RECORDING, TranscriptionOptions())
+            await transcribed(graph(asr, FakeDiarization(error=refusal)))
     assert raised.value is refusal
     assert asr.closed
 
@@ -143,8 +213,8 @@ async def test_a_stage_that_fails_stops_the_other_and_keeps_its_error() -> None:
 async def test_every_speakers_voice_is_judged_where_it_is_asked_for() -> None:
     spoof = FakeSpoof()
     options = TranscriptionOptions(spoof=True)
-    transcript = await TranscriptionGraph(FakeAsr(), FakeDiarization(), spoof).run(
-        RECORDING, options, correlation_id="cid"
+    transcript = await transcribed(
+        TranscriptionGraph(FakeAsr(), FakeDiarization(), spoof), options, correlation_id="cid"
     )
     assert spoof.asked == [([19_200, 20_800], "cid")]
     assert transcript.spoof is not None
@@ -176,7 +246,7 @@ def served_graph() -> Iterator[TranscriptionGraph]:
 async def test_the_real_roles_hear_two_speakers_in_the_bundled_dialogue(served_graph: TranscriptionGraph) -> None:
     pcm = beginning(THREE_TURNS_S)
     pcm.flags.writeable = False  # as it comes out of Ray's object store
-    transcript = await served_graph.run(SharedRecording(pcm, pcm), TranscriptionOptions())
+    transcript = await transcribed(served_graph, recording=SharedRecording(pcm, pcm))
     assert transcript.speakers == ("SPEAKER_00", "SPEAKER_01")
     assert "train" in " ".join(turn.text for turn in transcript.turns)
 
@@ -190,9 +260,9 @@ async def test_whisper_takes_the_recognisers_place_by_its_settings_alone(
     whisper = serve.run(asr_deployment.bind(settings, 1), name="whisper", route_prefix=None, _local_testing_mode=True)
     whispering = TranscriptionGraph(ServedAsr(whisper), served_graph.diarization, served_graph.spoof)
     pcm = beginning(THREE_TURNS_S)
-    transcript = await whispering.run(SharedRecording(pcm, pcm), TranscriptionOptions(language="kk"))
+    transcript = await transcribed(whispering, TranscriptionOptions(language="kk"), SharedRecording(pcm, pcm))
     assert transcript.language == "kk"
     assert len(transcript.diarization) > 1
     assert all(0 <= s.start <= s.end <= transcript.duration + 0.1 for s in transcript.segments)
     with pytest.raises(InputError, match="klingon"):
-        await whispering.run(SharedRecording(pcm, pcm), TranscriptionOptions(language="klingon"))
+        await transcribed(whispering, TranscriptionOptions(language="klingon"), SharedRecording(pcm, pcm))
