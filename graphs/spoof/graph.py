@@ -1,7 +1,7 @@
 """The spoof graph: a recording cut into 4 s chunks, scored in shared batches, and a verdict on it and its speakers."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Generator, Iterator, Sequence
+from collections.abc import AsyncGenerator, Callable, Generator, Iterator, Sequence
 from contextlib import aclosing, closing
 from dataclasses import dataclass
 from itertools import islice
@@ -9,7 +9,8 @@ from itertools import islice
 import numpy as np
 from numpy.typing import NDArray
 
-from graphs.common.concurrency import Stopwatch, in_order, in_thread, root_cause
+from graphs.common.concurrency import Stopwatch, in_order, in_thread, merged
+from graphs.common.progress import Diarized
 from graphs.common.recordings import SharedRecording
 from graphs.common.roles import DiarizationRole, SpoofRole
 from graphs.spoof.report import (
@@ -24,7 +25,6 @@ from graphs.spoof.report import (
 )
 from graphs.spoof.speakers import CALLS_AT_ONCE, GROUP_CHUNKS, MIN_SPEECH_S, score_chunks, score_speakers
 from models.audio import SAMPLE_RATE
-from models.diarization import SpeakerTurn
 from models.spans import Span
 from models.spoof import Chunk, SpoofScores, cut
 
@@ -42,20 +42,14 @@ class SpoofOptions:
     max_speakers: int | None = None
 
 
-async def _ignore_chunks(_chunks: Sequence[SpoofChunk]) -> None:
-    return None
+@dataclass(frozen=True, slots=True)
+class ChunksScored:
+    """Consecutive chunks of the timeline, at least one; they come in order of time."""
+
+    chunks: tuple[SpoofChunk, ...]
 
 
-async def _ignore_turns(_turns: tuple[SpeakerTurn, ...]) -> None:
-    return None
-
-
-@dataclass(frozen=True)
-class SpoofListener:
-    """Who wants to hear of an analysis while it goes on."""
-
-    chunks: Callable[[Sequence[SpoofChunk]], Awaitable[None]] = _ignore_chunks
-    diarized: Callable[[tuple[SpeakerTurn, ...]], Awaitable[None]] = _ignore_turns
+SpoofEvent = ChunksScored | Diarized | SpeakerVerdicts | SpoofReport
 
 
 @dataclass(frozen=True)
@@ -70,13 +64,30 @@ class _ScoredGroup:
     p_spoof: Sequence[float | None]
     scores: SpoofScores | None
 
+    def timeline(self) -> tuple[SpoofChunk, ...]:
+        """Return the chunks as they are reported, without their samples."""
+        return tuple(
+            SpoofChunk(
+                start=round(chunk.start, 3),
+                end=round(chunk.end, 3),
+                p_spoof=None if p_spoof is None else rounded(p_spoof),
+                speech_seconds=seconds,
+            )
+            for chunk, seconds, p_spoof in zip(self.chunks, self.speech, self.p_spoof, strict=True)
+        )
+
 
 @dataclass(frozen=True)
-class _Timeline:
-    chunks: Sequence[SpoofChunk]
-    p_spoof: float | None
-    bands: SpoofBands | None
-    engine: str | None
+class _Score:
+    """The score of the recording as a whole; nothing where there is no speech."""
+
+    p_spoof: float | None = None
+    bands: SpoofBands | None = None
+    engine: str | None = None
+
+    @property
+    def verdict(self) -> Verdict:
+        return "no_speech" if self.p_spoof is None or self.bands is None else verdict(self.p_spoof, self.bands)
 
 
 @dataclass(frozen=True)
@@ -102,9 +113,10 @@ class SpoofGraph:
         *,
         whole: SharedRecording | None = None,
         correlation_id: str = "",
-        listener: SpoofListener | None = None,
-    ) -> SpoofReport:
+    ) -> AsyncGenerator[SpoofEvent, None]:
         """Analyse a recording, in memory that does not grow with its length.
+
+        Scoring goes on a bounded number of events ahead of the caller. Close the generator to stop it.
 
         Args:
             blocks: The recording, mono float32 at 16 kHz, in consecutive blocks of any lengths; iterated, and
@@ -112,7 +124,10 @@ class SpoofGraph:
             options: What is asked for.
             whole: The same recording in one piece, needed for ``options.diarize``.
             correlation_id: Passed on to every role.
-            listener: Hears of chunks, in order, and turns as they come.
+
+        Yields:
+            ``ChunksScored``, and ``Diarized`` and ``SpeakerVerdicts`` beside them where they were asked for; last the
+            ``SpoofReport``.
 
         Raises:
             InputError: The recording turns out to be unusable, or the diarizer can't do what the options ask.
@@ -121,40 +136,42 @@ class SpoofGraph:
         options = options or SpoofOptions()
         if options.diarize and whole is None:
             raise ValueError("a verdict per speaker needs the whole recording")
-        listener = listener or SpoofListener()
         watch = Stopwatch()
-        speaking: asyncio.Task[SpeakerVerdicts] | None = None
-        try:
-            async with asyncio.TaskGroup() as stages:
-                scoring = stages.create_task(self._timeline(blocks, correlation_id, listener, watch))
-                if options.diarize and whole is not None:
-                    speaking = stages.create_task(self._speakers(whole, options, correlation_id, listener, watch))
-        except BaseExceptionGroup as failures:
-            raise root_cause(failures) from failures
-        timeline = scoring.result()
-        judged: Verdict = "no_speech"
-        if timeline.p_spoof is not None and timeline.bands is not None:
-            judged = verdict(timeline.p_spoof, timeline.bands)
-        return SpoofReport(
-            duration=timeline.chunks[-1].end if timeline.chunks else 0.0,
-            speech_seconds=round(sum(chunk.speech_seconds for chunk in timeline.chunks), 3),
-            verdict=judged,
-            p_spoof=timeline.p_spoof,
-            bands=timeline.bands,
-            engine=timeline.engine,
-            chunks=tuple(timeline.chunks),
-            speakers=speaking.result().speakers if speaking else None,
+        stages: list[AsyncGenerator[ChunksScored | _Score | Diarized | SpeakerVerdicts, None]] = [
+            self._timeline(blocks, correlation_id, watch)
+        ]
+        if options.diarize and whole is not None:
+            stages.append(self._speakers(whole, options, correlation_id, watch))
+        chunks: list[SpoofChunk] = []
+        score = _Score()
+        speakers: SpeakerVerdicts | None = None
+        async with aclosing(merged(*stages)) as events:
+            async for event in events:
+                match event:
+                    case _Score():
+                        score = event
+                        continue
+                    case ChunksScored():
+                        chunks += event.chunks
+                    case SpeakerVerdicts():
+                        speakers = event
+                yield event
+        yield SpoofReport(
+            duration=chunks[-1].end if chunks else 0.0,
+            speech_seconds=round(sum(chunk.speech_seconds for chunk in chunks), 3),
+            verdict=score.verdict,
+            p_spoof=score.p_spoof,
+            bands=score.bands,
+            engine=score.engine,
+            chunks=tuple(chunks),
+            speakers=speakers.speakers if speakers else None,
             timings=watch.timings,
         )
 
     async def _timeline(
-        self,
-        blocks: Blocks,
-        correlation_id: str,
-        listener: SpoofListener,
-        watch: Stopwatch,
-    ) -> _Timeline:
-        chunks: list[SpoofChunk] = []
+        self, blocks: Blocks, correlation_id: str, watch: Stopwatch
+    ) -> AsyncGenerator[ChunksScored | _Score, None]:
+        """Yield the chunks as they are scored, and last the score of them all."""
         weighted: list[tuple[float, float]] = []
         last: SpoofScores | None = None
 
@@ -167,25 +184,11 @@ class SpoofGraph:
         ):
             async for result in results:
                 last = result.scores or last
-                told = [
-                    SpoofChunk(
-                        start=round(chunk.start, 3),
-                        end=round(chunk.end, 3),
-                        p_spoof=None if p_spoof is None else rounded(p_spoof),
-                        speech_seconds=seconds,
-                    )
-                    for chunk, seconds, p_spoof in zip(result.chunks, result.speech, result.p_spoof, strict=True)
-                ]
                 pairs = zip(result.p_spoof, result.speech, strict=True)
                 weighted += [(p_spoof, seconds) for p_spoof, seconds in pairs if p_spoof is not None]
-                chunks += told
-                await listener.chunks(told)
-        return _Timeline(
-            chunks=chunks,
-            p_spoof=weighted_mean(weighted),
-            bands=SpoofBands.of(last.bands) if last else None,
-            engine=last.engine if last else None,
-        )
+                yield ChunksScored(result.timeline())
+        if last is not None:
+            yield _Score(weighted_mean(weighted), SpoofBands.of(last.bands), last.engine)
 
     async def _score(self, chunks: Sequence[Chunk], correlation_id: str, watch: Stopwatch) -> _ScoredGroup:
         with watch.running("vad"):
@@ -209,13 +212,8 @@ class SpoofGraph:
         return [round(sum(span.overlap(stretch) for span in spans), 3) for stretch in stretches]
 
     async def _speakers(
-        self,
-        whole: SharedRecording,
-        options: SpoofOptions,
-        correlation_id: str,
-        listener: SpoofListener,
-        watch: Stopwatch,
-    ) -> SpeakerVerdicts:
+        self, whole: SharedRecording, options: SpoofOptions, correlation_id: str, watch: Stopwatch
+    ) -> AsyncGenerator[Diarized | SpeakerVerdicts, None]:
         turns = await watch.time(
             "diarization",
             self.diarization.diarize(
@@ -226,8 +224,8 @@ class SpoofGraph:
                 correlation_id=correlation_id,
             ),
         )
-        await listener.diarized(turns)
-        return await score_speakers(
+        yield Diarized(turns)
+        yield await score_speakers(
             self.spoof,
             whole.samples,
             turns,

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +11,7 @@ import structlog
 from numpy.typing import NDArray
 
 from graphs.common.config import RecordingLimits
-from graphs.common.job_events import tell_turns
+from graphs.common.progress import Diarized, result_of
 from graphs.common.recordings import (
     SharedRecording,
     audio_limits,
@@ -21,10 +21,9 @@ from graphs.common.recordings import (
     stream_recording,
 )
 from graphs.common.waveform import store_waveform
-from graphs.spoof.graph import Blocks, SpoofGraph, SpoofListener, SpoofOptions
-from graphs.spoof.report import SpoofChunk, SpoofReport
+from graphs.spoof.graph import Blocks, ChunksScored, SpoofEvent, SpoofGraph, SpoofOptions
+from graphs.spoof.report import SpoofReport
 from models.audio import AudioLimits, Waveform
-from models.diarization import SpeakerTurn
 from storage.jobs import Attempt, Job, JobResult
 from storage.objects import ObjectStore
 
@@ -108,22 +107,18 @@ class SpoofJob:
         # The header's word for the length, 0 where it has none.
         declared = whole.duration if whole else attempt.job.cost
 
-        async def chunks(scored: Sequence[SpoofChunk]) -> None:
-            told = [chunk.model_dump(include={"start", "end", "p_spoof"}) for chunk in scored]
-            await attempt.event("chunks", {"chunks": told})
-            share = scored[-1].end / declared if declared else read()
-            await attempt.progress("spoof", round(_SCORED * min(1.0, share), 4))
+        async def tell(event: SpoofEvent) -> None:
+            match event:
+                case ChunksScored(chunks):
+                    told = [chunk.model_dump(include={"start", "end", "p_spoof"}) for chunk in chunks]
+                    await attempt.event("chunks", {"chunks": told})
+                    share = chunks[-1].end / declared if declared else read()
+                    await attempt.progress("spoof", round(_SCORED * min(1.0, share), 4))
+                case Diarized():
+                    await attempt.event("diarized", event.as_json())
 
-        async def diarized(turns: tuple[SpeakerTurn, ...]) -> None:
-            await tell_turns(attempt, turns)
-
-        return await self.graph.run(
-            blocks,
-            options,
-            whole=whole,
-            correlation_id=attempt.job.correlation_id,
-            listener=SpoofListener(chunks, diarized),
-        )
+        events = self.graph.run(blocks, options, whole=whole, correlation_id=attempt.job.correlation_id)
+        return await result_of(events, SpoofReport, tell)
 
 
 def _input_of(job: Job) -> str:

@@ -2,16 +2,18 @@
 
 import asyncio
 import tracemalloc
-from collections.abc import Sequence
+from contextlib import aclosing
 from io import BytesIO
+from typing import Any
 
 import numpy as np
 import pytest
 from fake_roles import BANDS, FakeDiarization, FakeSpoof, find_speech, silence, voice
 from numpy.typing import NDArray
 
+from graphs.common.progress import Diarized, result_of
 from graphs.common.recordings import SharedRecording, blocks_of
-from graphs.spoof.graph import Blocks, SpoofGraph, SpoofListener, SpoofOptions
+from graphs.spoof.graph import Blocks, ChunksScored, SpoofGraph, SpoofOptions
 from graphs.spoof.report import SpoofBands, SpoofChunk, SpoofReport, verdict
 from graphs.spoof.speakers import CALLS_AT_ONCE, GROUP_CHUNKS, alone, score_speakers
 from models.audio import SAMPLE_RATE, decode
@@ -31,8 +33,12 @@ def graph(spoof: FakeSpoof) -> SpoofGraph:
     return SpoofGraph(spoof, FakeDiarization(), find_speech)
 
 
+async def analysed(over: SpoofGraph, blocks: Blocks, options: SpoofOptions | None = None, **named: Any) -> SpoofReport:
+    return await result_of(over.run(blocks, options, **named), SpoofReport)
+
+
 async def report_on(*pieces: NDArray[np.float32]) -> SpoofReport:
-    return await graph(FakeSpoof()).run(blocks_of(np.concatenate(pieces)))
+    return await analysed(graph(FakeSpoof()), blocks_of(np.concatenate(pieces)))
 
 
 async def test_every_four_seconds_have_a_score_and_the_last_chunk_ends_with_the_recording() -> None:
@@ -62,7 +68,7 @@ async def test_chunks_weigh_as_much_as_is_spoken_in_them() -> None:
 async def test_chunks_with_too_little_speech_are_not_scored() -> None:
     spoof = FakeSpoof()
     pcm = np.concatenate((voice(0.9, 0.4), silence(3.6), voice(0.9, 0.6), silence(3.4), silence(4)))
-    report = await graph(spoof).run(blocks_of(pcm))
+    report = await analysed(graph(spoof), blocks_of(pcm))
     assert [chunk.p_spoof is None for chunk in report.chunks] == [True, False, True]
     assert [chunk.speech_seconds for chunk in report.chunks] == [0.4, 0.6, 0.0]
     assert [len(lengths) for lengths in spoof.calls] == [1]
@@ -70,7 +76,7 @@ async def test_chunks_with_too_little_speech_are_not_scored() -> None:
 
 async def test_a_recording_without_speech_has_no_verdict_and_asks_no_detector() -> None:
     spoof = FakeSpoof()
-    report = await graph(spoof).run(blocks_of(silence(70)))
+    report = await analysed(graph(spoof), blocks_of(silence(70)))
     assert (report.verdict, report.p_spoof, report.bands, report.engine) == ("no_speech", None, None, None)
     assert report.duration == 70
     assert {chunk.p_spoof for chunk in report.chunks} == {None}
@@ -79,7 +85,7 @@ async def test_a_recording_without_speech_has_no_verdict_and_asks_no_detector() 
 
 async def test_a_recording_shorter_than_a_chunk_says_its_length() -> None:
     spoof = FakeSpoof()
-    report = await graph(spoof).run(blocks_of(voice(0.6, 1.5)), correlation_id="cid-1")
+    report = await analysed(graph(spoof), blocks_of(voice(0.6, 1.5)), correlation_id="cid-1")
     assert [lengths.tolist() for lengths in spoof.calls] == [[24_000]]
     assert (report.duration, report.p_spoof, report.verdict) == (1.5, 0.6, "inconclusive")
     assert spoof.correlation_ids == {"cid-1"}
@@ -105,7 +111,7 @@ async def test_decoding_goes_on_while_chunks_are_scored_and_no_further_than_the_
             yield voice(number / 10, BLOCK / SAMPLE_RATE)
 
     async with asyncio.timeout(30):
-        running = asyncio.create_task(graph(spoof).run(blocks()))
+        running = asyncio.create_task(analysed(graph(spoof), blocks()))
         await spoof.full.wait()
         assert decoded == CALLS_AT_ONCE
         gate.set()
@@ -122,7 +128,7 @@ async def test_memory_does_not_grow_with_the_recording() -> None:
 
     tracemalloc.start()
     try:
-        report = await graph(FakeSpoof()).run(blocks())
+        report = await analysed(graph(FakeSpoof()), blocks())
         _now, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
@@ -130,15 +136,30 @@ async def test_memory_does_not_grow_with_the_recording() -> None:
     assert peak < 60e6
 
 
-async def test_listeners_hear_of_chunks_in_order_as_they_are_scored() -> None:
-    heard: list[SpoofChunk] = []
-
-    async def chunks(scored: Sequence[SpoofChunk]) -> None:
-        heard.extend(scored)
-
+async def test_chunks_come_in_order_as_they_are_scored_and_the_report_last() -> None:
     pcm = np.concatenate((voice(0.4, 70), silence(64), voice(0.6, 5)))
-    report = await graph(FakeSpoof()).run(blocks_of(pcm), listener=SpoofListener(chunks))
-    assert tuple(heard) == report.chunks
+    *told, report = [event async for event in graph(FakeSpoof()).run(blocks_of(pcm))]
+    assert isinstance(report, SpoofReport)
+    assert tuple(chunk for event in told if isinstance(event, ChunksScored) for chunk in event.chunks) == report.chunks
+    assert len(told) == 3
+
+
+async def test_a_reader_who_leaves_ends_the_decoding_and_the_calls() -> None:
+    closed = False
+
+    def blocks() -> Blocks:
+        nonlocal closed
+        try:
+            while True:
+                yield voice(0.5, BLOCK / SAMPLE_RATE)
+        finally:
+            closed = True
+
+    spoof = FakeSpoof()
+    async with asyncio.timeout(30), aclosing(graph(spoof).run(blocks())) as events:
+        assert isinstance(await anext(events), ChunksScored)
+    assert closed
+    assert spoof.in_flight == 0
 
 
 async def test_a_recording_that_turns_out_unusable_keeps_its_error_and_stops_the_calls() -> None:
@@ -151,7 +172,7 @@ async def test_a_recording_that_turns_out_unusable_keeps_its_error_and_stops_the
 
     with pytest.raises(InputError) as raised:
         async with asyncio.timeout(30):
-            await graph(spoof).run(blocks())
+            await analysed(graph(spoof), blocks())
     assert raised.value is refusal
     assert spoof.in_flight == 0
 
@@ -169,13 +190,13 @@ async def test_a_detector_that_fails_ends_the_run_and_lets_go_of_the_recording()
 
     with pytest.raises(RuntimeError, match="out of memory"):
         async with asyncio.timeout(30):
-            await graph(FakeSpoof(error=RuntimeError("out of memory"))).run(blocks())
+            await analysed(graph(FakeSpoof(error=RuntimeError("out of memory"))), blocks())
     assert closed
 
 
 async def test_a_caller_who_leaves_stops_everything() -> None:
     spoof = FakeSpoof(asyncio.Event())
-    running = asyncio.create_task(graph(spoof).run(blocks_of(voice(0.5, 640))))
+    running = asyncio.create_task(analysed(graph(spoof), blocks_of(voice(0.5, 640))))
     async with asyncio.timeout(30):
         await spoof.full.wait()
         running.cancel()
@@ -187,25 +208,22 @@ async def test_a_caller_who_leaves_stops_everything() -> None:
 async def test_with_diarization_every_speaker_has_a_verdict_too() -> None:
     pcm = np.concatenate((voice(0.95, 6), voice(0.05, 6)))
     turns = (SpeakerTurn(0.0, 6.0, "SPEAKER_00"), SpeakerTurn(6.0, 12.0, "SPEAKER_01"))
-    diarization, heard = FakeDiarization(*turns), []
-
-    async def diarized(found: tuple[SpeakerTurn, ...]) -> None:
-        heard.append(found)
-
-    report = await SpoofGraph(FakeSpoof(), diarization, find_speech).run(
+    diarization = FakeDiarization(*turns)
+    events = SpoofGraph(FakeSpoof(), diarization, find_speech).run(
         blocks_of(pcm),
         SpoofOptions(diarize=True, max_speakers=3),
         whole=SharedRecording("a reference", pcm),
         correlation_id="cid",
-        listener=SpoofListener(diarized=diarized),
     )
+    *told, report = [event async for event in events]
+    assert isinstance(report, SpoofReport)
     assert report.speakers is not None
     assert [(s.speaker, s.verdict, s.p_spoof, s.speech_seconds) for s in report.speakers] == [
         ("SPEAKER_00", "spoof", 0.95, 6.0),
         ("SPEAKER_01", "bona_fide", 0.05, 6.0),
     ]
     assert report.verdict == "inconclusive"
-    assert heard == [turns]
+    assert [event for event in told if isinstance(event, Diarized)] == [Diarized(turns)]
     options = {"num_speakers": None, "min_speakers": None, "max_speakers": 3, "correlation_id": "cid"}
     assert diarization.asked == [("a reference", options)]
     assert "diarization" in report.timings
@@ -215,7 +233,7 @@ async def test_with_diarization_every_speaker_has_a_verdict_too() -> None:
 
 async def test_a_verdict_per_speaker_needs_the_whole_recording() -> None:
     with pytest.raises(ValueError, match="whole recording"):
-        await graph(FakeSpoof()).run(blocks_of(voice(0.5, 4)), SpoofOptions(diarize=True))
+        await analysed(graph(FakeSpoof()), blocks_of(voice(0.5, 4)), SpoofOptions(diarize=True))
 
 
 def test_a_speaker_is_alone_where_no_other_turn_is() -> None:
@@ -274,8 +292,8 @@ async def test_who_never_speaks_alone_is_inconclusive() -> None:
 async def test_the_real_voice_activity_detector_finds_the_speech_of_the_dialogue() -> None:
     pcm = decode(BytesIO(DIALOGUE.read_bytes()))
     whole_graph = SpoofGraph(FakeSpoof(), FakeDiarization(), SileroVad().speech)
-    report = await whole_graph.run(blocks_of(pcm))
+    report = await analysed(whole_graph, blocks_of(pcm))
     assert report.chunks[-1].end == report.duration == round(len(pcm) / SAMPLE_RATE, 3)
     assert 0.5 * report.duration < report.speech_seconds <= report.duration
     hiss = np.random.default_rng(1).normal(0, 0.003, 10 * SAMPLE_RATE).astype(np.float32)
-    assert (await whole_graph.run(blocks_of(hiss))).verdict == "no_speech"
+    assert (await analysed(whole_graph, blocks_of(hiss))).verdict == "no_speech"
