@@ -1,6 +1,6 @@
 """The speech-to-speech graph: speech, its words, their translation, and that spoken; utterance by utterance."""
 
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Iterator
 from contextlib import aclosing
 from dataclasses import dataclass
 
@@ -9,11 +9,12 @@ import structlog
 from numpy.typing import NDArray
 
 from graphs.common.concurrency import Stopwatch, in_order, in_thread
+from graphs.common.progress import Progress
 from graphs.common.recordings import SharedRecording
 from graphs.common.roles import AsrRole, RoleUnavailable, SpeechRole
 from graphs.common.voices import Speaker
 from graphs.translation.pairs import check_pair
-from graphs.translation.report import SpeechTranslation, TranslatedUtterance, TranslationQuality
+from graphs.translation.report import SpeechTranslation, TranslatedAudio, TranslatedUtterance, TranslationQuality
 from graphs.translation.stages import (
     Event,
     Recognised,
@@ -32,14 +33,16 @@ from models.audio import SAMPLE_RATE
 __all__ = [
     "IN_FLIGHT",
     "MAX_SPEED",
+    "AudioMade",
     "Event",
     "Recognised",
     "SpeechFailed",
     "SpeechTranslationGraph",
-    "SpeechTranslationListener",
     "Spoken",
     "Translated",
+    "TranslationEvent",
     "UtteranceEnd",
+    "UtteranceTranslated",
 ]
 
 IN_FLIGHT = 4
@@ -54,31 +57,21 @@ _DETECTION_S = 30.0
 _log = structlog.get_logger()
 
 
-async def _ignore_utterance(_utterance: TranslatedUtterance) -> None:
-    return None
+@dataclass(frozen=True, slots=True)
+class AudioMade:
+    """The next stretch of the translated recording, pauses included: mono float32[n] at the voice's rate."""
+
+    samples: NDArray[np.float32]
 
 
-async def _ignore_audio(_samples: NDArray[np.float32]) -> None:
-    return None
+@dataclass(frozen=True, slots=True)
+class UtteranceTranslated:
+    """An utterance that is done and has its place; they come in order of time, each after its audio."""
+
+    utterance: TranslatedUtterance
 
 
-async def _ignore_progress(_fraction: float) -> None:
-    return None
-
-
-@dataclass(frozen=True)
-class SpeechTranslationListener:
-    """Who wants to hear of a speech translation while it goes on; everything comes in order of time.
-
-    Attributes:
-        utterance: Told each utterance when it is done and has its place.
-        audio: Given the translated recording piece by piece, pauses included: mono float32[n] at the voice's rate.
-        progress: Told the share of the recording that is done, 0 to 1.
-    """
-
-    utterance: Callable[[TranslatedUtterance], Awaitable[None]] = _ignore_utterance
-    audio: Callable[[NDArray[np.float32]], Awaitable[None]] = _ignore_audio
-    progress: Callable[[float], Awaitable[None]] = _ignore_progress
+TranslationEvent = AudioMade | UtteranceTranslated | Progress | SpeechTranslation
 
 
 @dataclass(frozen=True)
@@ -156,32 +149,33 @@ class SpeechTranslationGraph:
         speaker: Speaker | None,
         keep_times: bool = True,
         correlation_id: str = "",
-        listener: SpeechTranslationListener | None = None,
-    ) -> SpeechTranslation:
+    ) -> AsyncGenerator[TranslationEvent, None]:
         """Translate a recording; the translation keeps its time line unless told otherwise.
 
         An utterance is spoken from where it was said, or from where the one before it ends if that is later. Speech
         that would delay the next utterance is spoken faster, within bounds, and never cut; what delay remains is in
-        the report. An utterance that can't be spoken keeps its text.
+        the report. An utterance that can't be spoken keeps its text. Close the generator to stop the roles.
 
         Args:
-            recording: What to translate.
+            recording: The recording.
             source: ISO 639-1 code of its language; None lets the recogniser choose, once for the whole recording.
             target: That of the language wanted.
             speaker: Who speaks the translation, in the target language; None: it is not spoken.
             keep_times: False lets utterance follow utterance after a short pause, at the voice's own speed.
             correlation_id: Passed on to every role.
-            listener: Hears of utterances, audio and progress as they come.
+
+        Yields:
+            ``AudioMade``, ``UtteranceTranslated`` and ``Progress``, all in order of time; last the
+            ``SpeechTranslation``.
 
         Raises:
             InputError: A role can't do what is asked.
             Exception: What a role raised; of speech, where not one of the utterances could be spoken.
         """
-        listener = listener or SpeechTranslationListener()
         await self.check_pair(source, target)
         stages = Stages(self.asr, self.translation, self.speech, correlation_id)
         watch = Stopwatch()
-        line = TimeLine(listener.audio, speaker.voice.sample_rate, keep_times=keep_times) if speaker else None
+        line = TimeLine(speaker.voice.sample_rate, keep_times=keep_times) if speaker else None
         done: list[TranslatedUtterance] = []
         async with aclosing(in_thread(_timed(utterances(recording.samples, self.find_speech), watch))) as found:
             first = await anext(found, None)
@@ -191,11 +185,18 @@ class SpeechTranslationGraph:
                 async with aclosing(in_order(run.carry, _chain(first, found), IN_FLIGHT)) as results:
                     async for carried in results:
                         if carried.recognised is not None:
-                            done.append(await run.place(carried))
-                            await listener.utterance(done[-1])
-                        await listener.progress(min(1.0, carried.utterance.span.end / recording.duration))
-        audio = await line.finish(recording.duration) if line is not None else None
-        return SpeechTranslation(
+                            utterance, pieces = await run.place(carried)
+                            for samples in pieces:
+                                yield AudioMade(samples)
+                            done.append(utterance)
+                            yield UtteranceTranslated(utterance)
+                        yield Progress(min(1.0, carried.utterance.span.end / recording.duration))
+        audio: TranslatedAudio | None = None
+        if line is not None:
+            audio, pieces = line.finish(recording.duration)
+            for samples in pieces:
+                yield AudioMade(samples)
+        yield SpeechTranslation(
             duration=round(recording.duration, 3),
             source=source,
             target=target,
@@ -261,18 +262,19 @@ class _Run:
         except Exception as error:
             return error
 
-    async def place(self, one: _Carried) -> TranslatedUtterance:
-        """Give an utterance's speech its place, and tell of it all."""
+    async def place(self, one: _Carried) -> tuple[TranslatedUtterance, Iterable[NDArray[np.float32]]]:
+        """Give an utterance's speech its place; return what is told of it all, and the audio up to its end."""
         assert one.recognised is not None and one.translated is not None
         placed = Placed()
+        audio: Iterable[NDArray[np.float32]] = ()
         if self.line is not None and isinstance(one.speech, np.ndarray) and len(one.speech):
             speech, speed = await self._fitted(one.utterance, one.translated.text, one.speech, self.line)
-            placed = await self.line.place(one.utterance.span.start, speech, speed)
+            placed, audio = self.line.place(one.utterance.span.start, speech, speed)
         elif self.line is not None and isinstance(one.speech, Exception):
             self.line.fail(one.speech)
             placed = Placed(error=told(one.speech).message)
         quality = one.translated.quality
-        return TranslatedUtterance(
+        utterance = TranslatedUtterance(
             start=round(one.utterance.span.start, 3),
             end=round(one.utterance.span.end, 3),
             source_text=one.recognised.text,
@@ -284,6 +286,7 @@ class _Run:
             speed=placed.speed,
             speech_error=placed.error,
         )
+        return utterance, audio
 
     async def _fitted(
         self, utterance: Utterance, text: str, speech: NDArray[np.float32], line: TimeLine

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,12 +13,13 @@ import structlog
 from numpy.typing import NDArray
 
 from graphs.common.config import RecordingLimits
+from graphs.common.progress import Progress, result_of
 from graphs.common.recordings import SharedRecording, audio_limits, decode_recording, result_key
 from graphs.common.voices import Speaker, Speakers
 from graphs.common.waveform import store_waveform
 from graphs.translation.audio import AudioFile
-from graphs.translation.graph import SpeechTranslationGraph, SpeechTranslationListener
-from graphs.translation.report import SpeechTranslation, TranslatedUtterance
+from graphs.translation.graph import AudioMade, SpeechTranslationGraph, TranslationEvent, UtteranceTranslated
+from graphs.translation.report import SpeechTranslation
 from models.audio import Waveform
 from models.audio.encoding import AudioFormat, SyntheticMark, extension_of
 from storage.jobs import Attempt, Job, JobResult
@@ -95,14 +97,14 @@ class SpeechTranslationJob:
             file = await files.enter_async_context(
                 AudioFile(asked.get("audio_format", DEFAULT_FORMAT), speaker.voice.sample_rate, mark)
             )
-        report = await self.graph.run(
+        events = self.graph.run(
             recording,
             source=asked.get("source"),
             target=asked["target"],
             speaker=speaker,
             correlation_id=job.correlation_id,
-            listener=_listener(attempt, file),
         )
+        report = await result_of(events, SpeechTranslation, partial(_tell, attempt, file))
         name = audio_artifact(asked)
         if file is None or name is None:
             return report, None
@@ -118,18 +120,16 @@ class SpeechTranslationJob:
         return await self.speakers.find(job.owner_id, asked.get("voice"), asked["target"], language_field="target")
 
 
-def _listener(attempt: Attempt, file: AudioFile | None) -> SpeechTranslationListener:
-    async def utterance(done: TranslatedUtterance) -> None:
-        await attempt.event("utterance", done.model_dump(mode="json"))
-
-    async def audio(samples: NDArray[np.float32]) -> None:
-        assert file is not None
-        await file.write(samples)
-
-    async def progress(fraction: float) -> None:
-        await attempt.progress("translate", round(_DECODED + (_TRANSLATED - _DECODED) * fraction, 4))
-
-    return SpeechTranslationListener(utterance, audio, progress)
+async def _tell(attempt: Attempt, file: AudioFile | None, event: TranslationEvent) -> None:
+    """Write what an event of the graph says to the job's event log, and its audio to the file."""
+    match event:
+        case AudioMade(samples):
+            assert file is not None, "without a speaker there is no audio"
+            await file.write(samples)
+        case UtteranceTranslated(utterance):
+            await attempt.event("utterance", utterance.model_dump(mode="json"))
+        case Progress(fraction):
+            await attempt.progress("translate", round(_DECODED + (_TRANSLATED - _DECODED) * fraction, 4))
 
 
 def _summary(

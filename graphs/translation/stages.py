@@ -1,14 +1,14 @@
 """What happens to an utterance: it is recognised, translated and spoken, each by its role."""
 
-from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import aclosing, asynccontextmanager
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from dataclasses import dataclass
-from typing import TypeVar
 
 import numpy as np
 import structlog
 from numpy.typing import NDArray
 
+from graphs.common.concurrency import closing
 from graphs.common.roles import AsrRole, SpeechRole
 from graphs.common.voices import Speaker
 from graphs.translation.text import TranslationGraph
@@ -19,7 +19,6 @@ from models.translation import Quality
 # Their words are written without spaces between them.
 _UNSPACED = frozenset({"zh", "yue", "ja", "th", "lo", "km", "my"})
 
-T = TypeVar("T")
 _log = structlog.get_logger()
 
 
@@ -112,7 +111,7 @@ class Stages:
     async def language_of(self, pcm: NDArray[np.float32]) -> str:
         """Return the language that the recogniser hears."""
         stream = self.asr.transcribe(pcm, language=None, correlation_id=self.correlation_id)
-        async with _closing(stream) as items:
+        async with closing(stream) as items:
             async for item in items:
                 if isinstance(item, str):
                     return item
@@ -123,7 +122,7 @@ class Stages:
         language = source or ""
         said: list[str] = []
         stream = self.asr.transcribe(pcm, language=source, correlation_id=self.correlation_id)
-        async with _closing(stream) as items:
+        async with closing(stream) as items:
             async for item in items:
                 if isinstance(item, str):
                     language = item
@@ -152,7 +151,7 @@ class Stages:
             correlation_id=self.correlation_id,
         )
         rate = speaker.voice.sample_rate
-        async with _closing(stream) as chunks:
+        async with closing(stream) as chunks:
             async for chunk in chunks:
                 if chunk.sample_rate != rate:
                     raise RuntimeError(f"{speaker.voice.id} speaks at {chunk.sample_rate} Hz, not {rate}")
@@ -180,14 +179,3 @@ def told(error: Exception) -> SpeechFailed:
         return SpeechFailed(error.code, error.message)
     _log.warning("speech failed", exc_info=error)
     return SpeechFailed("speech_failed", "The translation could not be spoken.")
-
-
-@asynccontextmanager
-async def _closing(stream: AsyncIterator[T]) -> AsyncGenerator[AsyncIterator[T], None]:
-    """Stop a role's stream when its reader leaves early."""
-    try:
-        yield stream
-    finally:
-        close = getattr(stream, "aclose", None)
-        if close is not None:
-            await close()

@@ -1,6 +1,7 @@
 """The speech-to-speech graph over roles without models."""
 
 import asyncio
+from contextlib import aclosing
 from typing import Any
 
 import numpy as np
@@ -20,18 +21,21 @@ from translation_roles import (
     said,
 )
 
+from graphs.common.progress import Progress, result_of
 from graphs.common.roles import RoleUnavailable
 from graphs.common.voices import Speaker
 from graphs.translation.graph import (
     IN_FLIGHT,
     MAX_SPEED,
+    AudioMade,
     Recognised,
     SpeechFailed,
     SpeechTranslationGraph,
-    SpeechTranslationListener,
     Spoken,
     Translated,
+    TranslationEvent,
     UtteranceEnd,
+    UtteranceTranslated,
 )
 from graphs.translation.report import SpeechTranslation, TranslatedUtterance
 from models.errors import InputError
@@ -39,26 +43,22 @@ from models.errors import InputError
 pytestmark = [pytest.mark.unit, pytest.mark.anyio]
 
 
-class Ear:
-    """Hears everything that a graph tells."""
+class Told:
+    """Everything that a translation tells."""
 
     def __init__(self) -> None:
         self.pieces: list[NDArray[np.float32]] = []
         self.utterances: list[TranslatedUtterance] = []
         self.progress: list[float] = []
 
-    async def _utterance(self, utterance: TranslatedUtterance) -> None:
-        self.utterances.append(utterance)
-
-    async def _audio(self, samples: NDArray[np.float32]) -> None:
-        self.pieces.append(samples)
-
-    async def _progress(self, fraction: float) -> None:
-        self.progress.append(fraction)
-
-    @property
-    def listener(self) -> SpeechTranslationListener:
-        return SpeechTranslationListener(self._utterance, self._audio, self._progress)
+    async def add(self, event: TranslationEvent) -> None:
+        match event:
+            case AudioMade(samples):
+                self.pieces.append(samples)
+            case UtteranceTranslated(utterance):
+                self.utterances.append(utterance)
+            case Progress(fraction):
+                self.progress.append(fraction)
 
     @property
     def audio(self) -> NDArray[np.float32]:
@@ -71,12 +71,10 @@ async def run(
     source: str | None = "en",
     target: str = "es",
     speaker: Speaker | None = SPEAKER,
-) -> tuple[SpeechTranslation, Ear]:
-    ear = Ear()
-    report = await over.run(
-        recording(*parts), source=source, target=target, speaker=speaker, correlation_id="c", listener=ear.listener
-    )
-    return report, ear
+) -> tuple[SpeechTranslation, Told]:
+    told = Told()
+    events = over.run(recording(*parts), source=source, target=target, speaker=speaker, correlation_id="c")
+    return await result_of(events, SpeechTranslation, told.add), told
 
 
 async def events(over: SpeechTranslationGraph, pcm: NDArray[np.float32], **options: Any) -> list[Any]:
@@ -123,26 +121,26 @@ async def test_an_utterance_can_stay_unspoken() -> None:
 
 async def test_a_translation_keeps_the_time_line_of_its_recording() -> None:
     parts = (silence(1), said(1, 2), silence(1), said(2, 3), silence(2))
-    report, ear = await run(graph(FakeAsr("one", "two and")), *parts)
+    report, told = await run(graph(FakeAsr("one", "two and")), *parts)
     assert [(u.start, u.end, u.source_text, u.target_text) for u in report.utterances] == [
         (1.0, 3.0, "one", "ONE"),
         (4.0, 7.0, "two and", "TWO AND"),
     ]
     assert [(u.audio_start, u.audio_end, u.speed) for u in report.utterances] == [(1.0, 1.3, 1.0), (4.0, 4.7, 1.0)]
-    assert report.utterances == tuple(ear.utterances)
+    assert report.utterances == tuple(told.utterances)
     assert report.audio is not None
     assert (report.audio.duration, report.audio.spoken, report.audio.hurried, report.audio.max_drift) == (9.0, 2, 0, 0)
-    voiced = np.flatnonzero(ear.audio)
-    assert len(ear.audio) == 9 * RATE
+    voiced = np.flatnonzero(told.audio)
+    assert len(told.audio) == 9 * RATE
     assert voiced.tolist() == [*range(RATE, round(1.3 * RATE)), *range(4 * RATE, round(4.7 * RATE))]
-    assert ear.progress == sorted(ear.progress)
+    assert told.progress == sorted(told.progress)
     assert (report.source, report.target, report.voice) == ("en", "es", "anna")
     assert {"vad", "asr", "translation", "speech"} == set(report.timings)
 
 
 async def test_speech_that_is_too_long_is_hurried_to_fit() -> None:
     speech = FakeSpeech()
-    report, _ear = await run(graph(FakeAsr("a" * 12, "b"), speech), said(1, 0.9), silence(0.1), said(2, 1))
+    report, _told = await run(graph(FakeAsr("a" * 12, "b"), speech), said(1, 0.9), silence(0.1), said(2, 1))
     first, second = report.utterances
     assert sorted(speech.speeds) == [("A" * 12, 1.0), ("A" * 12, 1.2), ("B", 1.0)]
     assert (first.speed, first.audio_start, first.audio_end) == (1.2, 0.0, 1.0)
@@ -153,7 +151,7 @@ async def test_speech_that_is_too_long_is_hurried_to_fit() -> None:
 
 async def test_what_can_not_be_hurried_enough_delays_the_next_and_is_never_cut() -> None:
     speech = FakeSpeech()
-    report, ear = await run(graph(FakeAsr("a" * 27, "b" * 9), speech), said(1, 0.9), silence(0.1), said(2, 1))
+    report, told = await run(graph(FakeAsr("a" * 27, "b" * 9), speech), said(1, 0.9), silence(0.1), said(2, 1))
     first, second = report.utterances
     assert (first.speed, first.audio_end) == (MAX_SPEED, 2.0)
     # It begins when the first one ends and hurries, because nothing is left of its own time.
@@ -161,7 +159,7 @@ async def test_what_can_not_be_hurried_enough_delays_the_next_and_is_never_cut()
     assert report.audio is not None
     assert report.audio.max_drift == pytest.approx(1.0, abs=0.01)
     assert report.audio.duration == pytest.approx(2.0 + 0.9 / MAX_SPEED, abs=0.01)
-    assert np.all(ear.audio == 0.5)
+    assert np.all(told.audio == 0.5)
 
 
 async def test_the_next_utterances_are_recognised_while_one_is_spoken_but_not_without_bound() -> None:
@@ -174,7 +172,7 @@ async def test_the_next_utterances_are_recognised_while_one_is_spoken_but_not_wi
     assert not running.done()
     assert {number for number, event in asr.begun.items() if event.is_set()} == set(range(1, IN_FLIGHT + 1))
     speech.gates["A"].set()
-    report, _ear = await running
+    report, _told = await running
     assert "".join(utterance.source_text for utterance in report.utterances) == "abcdefgh"
 
 
@@ -185,29 +183,29 @@ async def test_utterances_are_told_in_order_whatever_their_roles_take() -> None:
     await asr.begun[3].wait()
     asr.gates[2].set()
     asr.gates[1].set()
-    _report, ear = await running
-    assert [utterance.target_text for utterance in ear.utterances] == ["A", "B", "C"]
+    _report, told = await running
+    assert [utterance.target_text for utterance in told.utterances] == ["A", "B", "C"]
 
 
 async def test_noise_leaves_a_pause() -> None:
-    report, ear = await run(graph(FakeAsr("(laughs)", "so")), said(1, 1), silence(1), said(2, 1))
+    report, told = await run(graph(FakeAsr("(laughs)", "so")), said(1, 1), silence(1), said(2, 1))
     assert [utterance.source_text for utterance in report.utterances] == ["so"]
-    assert np.flatnonzero(ear.audio)[0] == 2 * RATE
-    assert ear.progress == [pytest.approx(1 / 3, abs=0.01), 1.0]
+    assert np.flatnonzero(told.audio)[0] == 2 * RATE
+    assert told.progress == [pytest.approx(1 / 3, abs=0.01), 1.0]
 
 
 async def test_one_failure_of_speech_keeps_the_text_and_the_rest_goes_on() -> None:
     speech = FakeSpeech()
     speech.failures["A"] = RuntimeError("a kernel died")
     with capture_logs():
-        report, ear = await run(graph(FakeAsr("a", "b"), speech), said(1, 1), silence(1), said(2, 1))
+        report, told = await run(graph(FakeAsr("a", "b"), speech), said(1, 1), silence(1), said(2, 1))
     first, second = report.utterances
     assert (first.target_text, first.audio_start) == ("A", None)
     assert first.speech_error == "The translation could not be spoken."
     assert (second.audio_start, second.speech_error) == (2.0, None)
     assert report.audio is not None
     assert (report.audio.spoken, report.audio.failed) == (1, 1)
-    assert len(ear.audio) == 3 * RATE
+    assert len(told.audio) == 3 * RATE
 
 
 async def test_a_translation_of_which_nothing_could_be_spoken_fails() -> None:
@@ -237,6 +235,28 @@ async def test_a_cancelled_translation_stops_its_roles() -> None:
     assert (asr.stopped, speech.stopped) == ([2], ["A"])
 
 
+async def test_each_utterance_comes_after_its_audio_and_a_reader_who_leaves_stops_the_roles() -> None:
+    asr = FakeAsr("a", "b")
+    asr.gates[2] = asyncio.Event()
+    spoken = recording(silence(1), said(1, 1), silence(1), said(2, 1))
+    seen = []
+    async with (
+        asyncio.timeout(10),
+        aclosing(graph(asr).run(spoken, source="en", target="es", speaker=SPEAKER)) as stream,
+    ):
+        async for event in stream:
+            seen.append(event)
+            if isinstance(event, Progress):
+                break
+        await asr.begun[2].wait()
+    pause, speech, utterance, progress = seen
+    assert isinstance(pause, AudioMade) and len(pause.samples) == RATE and not pause.samples.any()
+    assert isinstance(speech, AudioMade) and speech.samples.all()
+    assert isinstance(utterance, UtteranceTranslated) and utterance.utterance.audio_start == 1.0
+    assert progress == Progress(0.5)
+    assert asr.stopped == [2]
+
+
 async def test_leaving_an_utterance_early_stops_its_recogniser() -> None:
     asr = FakeAsr("a")
     asr.gates[1] = asyncio.Event()
@@ -250,7 +270,7 @@ async def test_leaving_an_utterance_early_stops_its_recogniser() -> None:
 
 async def test_an_unnamed_language_is_detected_once_for_the_whole_recording() -> None:
     asr = FakeAsr("a", "b")
-    report, _ear = await run(graph(asr), silence(1), said(1, 1), silence(1), said(2, 1), source=None)
+    report, _told = await run(graph(asr), silence(1), said(1, 1), silence(1), said(2, 1), source=None)
     assert report.source == "en"
     assert asr.asked == [None, "en", "en"]
 
@@ -281,15 +301,15 @@ async def test_a_pair_that_does_not_go_is_refused_with_those_that_do(
 
 
 async def test_a_silent_recording_becomes_a_silent_translation() -> None:
-    report, ear = await run(graph(FakeAsr()), silence(25), source=None)
+    report, told = await run(graph(FakeAsr()), silence(25), source=None)
     assert (report.source, report.utterances) == (None, ())
-    assert len(ear.audio) == 25 * RATE
-    assert max(len(piece) for piece in ear.pieces) <= 10 * RATE
+    assert len(told.audio) == 25 * RATE
+    assert max(len(piece) for piece in told.pieces) <= 10 * RATE
 
 
 async def test_without_a_speaker_there_is_text_alone() -> None:
-    report, ear = await run(graph(FakeAsr("a")), said(1, 1), speaker=None)
-    assert (report.audio, report.voice, ear.pieces) == (None, None, [])
+    report, told = await run(graph(FakeAsr("a")), said(1, 1), speaker=None)
+    assert (report.audio, report.voice, told.pieces) == (None, None, [])
     assert report.utterances[0].target_text == "A"
 
 

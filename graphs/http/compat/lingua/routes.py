@@ -12,6 +12,7 @@ from fastapi.responses import JSONResponse
 from numpy.typing import NDArray
 from pydantic import BaseModel
 
+from graphs.common.progress import result_of
 from graphs.common.recordings import SharedRecording
 from graphs.common.voices import Speaker, choose_voice
 from graphs.http.compat.lingua.bodies import (
@@ -32,7 +33,8 @@ from graphs.http.server.auth import Owner
 from graphs.http.server.correlation import correlation_id_of
 from graphs.http.server.errors import ApiError
 from graphs.http.server.services import Services, ServicesDependency
-from graphs.translation.graph import SpeechTranslationGraph, SpeechTranslationListener
+from graphs.translation.graph import AudioMade, SpeechTranslationGraph, TranslationEvent
+from graphs.translation.report import SpeechTranslation
 from graphs.translation.text import TranslationGraph
 from graphs.translation.utterances import UTTERANCE_VAD, FindSpeech
 from models.audio import SAMPLE_RATE
@@ -71,21 +73,22 @@ async def speech_to_speech(request: Request, services: ServicesDependency, owner
     speaker = await services.speakers.find(owner.id, None, body.tgt_lang, language_field="tgt_lang")
     pieces: list[NDArray[np.float32]] = []
 
-    async def hear(samples: NDArray[np.float32]) -> None:
-        pieces.append(samples)
+    async def collect(event: TranslationEvent) -> None:
+        if isinstance(event, AudioMade):
+            pieces.append(event.samples)
 
     roles = services.roles
     finder = await asyncio.to_thread(utterance_finder)
     graph = SpeechTranslationGraph(roles.asr, TranslationGraph(roles.translation), roles.speech, finder)
-    report = await graph.run(
+    events = graph.run(
         SharedRecording(pcm, pcm),
         source=body.src_lang,
         target=body.tgt_lang,
         speaker=speaker,
         keep_times=False,
         correlation_id=correlation_id_of(request),
-        listener=SpeechTranslationListener(audio=hear),
     )
+    report = await result_of(events, SpeechTranslation, collect)
     if not report.utterances:
         raise ApiError(400, "no_speech", "There is no speech in the audio.", field="audio")
     wav = await asyncio.to_thread(_wav, pieces, speaker)
