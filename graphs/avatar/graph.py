@@ -1,13 +1,15 @@
 """The talking avatar: speech in, a film of somebody who says it out, from its first half second on.
 
 async with aclosing(graph.film(avatar, speech, mark=mark, label=False, correlation_id=id)) as film:
-    async for data in film:
-        ...
+    async for event in film:
+        match event:
+            case FilmData(data):
+                ...
 """
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import BinaryIO
@@ -33,8 +35,22 @@ _log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
+class FilmData:
+    """The next bytes of a film, as fragmented MP4; never empty."""
+
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class FilmProgress:
+    """The length of what is encoded, in seconds; told after each shot."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class FilmReport:
-    """What became of a film.
+    """The account of a complete film.
 
     Attributes:
         seconds: Its length.
@@ -54,25 +70,7 @@ class FilmReport:
     timings: dict[str, float]
 
 
-async def _ignore_progress(_seconds: float) -> None:
-    return None
-
-
-async def _ignore_report(_report: FilmReport) -> None:
-    return None
-
-
-@dataclass(frozen=True)
-class FilmListener:
-    """Who wants to hear of a film while it is made.
-
-    Attributes:
-        progress: Told after each shot how many seconds of the film there are.
-        done: Told what became of it, when it is complete.
-    """
-
-    progress: Callable[[float], Awaitable[None]] = _ignore_progress
-    done: Callable[[FilmReport], Awaitable[None]] = _ignore_report
+FilmEvent = FilmData | FilmProgress | FilmReport
 
 
 @dataclass(frozen=True)
@@ -97,8 +95,7 @@ class AvatarGraph:
         sink: BinaryIO | None = None,
         field: str = "text",
         correlation_id: str = "",
-        listener: FilmListener | None = None,
-    ) -> AsyncGenerator[bytes, None]:
+    ) -> AsyncGenerator[FilmEvent, None]:
         """Film an avatar that says something; the stages work side by side on a few shots.
 
         Memory does not grow with the film: while the caller does not ask for more, nothing is encoded, drawn or said.
@@ -113,16 +110,16 @@ class AvatarGraph:
                 generator has ended.
             field: What the request calls that which is said.
             correlation_id: Passed on to the role.
-            listener: Hears of the film's progress.
 
         Yields:
-            The film, as fragmented MP4; nothing where there is a sink.
+            After each shot its ``FilmData``, where there is no sink, and the ``FilmProgress``; last the
+            ``FilmReport``.
 
         Raises:
             InputError: There is nothing to say, or too much.
             RoleUnavailable: The lip-sync role can't take the film, or no longer.
         """
-        making = _Making(self, avatar, mark, label, sink, correlation_id, listener or FilmListener())
+        making = _Making(self, avatar, mark, label, sink, correlation_id)
         try:
             cut = scenes(
                 speech,
@@ -135,9 +132,12 @@ class AvatarGraph:
             async with aclosing(drawn_ahead(making.draw, cut, SHOTS_AT_ONCE)) as drawn, aclosing(making):
                 async for shot in drawn:
                     if data := await making.encode(shot):
-                        yield data
-                if data := await making.finish():
-                    yield data
+                        yield FilmData(data)
+                    yield FilmProgress(making.seconds)
+                data, report = await making.finish()
+                if data:
+                    yield FilmData(data)
+                yield report
         finally:
             await speech.aclose()
 
@@ -161,10 +161,9 @@ class _Making:
         label: bool,
         sink: BinaryIO | None,
         correlation_id: str,
-        listener: FilmListener,
     ) -> None:
         self.watch = Stopwatch()
-        self._graph, self._avatar, self._listener = graph, avatar, listener
+        self._graph, self._avatar = graph, avatar
         self._mark, self._label, self._sink = mark, label, sink
         self._correlation_id = correlation_id
         self._encoding: FilmEncoding | None = None
@@ -203,16 +202,14 @@ class _Making:
         self._frames += scene.shot.count
         self._images += len(patches.images)
         self._sent(data)
-        await self._listener.progress(self._frames / FRAMES_PER_SECOND)
         return data
 
-    async def finish(self) -> bytes:
-        """End the film."""
+    async def finish(self) -> tuple[bytes, FilmReport]:
+        """End the film; return the rest of it and the report."""
         assert self._encoding is not None, "without a scene there is an error"
         data = await self.watch.time("encoding", self._encoding.finish())
         self._sent(data)
-        await self._listener.done(self._report())
-        return data
+        return data, self._report()
 
     async def aclose(self) -> None:
         """Let go of the encoder."""
@@ -224,13 +221,18 @@ class _Making:
             self._first_fragment = self._age
 
     @property
+    def seconds(self) -> float:
+        """Length of what is encoded."""
+        return self._frames / FRAMES_PER_SECOND
+
+    @property
     def _age(self) -> float:
         return round(time.monotonic() - self._began, 3)
 
     def _report(self) -> FilmReport:
         first = {"first_fragment": self._first_fragment} if self._first_fragment is not None else {}
         return FilmReport(
-            seconds=self._frames / FRAMES_PER_SECOND,
+            seconds=self.seconds,
             frames=self._frames,
             images=self._images,
             shots=self._shots,

@@ -3,18 +3,18 @@
 import asyncio
 import time
 from collections.abc import AsyncGenerator
-from contextlib import aclosing
 from dataclasses import dataclass
 from tempfile import TemporaryFile
 from typing import Any, BinaryIO
 
 import structlog
 
-from graphs.avatar.graph import AvatarGraph, FilmListener, FilmReport
+from graphs.avatar.graph import AvatarGraph, FilmEvent, FilmProgress, FilmReport
 from graphs.avatar.library import DEFAULT_AVATAR, AvatarLibrary, ReadyAvatar
 from graphs.avatar.report import AvatarFilm
 from graphs.avatar.speech import expected_seconds, film_limits, recorded, spoken
 from graphs.common.config import RecordingLimits
+from graphs.common.progress import result_of
 from graphs.common.recordings import result_key
 from graphs.common.voices import Speaker, Speakers
 from models.errors import InputError
@@ -130,15 +130,12 @@ class AvatarJob:
         self, attempt: Attempt, avatar: ReadyAvatar, said: _Said, mark: FilmMark, label: bool, file: BinaryIO
     ) -> FilmReport:
         """Write the film into a file."""
-        reports: list[FilmReport] = []
 
-        async def progress(seconds: float) -> None:
-            # What is not known yet is twice what there is.
-            share = seconds / (said.seconds if said.seconds is not None else 2 * seconds)
-            await attempt.progress("film", round(_PREPARED + (_FILMED - _PREPARED) * min(1.0, share), 4))
-
-        async def done(report: FilmReport) -> None:
-            reports.append(report)
+        async def tell(event: FilmEvent) -> None:
+            if isinstance(event, FilmProgress):
+                # What is not known yet is twice what there is.
+                share = event.seconds / (said.seconds if said.seconds is not None else 2 * event.seconds)
+                await attempt.progress("film", round(_PREPARED + (_FILMED - _PREPARED) * min(1.0, share), 4))
 
         film = self.graph.film(
             avatar,
@@ -148,12 +145,8 @@ class AvatarJob:
             sink=file,
             field=said.field,
             correlation_id=attempt.job.correlation_id,
-            listener=FilmListener(progress, done),
         )
-        async with aclosing(film):
-            async for _data in film:
-                raise AssertionError("unreachable: it goes to the file")
-        return reports[0]
+        return await result_of(film, FilmReport, tell)
 
 
 def _store(file: BinaryIO, objects: ObjectStore, key: str) -> int:

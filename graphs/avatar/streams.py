@@ -10,7 +10,7 @@ import structlog
 from ray.serve.metrics import Counter, Gauge, Histogram
 
 from deployments.metrics import LATENCY_BUCKETS_S, PREFIX
-from graphs.avatar.graph import AvatarGraph, FilmListener, FilmReport
+from graphs.avatar.graph import AvatarGraph, FilmData, FilmEvent, FilmReport
 from graphs.avatar.library import ReadyAvatar
 from graphs.common.roles import RoleUnavailable
 from models.errors import InputError
@@ -117,19 +117,10 @@ class Films:
             RoleUnavailable: A role can't take it.
         """
         self.check_place()
-        listener = FilmListener(done=self._complete)
-        pieces = self.graph.film(
-            avatar,
-            speech,
-            mark=mark,
-            label=label,
-            field=field,
-            correlation_id=correlation_id,
-            listener=listener,
-        )
+        events = self.graph.film(avatar, speech, mark=mark, label=label, field=field, correlation_id=correlation_id)
         self._open += 1
         self._metrics.started(self._open)
-        film = StartedFilm(pieces, correlation_id)
+        film = StartedFilm(self._data(events), correlation_id)
         film.running.add_done_callback(self._ended)
         try:
             await film.wait_for_first()
@@ -138,9 +129,16 @@ class Films:
             raise
         return film
 
-    async def _complete(self, report: FilmReport) -> None:
-        self._metrics.complete(report)
-        _log.info("film complete", seconds=report.seconds, shots=report.shots, timings=report.timings)
+    async def _data(self, events: AsyncGenerator[FilmEvent, None]) -> AsyncGenerator[bytes, None]:
+        """Yield a film's bytes; count the film when it is complete."""
+        async with aclosing(events):
+            async for event in events:
+                match event:
+                    case FilmData(data):
+                        yield data
+                    case FilmReport():
+                        self._metrics.complete(event)
+                        _log.info("film complete", seconds=event.seconds, shots=event.shots, timings=event.timings)
 
     def _ended(self, running: asyncio.Task[None]) -> None:
         self._open -= 1

@@ -4,7 +4,7 @@ import asyncio
 import io
 import math
 import threading
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 from typing import Any
@@ -18,7 +18,7 @@ from lipsync_roles import FakeLipsync
 from numpy.typing import NDArray
 from structlog.testing import capture_logs
 
-from graphs.avatar.graph import REDRAWS, AvatarGraph, FilmListener, FilmReport
+from graphs.avatar.graph import REDRAWS, AvatarGraph, FilmData, FilmEvent, FilmProgress, FilmReport
 from graphs.avatar.shots import FIRST_SHOTS, MAX_PATCH_BYTES, SHOT, SHOTS_AT_ONCE, drawn_ahead, scenes, shot_lengths
 from graphs.avatar.sound import CLOSING_SILENCE_S, DEFAULT_LOUDNESS, Loudness, Scene
 from graphs.avatar.streams import PIECES_AHEAD, Films, StartedFilm, TooManyFilms
@@ -222,15 +222,9 @@ def no_threads_are_left() -> bool:
 
 
 async def test_sound_and_picture_are_in_step_and_end_together() -> None:
-    role, reports = FakeLipsync(), list[FilmReport]()
-
-    async def done(report: FilmReport) -> None:
-        reports.append(report)
-
-    speech = Speech(syllables(3.0))
-    made = graph(role).film(ready_avatar(), speech.stream(), mark=MARK, listener=FilmListener(done=done))
-    pieces = [data async for data in made]
-    film = decoded(b"".join(pieces))
+    role, speech = FakeLipsync(), Speech(syllables(3.0))
+    events = [event async for event in graph(role).film(ready_avatar(), speech.stream(), mark=MARK)]
+    film = decoded(data_of(events))
     frames = frames_of(3.0)
     assert len(film.mouth) == frames
     np.testing.assert_allclose(film.times, np.arange(frames) / FRAMES_PER_SECOND, atol=1e-4)
@@ -240,7 +234,8 @@ async def test_sound_and_picture_are_in_step_and_end_together() -> None:
     assert (heard == seen).mean() > 0.97
     assert not seen[-5:].any()
     assert "Synthetic video" in film.tags["comment"]
-    (report,) = reports
+    report = events[-1]
+    assert isinstance(report, FilmReport)
     assert (report.frames, report.seconds, report.shots) == (frames, frames / FRAMES_PER_SECOND, len(role.shots))
     assert 0 < report.images < frames / 2
     assert {"synthesis", "lipsync", "encoding", "first_fragment", "total"} == set(report.timings)
@@ -258,8 +253,9 @@ async def test_the_film_begins_when_its_first_shot_is_drawn() -> None:
         gate.waiting[0].set()
         # Without its bytes the film would wait for the second shot, which never comes.
         begun = await asyncio.wait_for(first, 30)
-    assert begun[4:8] == b"ftyp"
-    assert b"moof" in begun
+    assert isinstance(begun, FilmData)
+    assert begun.data[4:8] == b"ftyp"
+    assert b"moof" in begun.data
     assert no_threads_are_left()
 
 
@@ -278,7 +274,11 @@ async def test_shots_that_are_ready_early_wait_for_those_before_them() -> None:
 
 async def whole(graph: AvatarGraph, speech: Speech) -> bytes:
     film = graph.film(ready_avatar(), speech.stream(), mark=MARK)
-    return b"".join([data async for data in film])
+    return data_of([event async for event in film])
+
+
+def data_of(events: Sequence[FilmEvent]) -> bytes:
+    return b"".join(event.data for event in events if isinstance(event, FilmData))
 
 
 async def test_a_caller_who_does_not_read_stops_everything_within_a_few_shots() -> None:
@@ -342,11 +342,11 @@ def breaking(after: int) -> Callable[[], Any]:
 
 async def test_an_error_of_the_speech_comes_after_what_was_said_before_it() -> None:
     role, speech = FakeLipsync(), Speech(syllables(2.0), error=RuntimeError("secret"))
-    pieces = []
+    events = []
     with pytest.raises(RuntimeError, match="secret"):
-        async for data in graph(role).film(ready_avatar(), speech.stream(), mark=MARK):
-            pieces.append(data)
-    assert pieces and speech.closed and not role.drawing
+        async for event in graph(role).film(ready_avatar(), speech.stream(), mark=MARK):
+            events.append(event)
+    assert data_of(events) and speech.closed and not role.drawing
     assert no_threads_are_left()
 
 
@@ -404,15 +404,12 @@ async def test_a_film_under_way_waits_for_a_busy_role_and_a_new_one_does_not() -
 
 
 async def test_a_film_in_a_file_is_plain_and_has_its_index_in_front() -> None:
-    file, told = io.BytesIO(), list[float]()
-
-    async def progress(seconds: float) -> None:
-        told.append(seconds)
-
-    film = graph(FakeLipsync()).film(
-        ready_avatar(), Speech(syllables(2)).stream(), mark=MARK, sink=file, listener=FilmListener(progress)
-    )
-    assert [data async for data in film] == []
+    file = io.BytesIO()
+    film = graph(FakeLipsync()).film(ready_avatar(), Speech(syllables(2)).stream(), mark=MARK, sink=file)
+    *events, report = [event async for event in film]
+    told = [event.seconds for event in events if isinstance(event, FilmProgress)]
+    assert len(told) == len(events)
+    assert isinstance(report, FilmReport)
     data = file.getvalue()
     assert data.index(b"moov") < data.index(b"mdat")
     assert b"moof" not in data
@@ -431,7 +428,7 @@ async def test_the_label_is_drawn_where_it_is_asked_for() -> None:
     pictures = []
     for label in (True, False):
         film = graph(FakeLipsync()).film(ready_avatar(), Speech(syllables(1)).stream(), mark=MARK, label=label)
-        pictures.append(last_picture(b"".join([data async for data in film])))
+        pictures.append(last_picture(data_of([event async for event in film])))
     differs = np.abs(pictures[0] - pictures[1]) > 40
     assert differs.any()
     assert not differs[: SIDE // 2].any()
