@@ -10,16 +10,15 @@ if heard.text:
 import asyncio
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
-from contextlib import aclosing
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 import numpy as np
 import structlog
 from numpy.typing import NDArray
 
 from graphs.assistant.text import storable, understood, without_controls
-from graphs.common.concurrency import Stopwatch, root_cause
+from graphs.common.concurrency import Stopwatch, closing, merged
 from graphs.common.config import AssistantSettings
 from graphs.common.roles import AsrRole, SpeechRole
 from graphs.common.voices import DEFAULT_VOICE, Speaker, choose_voice
@@ -34,9 +33,6 @@ from storage.sessions import LEASE_SECONDS, MessageRole, Sessions, StoredMessage
 
 CLAUSES_AHEAD = 32
 """Clauses that may wait to be spoken; the chat engine is read no further meanwhile."""
-
-EVENTS_AHEAD = 16
-"""Events that may wait for the caller; everything stops until they are taken."""
 
 _MARGIN_S = 0.3
 _log = structlog.get_logger()
@@ -115,23 +111,10 @@ class _Reply:
     """A reply in the making: what its two stages share, and how long they take."""
 
     clauses: asyncio.Queue[str | None] = field(default_factory=lambda: asyncio.Queue(CLAUSES_AHEAD))
-    events: asyncio.Queue[_Delivery | None] = field(default_factory=asyncio.Queue)
-    room: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(EVENTS_AHEAD))
     stopwatch: Stopwatch = field(default_factory=Stopwatch)
     began: float = field(default_factory=time.monotonic)
     firsts: dict[str, float] = field(default_factory=dict)
     delivered: str = ""
-
-    async def emit(self, event: _Delivery) -> None:
-        """Hand an event to the caller, once there is room."""
-        await self.room.acquire()
-        self.events.put_nowait(event)
-
-    async def take(self) -> _Delivery | None:
-        """Return the next event, None at the end."""
-        event = await self.events.get()
-        self.room.release()
-        return event
 
     def first(self, name: str) -> None:
         """Note when something came first."""
@@ -335,34 +318,30 @@ class AssistantGraph:
         history = await self.sessions.messages(turn.session.owner_id, turn.session.id, last=self._history)
         messages = conversation(self.settings.system_prompt, history, text)
 
-        async def stages() -> None:
-            async with asyncio.TaskGroup() as group:
-                renewing = group.create_task(self._renew(turn))
-                speaking = group.create_task(self._speak(reply, speaker, correlation_id))
-                await self._write(reply, messages, language, spoken=isinstance(speaker, Speaker))
-                await speaking
-                renewing.cancel()
-
-        running = asyncio.create_task(stages())
-        running.add_done_callback(lambda _done: reply.events.put_nowait(None))
-        try:
-            while (event := await reply.take()) is not None:
+        stages = merged(
+            self._write(reply, messages, language, spoken=isinstance(speaker, Speaker)),
+            self._speak(reply, speaker, correlation_id),
+        )
+        async with self._kept(turn), aclosing(stages) as events:
+            async for event in events:
                 if isinstance(event, ReplyText):
                     reply.delivered += event.text
                 yield event
-            await running
-        except BaseExceptionGroup as failures:
-            raise root_cause(failures) from failures
-        finally:
-            running.cancel()
-            await asyncio.gather(running, return_exceptions=True)
 
     @property
     def _history(self) -> int:
         return max(0, self.settings.history_messages - 1)
 
-    async def _renew(self, turn: Turn) -> None:
+    @asynccontextmanager
+    async def _kept(self, turn: Turn) -> AsyncGenerator[None, None]:
         """Keep the session for as long as the reply takes."""
+        renewing = asyncio.create_task(self._renew(turn))
+        try:
+            yield
+        finally:
+            renewing.cancel()
+
+    async def _renew(self, turn: Turn) -> None:
         while True:
             await asyncio.sleep(LEASE_SECONDS / 3)
             try:
@@ -370,14 +349,16 @@ class AssistantGraph:
             except Exception:
                 _log.warning("a session can't be kept for its reply", exc_info=True)
 
-    async def _write(self, reply: _Reply, messages: Sequence[Message], language: str, *, spoken: bool) -> None:
+    async def _write(
+        self, reply: _Reply, messages: Sequence[Message], language: str, *, spoken: bool
+    ) -> AsyncGenerator[ReplyText, None]:
         """Read the reply from the chat engine; cut it into clauses where it is spoken."""
         splitter = ClauseSplitter(language)
         with reply.stopwatch.running("chat"):
             async with aclosing(self._pieces(messages, language)) as pieces:
                 async for piece in pieces:
                     reply.first("chat_first_token")
-                    await reply.emit(ReplyText(piece))
+                    yield ReplyText(piece)
                     for clause in splitter.push(piece) if spoken else ():
                         await reply.clauses.put(clause)
         for clause in splitter.finish() if spoken else ():
@@ -404,35 +385,36 @@ class AssistantGraph:
             raise ChatUnavailable("the chat engine wrote nothing")
 
     async def _speak(
-        self,
-        reply: _Reply,
-        speaker: _Speaker | None,
-        correlation_id: str,
-    ) -> None:
+        self, reply: _Reply, speaker: _Speaker | None, correlation_id: str
+    ) -> AsyncGenerator[ReplyAudio | SpeechFailed, None]:
         """Speak clause after clause; a failure ends the speech and not the reply."""
         if not isinstance(speaker, Speaker):
             if speaker is not None:
-                await reply.emit(speaker)
+                yield speaker
             return
         failed, pause = False, 0.0
         while (clause := await reply.clauses.get()) is not None:
             if failed:
                 continue
+            spoken = False
             try:
-                if await self._speak_clause(reply, clause, speaker, pause, correlation_id):
-                    pause = pause_after(clause)
+                async with aclosing(self._speak_clause(reply, clause, speaker, pause, correlation_id)) as stretches:
+                    async for stretch in stretches:
+                        spoken = True
+                        yield stretch
             except Exception:
                 failed = True
                 _log.warning("the reply can't be spoken", exc_info=True)
-                await reply.emit(SpeechFailed("The reply could not be spoken."))
+                yield SpeechFailed("The reply could not be spoken.")
+            if spoken:
+                pause = pause_after(clause)
 
     async def _speak_clause(
         self, reply: _Reply, clause: str, speaker: Speaker, pause: float, correlation_id: str
-    ) -> bool:
-        """Speak a clause after a pause in seconds; tell whether it had anything to say."""
-        spoken = False
+    ) -> AsyncGenerator[ReplyAudio, None]:
+        """Speak a clause after a pause in seconds; yield nothing where it has nothing to say."""
         with reply.stopwatch.running("tts"):
-            stream: Any = self.speech.synthesize(
+            stream = self.speech.synthesize(
                 clause,
                 voice=speaker.voice,
                 language=speaker.language,
@@ -440,15 +422,13 @@ class AssistantGraph:
                 correlation_id=correlation_id,
             )
             # Closed when the reply is interrupted, so that nobody goes on speaking.
-            async with aclosing(stream) as chunks:
+            async with closing(stream) as chunks:
                 async for chunk in chunks:
-                    if pause and not spoken:
-                        silence = np.zeros(round(pause * chunk.sample_rate), np.float32)
-                        await reply.emit(ReplyAudio(silence, chunk.sample_rate, ""))
-                    spoken = True
+                    if pause:
+                        yield ReplyAudio(np.zeros(round(pause * chunk.sample_rate), np.float32), chunk.sample_rate, "")
+                        pause = 0.0
                     reply.first("tts_first_audio")
-                    await reply.emit(ReplyAudio(chunk.samples, chunk.sample_rate, chunk.text))
-        return spoken
+                    yield ReplyAudio(chunk.samples, chunk.sample_rate, chunk.text)
 
 
 def conversation(system_prompt: str, history: Sequence[StoredMessage], text: str) -> list[Message]:

@@ -12,7 +12,6 @@ from fake_roles import silence, voice
 from speech_roles import RUSSIAN, FakeSpeech
 
 from graphs.assistant.graph import (
-    EVENTS_AHEAD,
     AssistantGraph,
     ReplyAudio,
     ReplyEnd,
@@ -22,6 +21,7 @@ from graphs.assistant.graph import (
     conversation,
 )
 from graphs.assistant.text import understood
+from graphs.common.concurrency import EVENTS_AHEAD
 from models.chat import ChatUnavailable, Message
 from models.errors import InputError
 from storage.database import Database
