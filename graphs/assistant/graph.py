@@ -11,12 +11,14 @@ import asyncio
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing, asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 import structlog
 from numpy.typing import NDArray
 
+from graphs.assistant.conversation import conversation
+from graphs.assistant.events import Heard, ReplyAudio, ReplyEnd, ReplyEvent, ReplyText, SpeechFailed
 from graphs.assistant.text import storable, understood, without_controls
 from graphs.common.concurrency import Stopwatch, closing, merged
 from graphs.common.config import AssistantSettings
@@ -29,7 +31,7 @@ from models.errors import InputError
 from models.spans import Span
 from models.speech import ClauseSplitter, pause_after
 from models.vad import SileroVad
-from storage.sessions import LEASE_SECONDS, MessageRole, Sessions, StoredMessage, Turn
+from storage.sessions import LEASE_SECONDS, Sessions, Turn
 
 CLAUSES_AHEAD = 32
 """Clauses that may wait to be spoken; the chat engine is read no further meanwhile."""
@@ -41,67 +43,6 @@ FindSpeech = Callable[[NDArray[np.float32]], Sequence[Span]]
 FindSpeaker = Callable[[int, str | None, str | None], Awaitable[Speaker]]
 
 
-@dataclass(frozen=True, slots=True)
-class Heard:
-    """What was said.
-
-    Attributes:
-        text: Its words; empty for silence, and for speech in which none were made out.
-        language: ISO 639-1 code, asked for or detected.
-        speech: Whether somebody spoke at all.
-        seconds: How long it took to find out.
-    """
-
-    text: str
-    language: str
-    speech: bool
-    seconds: float = 0.0
-
-
-@dataclass(frozen=True, slots=True)
-class ReplyText:
-    """A piece of the reply, as it is written; joined, the pieces are the reply."""
-
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class ReplyAudio:
-    """A stretch of the spoken reply.
-
-    Attributes:
-        samples: Mono float32 in [-1, 1], shape [n].
-        sample_rate: In Hz; the same for the whole reply.
-        text: The clause that begins here; empty for its further stretches.
-    """
-
-    samples: NDArray[np.float32]
-    sample_rate: int
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class SpeechFailed:
-    """The reply can't be spoken, or no further; its text still comes. ``reason`` is a sentence for a person."""
-
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class ReplyEnd:
-    """The reply is over and kept in the session: the next turn may begin.
-
-    Attributes:
-        text: The whole reply, without white space around it.
-        timings: Seconds: ``chat_first_token`` and ``tts_first_audio`` since the turn began, ``chat`` and ``tts`` at
-            work, ``total``.
-    """
-
-    text: str
-    timings: dict[str, float]
-
-
-ReplyEvent = ReplyText | ReplyAudio | SpeechFailed | ReplyEnd
 _Delivery = ReplyText | ReplyAudio | SpeechFailed
 _Speaker = Speaker | SpeechFailed
 
@@ -429,24 +370,3 @@ class AssistantGraph:
                         pause = 0.0
                     reply.first("tts_first_audio")
                     yield ReplyAudio(chunk.samples, chunk.sample_rate, chunk.text)
-
-
-def conversation(system_prompt: str, history: Sequence[StoredMessage], text: str) -> list[Message]:
-    """Return what the chat engine is shown: prompt, history, and the new message.
-
-    The sides take turns, beginning with the user, as chat servers want it: an answer whose question is older than the
-    history is left out, and messages of one side that follow each other (a reply may have been interrupted before its
-    first word) become one.
-    """
-    messages = [Message("system", system_prompt)] if system_prompt else []
-    for role, content in [*((message.role, message.content) for message in history), ("user", text)]:
-        _append(messages, role, content)
-    return messages
-
-
-def _append(messages: list[Message], role: MessageRole, content: str) -> None:
-    last = messages[-1] if messages else None
-    if last is not None and last.role == role:
-        messages[-1] = replace(last, content=f"{last.content}\n{content}")
-    elif role == "user" or (last is not None and last.role == "user"):
-        messages.append(Message(role, content))

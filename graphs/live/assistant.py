@@ -5,7 +5,8 @@ from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Literal
 
-from graphs.assistant.graph import AssistantGraph, Heard, ReplyAudio, ReplyEnd, ReplyText, SpeechFailed
+from graphs.assistant.events import Heard, ReplyAudio, ReplyEnd, ReplyText, SpeechFailed
+from graphs.assistant.graph import AssistantGraph
 from graphs.live.close import ConnectionClosed
 from graphs.live.connection import Connection
 from graphs.live.playback import Playback

@@ -11,15 +11,9 @@ from assistant_roles import FakeAsr, FakeChat, assistant
 from fake_roles import silence, voice
 from speech_roles import RUSSIAN, FakeSpeech
 
-from graphs.assistant.graph import (
-    AssistantGraph,
-    ReplyAudio,
-    ReplyEnd,
-    ReplyEvent,
-    ReplyText,
-    SpeechFailed,
-    conversation,
-)
+from graphs.assistant.conversation import conversation
+from graphs.assistant.events import ReplyAudio, ReplyEnd, ReplyEvent, ReplyText, SpeechFailed
+from graphs.assistant.graph import AssistantGraph
 from graphs.assistant.text import understood
 from graphs.common.concurrency import EVENTS_AHEAD
 from models.chat import ChatUnavailable, Message

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from graphs.assistant.graph import Heard
+from graphs.assistant.events import Heard
 from graphs.http.server.assistant_audio import FIELD, as_base64, receive_spoken
 from graphs.http.server.assistant_replies import EVENT_STREAM, event_stream, gather, wants_events
 from graphs.http.server.auth import Owner

@@ -13,7 +13,7 @@ from fastapi.responses import StreamingResponse
 from fastapi.sse import format_sse_event
 from numpy.typing import NDArray
 
-from graphs.assistant.graph import Heard, ReplyAudio, ReplyEnd, ReplyEvent, ReplyText, SpeechFailed
+from graphs.assistant.events import Heard, ReplyAudio, ReplyEnd, ReplyEvent, ReplyText, SpeechFailed
 from graphs.http.server.assistant_audio import as_base64, as_pcm16
 from graphs.http.server.errors import as_api_error
 from models.audio.encoding import AudioFormat, SyntheticMark, encode

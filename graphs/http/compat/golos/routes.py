@@ -10,7 +10,7 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 
-from graphs.assistant.graph import Heard
+from graphs.assistant.events import Heard
 from graphs.http.compat.golos.errors import GolosRoute, counts
 from graphs.http.compat.golos.health import health_of
 from graphs.http.routes.assistant import json_body
