@@ -11,63 +11,31 @@ import asyncio
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing, asynccontextmanager
-from dataclasses import dataclass, field
 
 import numpy as np
 import structlog
 from numpy.typing import NDArray
 
 from graphs.assistant.conversation import conversation
-from graphs.assistant.events import Heard, ReplyAudio, ReplyEnd, ReplyEvent, ReplyText, SpeechFailed
-from graphs.assistant.text import storable, understood, without_controls
-from graphs.common.concurrency import Stopwatch, closing, merged
+from graphs.assistant.events import Heard, ReplyEnd, ReplyEvent, SpeechFailed
+from graphs.assistant.reply import Reply
+from graphs.assistant.text import storable, understood
 from graphs.common.config import AssistantSettings
 from graphs.common.roles import AsrRole, SpeechRole
 from graphs.common.voices import DEFAULT_VOICE, Speaker, choose_voice
 from models.asr import Segment
 from models.audio import SAMPLE_RATE
-from models.chat import ChatEngine, ChatUnavailable, Message
+from models.chat import ChatEngine
 from models.errors import InputError
 from models.spans import Span
-from models.speech import ClauseSplitter, pause_after
 from models.vad import SileroVad
 from storage.sessions import LEASE_SECONDS, Sessions, Turn
-
-CLAUSES_AHEAD = 32
-"""Clauses that may wait to be spoken; the chat engine is read no further meanwhile."""
 
 _MARGIN_S = 0.3
 _log = structlog.get_logger()
 
 FindSpeech = Callable[[NDArray[np.float32]], Sequence[Span]]
 FindSpeaker = Callable[[int, str | None, str | None], Awaitable[Speaker]]
-
-
-_Delivery = ReplyText | ReplyAudio | SpeechFailed
-_Speaker = Speaker | SpeechFailed
-
-
-@dataclass
-class _Reply:
-    """A reply in the making: what its two stages share, and how long they take."""
-
-    clauses: asyncio.Queue[str | None] = field(default_factory=lambda: asyncio.Queue(CLAUSES_AHEAD))
-    stopwatch: Stopwatch = field(default_factory=Stopwatch)
-    began: float = field(default_factory=time.monotonic)
-    firsts: dict[str, float] = field(default_factory=dict)
-    delivered: str = ""
-
-    def first(self, name: str) -> None:
-        """Note when something came first."""
-        self.firsts.setdefault(name, self.age)
-
-    @property
-    def age(self) -> float:
-        return round(time.monotonic() - self.began, 3)
-
-    @property
-    def timings(self) -> dict[str, float]:
-        return {**self.firsts, **self.stopwatch.timings, "total": self.age}
 
 
 class AssistantGraph:
@@ -190,11 +158,12 @@ class AssistantGraph:
         language = language or session.language or self.settings.language
         speaker = await self._speaker(owner_id, voice, session.voice, language) if speak else None
         turn = await self.sessions.begin(owner_id, session_id)
-        reply = _Reply()
+        reply = Reply(self.chat, self.speech, speaker, language, self.settings.max_reply_chars, correlation_id)
         complete = failed = False
         try:
-            events = self._reply(reply, turn, text, language, speaker, correlation_id)
-            async with aclosing(events):
+            history = await self.sessions.messages(owner_id, session_id, last=self._history)
+            messages = conversation(self.settings.system_prompt, history, text)
+            async with self._kept(turn), aclosing(reply.stream(messages)) as events:
                 async for event in events:
                     yield event
             complete = True
@@ -222,7 +191,9 @@ class AssistantGraph:
             raise InputError("too_long", f"The message is longer than {limit} characters.", field="text")
         return text
 
-    async def _speaker(self, owner_id: int, asked: str | None, preferred: str | None, language: str) -> _Speaker:
+    async def _speaker(
+        self, owner_id: int, asked: str | None, preferred: str | None, language: str
+    ) -> Speaker | SpeechFailed:
         """Return who speaks: the voice asked for, else the session's if it knows the language, else the first.
 
         Raises:
@@ -246,29 +217,6 @@ class AssistantGraph:
         voice, code = choose_voice(await self.speech.voices(), language, named)
         return Speaker(voice, code, None, voice.id)
 
-    async def _reply(
-        self,
-        reply: _Reply,
-        turn: Turn,
-        text: str,
-        language: str,
-        speaker: _Speaker | None,
-        correlation_id: str,
-    ) -> AsyncGenerator[_Delivery, None]:
-        """Run the stages beside each other and yield what they make."""
-        history = await self.sessions.messages(turn.session.owner_id, turn.session.id, last=self._history)
-        messages = conversation(self.settings.system_prompt, history, text)
-
-        stages = merged(
-            self._write(reply, messages, language, spoken=isinstance(speaker, Speaker)),
-            self._speak(reply, speaker, correlation_id),
-        )
-        async with self._kept(turn), aclosing(stages) as events:
-            async for event in events:
-                if isinstance(event, ReplyText):
-                    reply.delivered += event.text
-                yield event
-
     @property
     def _history(self) -> int:
         return max(0, self.settings.history_messages - 1)
@@ -289,84 +237,3 @@ class AssistantGraph:
                 await self.sessions.renew(turn)
             except Exception:
                 _log.warning("a session can't be kept for its reply", exc_info=True)
-
-    async def _write(
-        self, reply: _Reply, messages: Sequence[Message], language: str, *, spoken: bool
-    ) -> AsyncGenerator[ReplyText, None]:
-        """Read the reply from the chat engine; cut it into clauses where it is spoken."""
-        splitter = ClauseSplitter(language)
-        with reply.stopwatch.running("chat"):
-            async with aclosing(self._pieces(messages, language)) as pieces:
-                async for piece in pieces:
-                    reply.first("chat_first_token")
-                    yield ReplyText(piece)
-                    for clause in splitter.push(piece) if spoken else ():
-                        await reply.clauses.put(clause)
-        for clause in splitter.finish() if spoken else ():
-            await reply.clauses.put(clause)
-        await reply.clauses.put(None)
-
-    async def _pieces(self, messages: Sequence[Message], language: str) -> AsyncGenerator[str, None]:
-        """Yield the pieces of the reply that are not empty, up to the longest reply.
-
-        Raises:
-            ChatUnavailable: The engine failed, or wrote nothing.
-        """
-        written = 0
-        async with aclosing(self.chat.reply(messages, language=language)) as pieces:
-            async for piece in pieces:
-                piece = without_controls(piece)
-                piece = (piece if written else piece.lstrip())[: self.settings.max_reply_chars - written]
-                written += len(piece)
-                if piece:
-                    yield piece
-                if written >= self.settings.max_reply_chars:
-                    return
-        if not written:
-            raise ChatUnavailable("the chat engine wrote nothing")
-
-    async def _speak(
-        self, reply: _Reply, speaker: _Speaker | None, correlation_id: str
-    ) -> AsyncGenerator[ReplyAudio | SpeechFailed, None]:
-        """Speak clause after clause; a failure ends the speech and not the reply."""
-        if not isinstance(speaker, Speaker):
-            if speaker is not None:
-                yield speaker
-            return
-        failed, pause = False, 0.0
-        while (clause := await reply.clauses.get()) is not None:
-            if failed:
-                continue
-            spoken = False
-            try:
-                async with aclosing(self._speak_clause(reply, clause, speaker, pause, correlation_id)) as stretches:
-                    async for stretch in stretches:
-                        spoken = True
-                        yield stretch
-            except Exception:
-                failed = True
-                _log.warning("the reply can't be spoken", exc_info=True)
-                yield SpeechFailed("The reply could not be spoken.")
-            if spoken:
-                pause = pause_after(clause)
-
-    async def _speak_clause(
-        self, reply: _Reply, clause: str, speaker: Speaker, pause: float, correlation_id: str
-    ) -> AsyncGenerator[ReplyAudio, None]:
-        """Speak a clause after a pause in seconds; yield nothing where it has nothing to say."""
-        with reply.stopwatch.running("tts"):
-            stream = self.speech.synthesize(
-                clause,
-                voice=speaker.voice,
-                language=speaker.language,
-                reference=speaker.reference,
-                correlation_id=correlation_id,
-            )
-            # Closed when the reply is interrupted, so that nobody goes on speaking.
-            async with closing(stream) as chunks:
-                async for chunk in chunks:
-                    if pause:
-                        yield ReplyAudio(np.zeros(round(pause * chunk.sample_rate), np.float32), chunk.sample_rate, "")
-                        pause = 0.0
-                    reply.first("tts_first_audio")
-                    yield ReplyAudio(chunk.samples, chunk.sample_rate, chunk.text)
