@@ -181,7 +181,7 @@ async def test_recognition_does_not_outrun_a_slow_reader_beyond_the_bound() -> N
             assert asr.recognised <= (taken + EVENTS_AHEAD) / 2 + 1
 
 
-async def test_a_reader_who_leaves_stops_the_roles() -> None:
+async def test_a_reader_who_leaves_stops_the_roles(monkeypatch: pytest.MonkeyPatch) -> None:
     asr, cancelled = Talkative(), asyncio.Event()
 
     class Slow(FakeDiarization):
@@ -192,6 +192,14 @@ async def test_a_reader_who_leaves_stops_the_roles() -> None:
                 cancelled.set()
             return TURNS
 
+    transcribe, streams = asr.transcribe, []
+
+    def held(*args: Any, **named: Any) -> Any:
+        # Nobody but the graph closes the stream: not the garbage collector either.
+        streams.append(transcribe(*args, **named))
+        return streams[0]
+
+    monkeypatch.setattr(asr, "transcribe", held)
     async with asyncio.timeout(10), aclosing(graph(asr, Slow()).run(RECORDING, TranscriptionOptions())) as events:
         async for event in events:
             if isinstance(event, SegmentRecognised):
