@@ -157,8 +157,8 @@ class AssistantGraph:
         session = await self.sessions.get(owner_id, session_id)
         language = language or session.language or self.settings.language
         speaker = await self._speaker(owner_id, voice, session.voice, language) if speak else None
-        turn = await self.sessions.begin(owner_id, session_id)
         reply = Reply(self.chat, self.speech, speaker, language, self.settings.max_reply_chars, correlation_id)
+        turn = await self.sessions.begin(owner_id, session_id)
         complete = failed = False
         try:
             history = await self.sessions.messages(owner_id, session_id, last=self._history)
