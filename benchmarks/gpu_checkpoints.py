@@ -298,7 +298,7 @@ _PYANNOTE_CONFIG = json.dumps(
 def write_m2m100(folder: Path, sizes: Sizes) -> Path:
     """Write an M2M100 of CTranslate2 in int8 and return its folder."""
     from benchmarks.translation import write_checkpoint
-    from models.translation.convert import convert
+    from models.translation.conversion import convert
 
     original, converted = folder / "transformers", folder / "ctranslate2"
     original.mkdir(parents=True)

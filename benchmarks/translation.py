@@ -33,7 +33,8 @@ from graphs.common.roles import ServedTranslation
 from graphs.local.cluster import ray_with_dashboard
 from models import translation
 from models.translation import CTranslate2Settings, Sentence, Translator
-from models.translation.convert import convert, read_checkpoint
+from models.translation.checkpoint import read_checkpoint
+from models.translation.conversion import convert
 from models.translation.families import Description, codec_of
 
 THREADS_VARIABLE = "OMP_NUM_THREADS"

@@ -1,19 +1,13 @@
-"""Which files the models are read from, and how they are made."""
+"""Files of a converted translation model, and the conversion that makes them."""
 
 from pathlib import Path
 
+from models.translation.checkpoint import CHECKPOINT
+from models.translation.conversion import convert_folder
 from models.weights import Conversion, Weights
-
-CHECKPOINT = Weights(
-    files=("config.json", "*.safetensors|pytorch_model*.bin"),
-    more=("*.json", "*.model", "*.spm"),
-)
-"""A published checkpoint of M2M100, NLLB or OPUS-MT."""
 
 
 def _convert(checkpoint: Path, output: Path, name: str) -> None:
-    from models.translation.convert import convert_folder
-
     # Computes in any type afterwards; the whole range of the weights is kept for GPUs.
     convert_folder(checkpoint, output, name, quantization="float16")
 

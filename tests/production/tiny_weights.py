@@ -15,7 +15,7 @@ from checkpoints.wavlm import build_tiny_detector
 from checkpoints.whisper import build_tiny_whisper
 from checkpoints.xvector import build_tiny_ecapa
 
-from models.translation.convert import convert
+from models.translation.conversion import convert
 from models.weights.cache import entry_of
 from models.weights.configuration import needs_of
 from models.weights.digests import sha256_of

@@ -12,7 +12,8 @@ from pydantic import ValidationError
 
 from models.errors import InputError, MissingWeights
 from models.translation import CTranslate2Settings, Sentence, Translation, build
-from models.translation.convert import convert, main
+from models.translation.conversion import convert
+from models.translation.convert import main
 from models.translation.ctranslate2_engine import CTranslate2Translator
 from models.translation.families import Description
 
