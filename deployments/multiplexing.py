@@ -1,10 +1,10 @@
 """Several models in one replica: those used last stay loaded."""
 
 import asyncio
-from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from typing import Generic, TypeVar
 
+from cachetools import LRUCache
 from ray import serve
 from ray.serve.exceptions import RayServeException
 
@@ -33,15 +33,14 @@ def multiplexed(load: Load[ModelT], most: int) -> Load[ModelT]:
 class _Models(Generic[ModelT]):
     def __init__(self, load: Load[ModelT], most: int) -> None:
         self._load = load
-        self._most = most
-        self._models: OrderedDict[str, ModelT] = OrderedDict()
+        self._models: LRUCache[str, ModelT] = LRUCache(most)
         self._loading = asyncio.Lock()
 
     async def get(self, name: str) -> ModelT:
         async with self._loading:
             if name not in self._models:
-                while len(self._models) >= self._most:
-                    self._models.popitem(last=False)
+                if len(self._models) == self._models.maxsize:
+                    # Before the new one is loaded, so that both are never in memory at once.
+                    self._models.popitem()
                 self._models[name] = await self._load(name)
-        self._models.move_to_end(name)
         return self._models[name]

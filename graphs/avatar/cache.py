@@ -1,9 +1,10 @@
 """What takes long to make, in memory, bounded in bytes; each is made once however many ask for it at once."""
 
 import asyncio
-from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from typing import Generic, TypeVar
+
+from cachetools import LRUCache
 
 MadeT = TypeVar("MadeT")
 
@@ -16,9 +17,7 @@ class Memory(Generic[MadeT]):
     """
 
     def __init__(self, max_bytes: int) -> None:
-        self._max_bytes = max_bytes
-        self._bytes = 0
-        self._kept: OrderedDict[str, tuple[MadeT, int]] = OrderedDict()
+        self._kept: LRUCache[str, tuple[MadeT, int]] = LRUCache(max_bytes, lambda kept: kept[1])
         self._making: dict[str, asyncio.Task[MadeT]] = {}
 
     async def get(self, key: str, maker: str, make: Callable[[], Awaitable[tuple[MadeT, int]]]) -> MadeT:
@@ -32,7 +31,6 @@ class Memory(Generic[MadeT]):
             make: Returns it and how many bytes it takes.
         """
         if key in self._kept:
-            self._kept.move_to_end(key)
             return self._kept[key][0]
         making = self._making.get(maker)
         if making is None:
@@ -42,10 +40,6 @@ class Memory(Generic[MadeT]):
 
     async def _make(self, key: str, make: Callable[[], Awaitable[tuple[MadeT, int]]]) -> MadeT:
         made, size = await make()
-        _replaced, before = self._kept.pop(key, (made, 0))
-        self._kept[key] = made, size
-        self._bytes += size - before
-        while self._bytes > self._max_bytes:
-            _key, (_oldest, freed) = self._kept.popitem(last=False)
-            self._bytes -= freed
+        if size <= self._kept.maxsize:
+            self._kept[key] = made, size
         return made

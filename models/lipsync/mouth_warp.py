@@ -1,14 +1,16 @@
 """Mouth warp: any portrait speaks by moving its own lips and jaw. OpenCV alone, no weights."""
 
 import itertools
-from collections.abc import Iterable, Sequence
+import threading
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import replace
+from operator import attrgetter
 
 import numpy as np
+from cachetools import LRUCache, cachedmethod
 
 from models.errors import InputError
 from models.lipsync.blinks import CLOSINGS, eyes_closed
-from models.lipsync.drawn_states import DrawnStates
 from models.lipsync.eye_lids import find_eyes
 from models.lipsync.eye_painter import LidPatch, draw_lid
 from models.lipsync.haar_faces import HaarFaceFinder, frame_of
@@ -23,12 +25,18 @@ from models.lipsync.voice_drive import mouth_track
 
 _VERSION = 1
 _OPENINGS, _WIDTHS = 24, 4
-_DRAWN_BYTES = 192 * 1024 * 1024
+_MOUTHS_BYTES, _LIDS_BYTES = 192 * 1024 * 1024, 24 * 1024 * 1024
+"""Bounds of the drawings that are kept."""
 MIN_EYE_DISTANCE = 24.0
 """Pixels from eye to eye that a face must have."""
 
 _State = tuple[int, int]
 _Look = tuple[int, int, int, int]
+
+
+def _of_face(_engine: object, face: WarpFace, *state: Hashable) -> Hashable:
+    """Return the cache key of a still face's drawing."""
+    return face.key, *state
 
 
 class MouthWarpEngine:
@@ -41,9 +49,10 @@ class MouthWarpEngine:
     def __init__(self, settings: MouthWarpSettings) -> None:
         self._settings = settings
         self._finder = HaarFaceFinder()
-        self._mouths: DrawnStates[Image] = DrawnStates(_DRAWN_BYTES, lambda image: image.nbytes)
-        self._lids: DrawnStates[tuple[LidPatch, ...]] = DrawnStates(
-            _DRAWN_BYTES // 8, lambda lids: sum(lid.pixels.nbytes + lid.drawn.nbytes for lid in lids)
+        self._lock = threading.Lock()
+        self._mouths: LRUCache[Hashable, Image] = LRUCache(_MOUTHS_BYTES, lambda image: image.nbytes)
+        self._lids: LRUCache[Hashable, tuple[LidPatch, ...]] = LRUCache(
+            _LIDS_BYTES, lambda lids: sum(lid.pixels.nbytes + lid.drawn.nbytes for lid in lids)
         )
 
     @property
@@ -102,25 +111,28 @@ class MouthWarpEngine:
     def _draw(self, face: WarpFace, look: _Look) -> Image:
         index, opening, width, closed = look
         if len(face.places) > 1:
-            return self._mouth(face, index, (opening, width))
-        mouth = self._mouths.get(
-            (face.key, opening, width, self._settings.opening), lambda: self._mouth(face, 0, (opening, width))
-        )
+            return self._mouth(face, index, (opening, width), self._settings.opening)
+        mouth = self._still_mouth(face, (opening, width), self._settings.opening)
         if not closed:
             return mouth
         drawn = mouth.copy()
-        for lid in self._lids.get((face.key, closed), lambda: self._closed_lids(face, CLOSINGS[closed])):
+        for lid in self._closed_lids(face, closed):
             lid.paste(drawn)
         return drawn
 
-    def _mouth(self, face: WarpFace, index: int, state: _State) -> Image:
+    @cachedmethod(attrgetter("_mouths"), key=_of_face, lock=attrgetter("_lock"))
+    def _still_mouth(self, face: WarpFace, state: _State, scale: float) -> Image:
+        return self._mouth(face, 0, state, scale)
+
+    def _mouth(self, face: WarpFace, index: int, state: _State, scale: float) -> Image:
         """Return a picture of the face with its mouth in a state."""
         picture, place = face.picture(index), face.places[index]
         if state == (0, 0):
             return picture
-        opening = state[0] / _OPENINGS * self._settings.opening
+        opening = state[0] / _OPENINGS * scale
         return MouthPainter(picture, place.frame, place.mouth).draw(opening, state[1] / _WIDTHS)
 
-    def _closed_lids(self, face: WarpFace, closed: float) -> tuple[LidPatch, ...]:
+    @cachedmethod(attrgetter("_lids"), key=_of_face, lock=attrgetter("_lock"))
+    def _closed_lids(self, face: WarpFace, closed: int) -> tuple[LidPatch, ...]:
         picture, place = face.picture(0), face.places[0]
-        return tuple(draw_lid(picture, place.frame, eye, closed) for eye in face.eyes)
+        return tuple(draw_lid(picture, place.frame, eye, CLOSINGS[closed]) for eye in face.eyes)

@@ -2,10 +2,11 @@
 
 import hashlib
 import threading
-from collections import OrderedDict
+from operator import attrgetter
 from pathlib import Path
 
 import numpy as np
+from cachetools import LRUCache, cachedmethod
 from numpy.typing import NDArray
 
 from models.errors import InputError
@@ -13,6 +14,10 @@ from models.speaker import SpeakerEncoder
 from models.speech.types import Reference
 
 _REMEMBERED = 32
+
+
+def _digest(_speakers: object, pcm: NDArray[np.float32]) -> bytes:
+    return hashlib.blake2b(np.ascontiguousarray(pcm).data, digest_size=16).digest()
 
 
 class Speakers:
@@ -27,7 +32,7 @@ class Speakers:
         self._encoder = encoder
         self._default = None if default is None else _normalised(default)
         self._lock = threading.Lock()
-        self._embedded: OrderedDict[bytes, NDArray[np.float32]] = OrderedDict()
+        self._embedded: LRUCache[bytes, NDArray[np.float32]] = LRUCache(_REMEMBERED)
 
     def embedding(self, reference: Reference | None) -> NDArray[np.float32]:
         """Return the L2-normalised x-vector of a reference, float32[D]; the embedding goes before the speech.
@@ -63,21 +68,13 @@ class Speakers:
             )
         return _normalised(embedding)
 
+    # A text comes clause by clause, each with the same speech.
+    @cachedmethod(attrgetter("_embedded"), key=_digest, lock=attrgetter("_lock"))
     def _of_speech(self, pcm: NDArray[np.float32]) -> NDArray[np.float32]:
-        # A text comes clause by clause, each with the same speech.
-        key = hashlib.blake2b(np.ascontiguousarray(pcm).data, digest_size=16).digest()
-        with self._lock:
-            if key in self._embedded:
-                self._embedded.move_to_end(key)
-                return self._embedded[key]
         try:
             embedding: NDArray[np.float32] = self._encoder.embed([pcm])[0]
         except InputError as error:
             raise InputError(error.code, error.message, field="reference") from error
-        with self._lock:
-            self._embedded[key] = embedding
-            if len(self._embedded) > _REMEMBERED:
-                self._embedded.popitem(last=False)
         return embedding
 
 

@@ -10,9 +10,9 @@ import pytest
 from numpy.typing import NDArray
 
 from models.errors import InputError
-from models.lipsync import MouthWarpSettings, Patches, PreparedFace, Shot, build, footage_index
+from models.lipsync import MouthWarpSettings, Patches, PreparedFace, Shot, build, footage_index, mouth_warp
 from models.lipsync.blinks import CLOSINGS, eyes_closed
-from models.lipsync.drawn_states import DrawnStates
+from models.lipsync.mouth_painter import MouthPainter
 from models.lipsync.mouth_warp import MIN_EYE_DISTANCE, MouthWarpEngine
 from models.lipsync.mouth_warp_face import WarpFace
 from tests.avatar_pictures import face_picture, moving_faces, no_face, two_faces
@@ -296,18 +296,25 @@ def test_a_clip_that_loses_its_face_says_when(engine: MouthWarpEngine, clip_fram
         engine.prepare([gone] * 20)
 
 
-def test_what_was_drawn_is_kept_within_its_bounds() -> None:
-    kept: DrawnStates[bytes] = DrawnStates(100, len)
-    drawn: list[int] = []
+def test_drawings_of_a_still_are_kept_within_a_bound(face: PreparedFace, monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn: list[float] = []
+    paint = MouthPainter.draw
+    monkeypatch.setattr(
+        MouthPainter, "draw", lambda self, opening, width: drawn.append(opening) or paint(self, opening, width)
+    )
+    shot = whole(np.concatenate([silence(0.2), vowel(0.6)]))
+    roomy = MouthWarpEngine(MouthWarpSettings())
+    first = roomy.animate([(face, shot)])[0]
+    states = len(drawn)
+    roomy.animate([(face, shot)])
+    assert 1 < len(drawn) == states
 
-    def draw(number: int) -> bytes:
-        drawn.append(number)
-        return bytes(30)
-
-    for number in (1, 2, 3, 1, 4, 1, 2):
-        kept.get(number, lambda number=number: draw(number))  # type: ignore[misc]
-        assert kept.kept_bytes <= 100
-    assert drawn == [1, 2, 3, 4, 2]
+    monkeypatch.setattr(mouth_warp, "_MOUTHS_BYTES", first.images[0].nbytes)
+    narrow = MouthWarpEngine(MouthWarpSettings())
+    again = narrow.animate([(face, shot)])[0]
+    narrow.animate([(face, shot)])
+    assert len(drawn) >= 3 * states - 1
+    np.testing.assert_array_equal(frames_of(first), frames_of(again))
 
 
 def test_threads_share_an_engine(engine: MouthWarpEngine, face: PreparedFace) -> None:
