@@ -2,7 +2,7 @@
 
 
 class InputError(Exception):
-    """What the caller sent can't be used, and sending it again won't help.
+    """The caller's input can't be used, and sending it again won't help.
 
     Attributes:
         code: A stable machine-readable name, for instance ``no_audio``.

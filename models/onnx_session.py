@@ -1,4 +1,4 @@
-"""Models on ONNX Runtime, opened in one way: on the GPU within this process's share of it, or on the CPU."""
+"""ONNX Runtime sessions, on the GPU within this process's share of it or on the CPU."""
 
 import logging
 from pathlib import Path
@@ -52,7 +52,7 @@ def open_session(model: Path, *, device: Literal["auto", "cpu", "cuda"], threads
 
 
 def _on_gpu(device: str, available: list[str]) -> bool:
-    """Whether to ask for the GPU.
+    """Tell whether to use the GPU.
 
     Raises:
         ValueError: The settings do, in vain.

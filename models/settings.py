@@ -28,7 +28,7 @@ class Settings(BaseModel):
 
 
 def is_live(field: FieldInfo) -> bool:
-    """Whether an engine takes a new value of this field while it works."""
+    """Tell whether a working engine takes a new value of this field."""
     return isinstance(field.json_schema_extra, dict) and field.json_schema_extra.get("live") is True
 
 

@@ -1,4 +1,4 @@
-"""A stretch of time in a recording, the currency between VAD, diarization and ASR."""
+"""Time spans of a recording, exchanged by VAD, diarization and ASR."""
 
 from dataclasses import dataclass
 

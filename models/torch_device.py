@@ -1,4 +1,4 @@
-"""Where PyTorch computes, and with what numbers."""
+"""PyTorch's device and number type, from an engine's settings."""
 
 from typing import Literal
 

@@ -1,4 +1,4 @@
-"""Whether a recogniser knows a language."""
+"""Check of a requested language against a recogniser's list."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""What recognisers write down when nobody says anything: names of sounds, hesitations, credits of subtitles."""
+"""Detection of recognised text without speech: sound descriptions, hesitations, hallucinated subtitle credits."""
 
 import re
 import unicodedata

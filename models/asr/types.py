@@ -1,4 +1,4 @@
-"""What a speech recogniser returns."""
+"""Protocol and results of speech recognition."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Which files Whisper is read from, and what its sizes are called on the Hugging Face Hub."""
+"""Files of a Whisper model, and the Hugging Face repositories of its sizes."""
 
 from models.weights import Weights
 

@@ -62,7 +62,7 @@ _SIGNATURES = (
 
 @dataclass(frozen=True)
 class DeclaredLength:
-    """What the header says about length.
+    """Length of a recording according to its header.
 
     Attributes:
         seconds: The length it declares; None if it doesn't.

@@ -45,7 +45,7 @@ def synthetic_tags(sentence: str) -> dict[str, str]:
 
 @dataclass(frozen=True, slots=True)
 class SyntheticMark:
-    """What is written into a file of synthetic speech to say that it is.
+    """Metadata that mark a file as synthetic speech.
 
     Attributes:
         engine: The engine that spoke.
@@ -183,7 +183,7 @@ def _clean(samples: Floats) -> Floats:
 
 
 class _Sink(Protocol):
-    """Where a writer's bytes go; one that can seek gets the lengths into its headers."""
+    """Binary file that an encoder writes to; a seekable one gets the lengths into its headers."""
 
     def write(self, data: bytes, /) -> int: ...
 

@@ -21,7 +21,7 @@ class Extent:
 
 @dataclass(frozen=True)
 class MpegLength:
-    """What the first frame of an MP3 declares: seconds of audio, and where those are to be found."""
+    """Length that an MP3's first frame (Xing or VBRI) declares, in seconds, and the bytes that hold the audio."""
 
     seconds: float
     extent: Extent

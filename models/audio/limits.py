@@ -1,4 +1,4 @@
-"""What callers set and get: limits in, facts about a recording out."""
+"""Limits of accepted recordings, and the properties that are read from them."""
 
 from dataclasses import dataclass
 
@@ -8,7 +8,7 @@ SAMPLE_RATE = 16_000
 
 @dataclass(frozen=True)
 class AudioLimits:
-    """Which recordings are accepted.
+    """Limits of accepted recordings.
 
     Attributes:
         min_seconds: Shorter recordings are refused.
@@ -23,7 +23,7 @@ class AudioLimits:
 
 @dataclass(frozen=True)
 class AudioInfo:
-    """What a recording says of itself.
+    """Properties that a recording's header declares.
 
     Attributes:
         container: ``wav``, ``mp3``, ``flac``, ``ogg``, ``aac``, ``mp4`` (also MOV, M4A) or ``matroska`` (also

@@ -1,4 +1,4 @@
-"""What to tell a player that a recording is."""
+"""Media types of recordings, detected from their content."""
 
 import math
 from typing import BinaryIO

@@ -14,7 +14,7 @@ LOUDEST = 100
 
 @dataclass(frozen=True)
 class Outline:
-    """How loud a recording is over time.
+    """Peak levels of a recording over time, for drawing its waveform.
 
     Attributes:
         duration: Seconds.

@@ -1,4 +1,4 @@
-"""Chat through GigaChat, by its own client (contracts C-20 to C-23).
+"""Chat through GigaChat, by its own client.
 
 The client keeps its token, renews it a minute before it ends, and once more when the server refuses it. It would also
 try again by itself, but in the middle of an answer too, whose beginning would then come twice: that is done here.
@@ -144,7 +144,7 @@ def _credentials() -> str:
 
 
 def _passing(error: Exception) -> bool:
-    """Whether another try may help: timeouts, connections, 429 and 5xx, but no refusal and no body out of shape."""
+    """Tell whether a retry may help: after timeouts, lost connections, 429 and 5xx, not after refusals."""
     if isinstance(error, RateLimitError | ServerError):
         return True
     return not isinstance(error, GigaChatException | ValueError | TypeError)

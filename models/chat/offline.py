@@ -15,7 +15,7 @@ _REMEMBERED = 5
 
 @dataclass(frozen=True)
 class _Phrases:
-    """What is said in one language; ``{}`` are filled in. The patterns are looked for in the lower-case message."""
+    """Replies in one language, with ``{}`` to fill in, and the patterns of lower-case messages that choose them."""
 
     introduction: str
     heard: str

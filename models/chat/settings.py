@@ -70,7 +70,7 @@ class GigaChatSettings(Settings):
     )
     max_seconds: PositiveFloat = Field(default=300.0, description="Longest time that one answer may take.")
     max_retries: int = Field(
-        default=2, ge=0, le=5, description="Tries after the first, while nothing was answered yet (contracts C-22)."
+        default=2, ge=0, le=5, description="Tries after the first, while nothing was answered yet."
     )
     first_retry_seconds: NonNegativeFloat = Field(
         default=0.5, description="Wait before the second try; doubled before each further one."

@@ -1,4 +1,4 @@
-"""What a chat engine takes and returns."""
+"""Protocol, messages and errors of chat engines."""
 
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass

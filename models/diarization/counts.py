@@ -1,4 +1,4 @@
-"""How many speakers a caller allows."""
+"""Range of speaker counts that a caller allows."""
 
 from dataclasses import dataclass
 
@@ -15,7 +15,7 @@ class SpeakerCount:
     most: int
 
     def nearest(self, count: int) -> int:
-        """The allowed number next to ``count``."""
+        """Return the allowed number next to ``count``."""
         return min(max(count, self.least), self.most)
 
 

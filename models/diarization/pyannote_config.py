@@ -33,14 +33,14 @@ class AgglomerativeClustering(_Strict):
 
 
 class Segmentation(_Strict):
-    """What is done with the segmentation; the threshold is that of models without a powerset."""
+    """Hyper-parameters of the segmentation; the threshold applies to models without a powerset."""
 
     min_duration_off: float = Field(default=0.0, ge=0.0)
     threshold: float | None = Field(default=None, gt=0.0, lt=1.0)
 
 
 class Parts(_Strict):
-    """What the pipeline is made of; batch sizes, ``legacy`` and ``der_variant`` don't count here."""
+    """Components of the pipeline; batch sizes, ``legacy`` and ``der_variant`` are ignored."""
 
     clustering: Literal["VBxClustering", "AgglomerativeClustering"]
     segmentation: str

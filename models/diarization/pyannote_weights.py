@@ -1,4 +1,4 @@
-"""What pyannote's pipelines and their parts are made of."""
+"""Files of pyannote's pipelines and of their component models."""
 
 from models.errors import MissingWeights
 from models.weights import Weights

@@ -6,7 +6,7 @@ from typing import Literal
 
 @dataclass(frozen=True, slots=True)
 class Thresholds:
-    """What was tuned for an encoder, on speakers that it was not trained on.
+    """Clustering thresholds tuned for one encoder, on speakers that it was not trained on.
 
     Attributes:
         similarity: Windows of a smaller mean cosine similarity start as two groups.

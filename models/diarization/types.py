@@ -1,4 +1,4 @@
-"""What a diarizer returns."""
+"""Protocol and results of speaker diarization."""
 
 from dataclasses import dataclass
 from typing import Protocol
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True, slots=True)
 class SpeakerTurn:
-    """One speaker speaking, seconds from the start of the recording.
+    """A stretch in which one speaker speaks, in seconds from the start of the recording.
 
     Speakers are named ``SPEAKER_00``, ``SPEAKER_01``, ... in order of first appearance.
     """
@@ -20,7 +20,7 @@ class SpeakerTurn:
 
 
 class Diarizer(Protocol):
-    """Answers who spoke when. Safe to call from several threads at once."""
+    """Finds the speaker turns of a recording. Safe to call from several threads at once."""
 
     def diarize(
         self,

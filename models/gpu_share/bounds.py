@@ -17,7 +17,7 @@ _log = logging.getLogger(__name__)
 MEBIBYTE = 1024 * 1024
 
 CONTEXT_BYTES = 600 * MEBIBYTE
-"""What a process is taken to hold beside tensors (the CUDA context, the libraries' kernels), unless it holds more."""
+"""Bytes assumed to be held beside tensors (the CUDA context, the libraries' kernels), unless more is measured."""
 
 _MOST_CACHED = 200 * MEBIBYTE
 """CTranslate2's own bound of its cache."""
@@ -29,7 +29,7 @@ class ShareExceeded(Exception):
 
 @dataclass(frozen=True, slots=True)
 class GpuShare:
-    """What of a GPU's memory a process may hold.
+    """Part of a GPU's memory that a process may hold.
 
     Attributes:
         gpus: The part of one GPU; 1 or more are whole GPUs.
@@ -48,7 +48,7 @@ class GpuShare:
 
     @property
     def bounded(self) -> bool:
-        """Whether others share the GPU."""
+        """True where other processes share the GPU."""
         return self.gpus < 1
 
 
@@ -57,7 +57,7 @@ _beside_tensors = CONTEXT_BYTES
 
 
 def set_share(gpus: float, *, models: int = 1) -> GpuShare | None:
-    """Say what of a GPU this process may hold; before any library uses the GPU.
+    """Set the share of the GPU that this process may hold; to be called before any library uses the GPU.
 
     Args:
         gpus: The part of one GPU, above 0; 1 or more are whole GPUs, which nobody shares.
@@ -149,7 +149,7 @@ def check_fit() -> int | None:
 
 
 def exceeds(held: int, share: GpuShare) -> str:
-    """Say that a share is too small, and which would do."""
+    """Return the error for a share that is too small; its message names one that suffices."""
     needed = -(-100 * held // share.gpu_bytes) / 100
     return (
         f"the engine holds {_mib(held)} of GPU memory, and its share ({share.gpus:g} of {_mib(share.gpu_bytes)}) is "

@@ -1,4 +1,4 @@
-"""What the driver says of the GPU's memory: no runtime is loaded for it, and no context made."""
+"""GPU memory as the driver reports it, without loading a runtime or creating a context."""
 
 import ctypes
 import os

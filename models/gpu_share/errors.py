@@ -1,4 +1,4 @@
-"""What the errors of the GPU runtimes mean, told from their classes and texts without loading any of them."""
+"""Classification of GPU runtimes' errors by class and text, without loading any of the runtimes."""
 
 import sys
 import traceback
@@ -35,7 +35,7 @@ _FAULTS = (
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether work failed because the GPU's memory, or this process's share of it, was full; less of it may fit.
+    """Tell whether work failed for lack of GPU memory, or of this process's share of it; a smaller batch may fit.
 
     The host's memory (``MemoryError``) is another matter: it belongs to all processes of the machine.
     """
@@ -43,12 +43,12 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 
 def is_gpu_fault(error: BaseException) -> bool:
-    """Whether the process has lost the GPU: after an illegal access or a failed assertion nothing works there again."""
+    """Tell whether the process has lost the GPU: after an illegal access or a failed assertion, no later call works."""
     return not is_out_of_memory(error) and any(_says(cause, _FAULTS) for cause in _causes(error))
 
 
 def forget_locals(error: BaseException) -> None:
-    """Let go of what the failed calls held, tensors for instance, which live as long as the error's traceback."""
+    """Release what the failed calls' frames hold, such as tensors, which otherwise live as long as the traceback."""
     for cause in _causes(error):
         traceback.clear_frames(cause.__traceback__)
 

@@ -15,19 +15,19 @@ _recovered: list[None] = []
 
 
 def recoveries() -> int:
-    """Return how often work ran out of memory and was done again here, in all the process's life."""
+    """Return how often work was repeated after running out of memory, since the process started."""
     return len(_recovered)
 
 
 def free_memory() -> None:
-    """Give memory that PyTorch keeps for later back to the GPU; the other runtimes can't be told to."""
+    """Return PyTorch's cached memory to the GPU; the other runtimes offer no such call."""
     torch = sys.modules.get("torch")
     if torch is not None and torch.cuda.is_initialized():
         torch.cuda.empty_cache()
 
 
 def once_more(work: Callable[Arguments, Result], *args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
-    """Do some work, and once more with free memory where there was too little.
+    """Call a function, and call it again after freeing memory if it ran out of GPU memory.
 
     Args:
         work: May be done twice.
@@ -46,7 +46,7 @@ def once_more(work: Callable[Arguments, Result], *args: Arguments.args, **kwargs
 
 
 def in_batches(count: int, size: int, run: Callable[[int, int], Result]) -> list[Result]:
-    """Do some work batch by batch; a batch that is too large for the GPU's memory is halved and done again.
+    """Process items batch by batch; a batch that runs out of GPU memory is halved and tried again.
 
     Args:
         count: How many items there are.

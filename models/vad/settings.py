@@ -6,7 +6,7 @@ from models.settings import Settings
 
 
 class VadSettings(Settings):
-    """When a stretch of sound counts as speech; times in seconds."""
+    """Settings of voice activity detection; times in seconds."""
 
     threshold: float = Field(0.5, gt=0.0, lt=1.0, description="Speech starts at this probability.")
     min_speech: float = Field(0.1, ge=0.0, description="Speech shorter than this is ignored.")

@@ -119,7 +119,7 @@ def _windows(pcm: NDArray[np.float32], first: int, last: int) -> NDArray[np.floa
 
 
 def _with_hysteresis(probabilities: NDArray[np.float32], threshold: float) -> NDArray[np.bool_]:
-    """Whether each frame is speech; between the two thresholds a frame is what the frame before it was."""
+    """Return which frames are speech; between the two thresholds, a frame is what the frame before it was."""
     decided = (probabilities >= threshold) | (probabilities < max(threshold - HYSTERESIS, 0.01))
     latest = np.maximum.accumulate(np.where(decided, np.arange(len(probabilities)), -1))
     return (latest >= 0) & (probabilities[np.maximum(latest, 0)] >= threshold)

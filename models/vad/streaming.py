@@ -16,7 +16,7 @@ Samples = NDArray[np.float32]
 
 
 class EndpointSettings(Settings):
-    """When live speech begins and ends; times in seconds."""
+    """Settings of endpoint detection in live speech; times in seconds."""
 
     threshold: float = Field(0.5, gt=0.0, lt=1.0, description="Speech starts at this probability.")
     min_speech: float = Field(0.16, ge=0.0, description="Less speech than this does not begin an utterance.")
@@ -143,12 +143,12 @@ class Endpointer:
 
     @property
     def speaking(self) -> bool:
-        """Whether an utterance is going on."""
+        """True during an utterance."""
         return self._started
 
     @property
     def pausing(self) -> bool:
-        """Whether the utterance may be over, as ``SpeechPaused`` has said."""
+        """True after ``SpeechPaused``, while the utterance may be over."""
         return self._paused
 
     def push(self, samples: Samples) -> list[SpeechEvent]:

@@ -151,7 +151,7 @@ def _scaled(reformatter: VideoReformatter, frame: VideoFrame, width: int, height
 
 @dataclass(frozen=True, slots=True)
 class _Shape:
-    """How frames are scaled and turned.
+    """Scaling and rotation of a clip's frames.
 
     Attributes:
         stored: Width and height that they are scaled to, as they lie in the file.

@@ -16,12 +16,12 @@ from models.video.label import Overlay
 _GEOMETRIES_KEPT = 32  # of a face that moves; one of a still
 
 Weights = tuple[NDArray[np.uint16], NDArray[np.uint16]]
-"""How much of what lies on top is seen, 0 to 256: of luma, and of both chromas at half the size."""
+"""Opacity of an overlay, 0 to 256: of luma, and of both chroma planes at half the size."""
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a patch goes: a rectangle of whole blocks of two by two pixels, as chroma has one value for each.
+    """Position of a patch: a rectangle of whole blocks of 2x2 pixels, since chroma has one value for each block.
 
     Attributes:
         box: Left, top, right, bottom of the patch.

@@ -1,4 +1,4 @@
-"""What the first bytes of a picture tell, read before any decoder sees them."""
+"""Facts from a picture's first bytes, read before any decoder gets the file."""
 
 import re
 from typing import Literal

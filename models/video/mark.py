@@ -1,4 +1,4 @@
-"""What is written into a film to say that a machine has made it."""
+"""Metadata that mark a film as synthetic."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ from models.audio.encoding import synthetic_tags
 
 @dataclass(frozen=True, slots=True)
 class FilmMark:
-    """Who made a film.
+    """The engines that made a film.
 
     Attributes:
         lipsync: The engine that moved the face.

@@ -1,11 +1,11 @@
-"""Where a film's bytes go. A sink that says it is closed gets no end of the film: PyAV asks before it writes one."""
+"""Files that a film is written to. PyAV writes no trailer to one whose ``closed`` is true."""
 
 import os
 from typing import BinaryIO
 
 
 class Pipe:
-    """Bytes on their way to someone who can't go back in them."""
+    """A write-only buffer that is drained while the film grows, for streaming."""
 
     def __init__(self) -> None:
         self.closed = False

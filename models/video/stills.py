@@ -17,7 +17,7 @@ from models.video.sizes import check_pixels, kept_size
 from models.video.types import AvatarLimits
 
 BACKGROUND = (200, 200, 200)
-"""What is seen through the transparent parts of a picture: a plain light wall."""
+"""Colour behind the transparent parts of a picture."""
 
 _MAX_JPEG_SCANS = 100  # each costs a pass over the whole picture; cameras and browsers write up to 10
 _MAX_PROFILE_BYTES = 4 * 1024 * 1024

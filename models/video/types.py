@@ -8,7 +8,7 @@ AvatarKind = Literal["still", "clip"]
 
 @dataclass(frozen=True, slots=True)
 class AvatarLimits:
-    """What is accepted as an avatar.
+    """Limits of accepted avatars.
 
     Attributes:
         max_bytes: Of the file.
