@@ -1,11 +1,11 @@
-"""When eyes blink: at times that look like chance and are the same wherever a film is drawn."""
+"""Times of blinks: irregular, and the same on every replica that draws a part of the film."""
 
 import hashlib
 
 from models.lipsync.types import FRAMES_PER_SECOND
 
 CLOSINGS = (0.0, 0.25, 0.55, 0.85, 1.0)
-"""How far eyes are closed, by step."""
+"""Degrees to which the eyes are closed: 0 open, 1 shut."""
 
 _COURSE = (2, 4, 4, 3, 1)
 

@@ -1,4 +1,4 @@
-"""Where faces are."""
+"""Boxes of faces, and the protocol of the detectors that find them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from models.lipsync.types import Image
 
 @dataclass(frozen=True, slots=True)
 class FaceBox:
-    """Where a face is, in pixels."""
+    """Bounding box of a face, in pixels."""
 
     left: float
     top: float

@@ -1,4 +1,4 @@
-"""Coordinates of a face: right and down from between its eyes, a hundred from eye to eye."""
+"""A face's coordinate system: right and down from the point between its eyes, 100 units from eye to eye."""
 
 from dataclasses import dataclass
 
@@ -13,7 +13,7 @@ EYE_TO_EYE = 100.0
 
 @dataclass(frozen=True, slots=True)
 class FaceFrame:
-    """Where a face lies in a picture.
+    """Position, scale and rotation of a face in a picture.
 
     Attributes:
         x: Of the point between the eyes, in pixels.

@@ -23,7 +23,7 @@ Affine = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Track:
-    """Where a clip's face lies.
+    """Position of the face in each frame of a clip.
 
     Attributes:
         frames: Of each of the clip's frames.

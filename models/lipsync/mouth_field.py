@@ -1,4 +1,4 @@
-"""How the lower half of a face moves as its mouth opens: where each pixel comes from."""
+"""Deformation of the lower half of a face as its mouth opens: the source of each pixel."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""Where the moving part of a face lies in an avatar's frame."""
+"""Box and mask of the moving part of a face in an avatar's frame."""
 
 import numpy as np
 from numpy.typing import NDArray

@@ -19,7 +19,7 @@ _PLACE_FIELDS = len(fields(FaceFrame)) + 4 + COLUMNS
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FacePlace:
-    """Where a face lies in one of its pictures."""
+    """Position of a face and of its mouth in one of its pictures."""
 
     frame: FaceFrame
     mouth: Mouth
@@ -39,7 +39,7 @@ class FacePlace:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class WarpFace:
-    """What the mouth warp draws from.
+    """A prepared face: its pictures, and the positions of face, mouth and eyes in them.
 
     Attributes:
         key: Of its content: equal keys, equal faces.

@@ -1,4 +1,4 @@
-"""Which part of a face Wav2Lip's drawing replaces, and how softly.
+"""Box and soft mask of the part of a face that Wav2Lip's drawing replaces.
 
 The network is shown the upper half of the face and gives it back a little blurred. So the picture's own eyes stay, and
 the drawing fades in below them.

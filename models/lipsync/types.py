@@ -1,4 +1,4 @@
-"""What lip-sync takes and returns."""
+"""Protocol, inputs and results of lip-sync."""
 
 import io
 from collections.abc import Iterable, Mapping, Sequence
@@ -23,7 +23,7 @@ _FACES, _BOXES, _MASK, _OWN = "faces", "boxes", "mask", "own."
 
 @dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
 class PreparedFace:
-    """What an engine keeps of an avatar: all that depends on the face alone.
+    """An avatar as an engine prepared it: everything that depends on the face alone.
 
     Attributes:
         boxes: int32[frames, 4]: left, top, right, bottom of the place of the engine's patches in each of the avatar's
@@ -39,7 +39,7 @@ class PreparedFace:
     arrays: Mapping[str, NDArray[np.generic]]
 
     def to_bytes(self) -> bytes:
-        """Return it as a file for ``from_bytes``."""
+        """Serialise it for ``from_bytes``."""
         file = io.BytesIO()
         own: dict[str, Any] = {_OWN + name: array for name, array in self.arrays.items()}
         np.savez(
@@ -116,7 +116,7 @@ class LipsyncEngine(Protocol):
 
     @property
     def device(self) -> str:
-        """What it computes on: ``cpu`` or ``cuda``."""
+        """Device that the engine computes on: ``cpu`` or ``cuda``."""
         ...
 
     def prepare(self, frames: Iterable[Image]) -> PreparedFace:

@@ -1,4 +1,4 @@
-"""What a mouth does while a voice is heard: from speech to how far it opens and how wide it is, frame by frame."""
+"""Mouth motion from speech: opening and width of the mouth in each frame, from the loudness and the spectrum."""
 
 from dataclasses import dataclass
 
@@ -26,7 +26,7 @@ Track = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class MouthTrack:
-    """What the mouth does in consecutive frames.
+    """Opening and width of the mouth in consecutive frames.
 
     Attributes:
         opening: float64[frames]: 0 shut to 1 wide open.
@@ -38,7 +38,7 @@ class MouthTrack:
 
 
 def mouth_track(shot: Shot) -> MouthTrack:
-    """Return what the mouth does in a shot's frames.
+    """Return the mouth's motion in a shot's frames.
 
     A frame depends on at most 0.3 s of speech to either side of its middle, and looks ahead as far as it looks back, so
     that the mouth is in step with the voice. Equal speech gives equal frames however a film is cut.

@@ -24,7 +24,7 @@ _FIRST_CUT = 2
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FaceTerms:
-    """What faces add to the decoder.
+    """The face encoder's contributions to the decoder's layers.
 
     Attributes:
         layers: For each stage but the first, and for the output's first layer: [faces, channels, height, width],

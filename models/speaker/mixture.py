@@ -11,7 +11,7 @@ RELEVANCE = 4.0
 
 @dataclass(frozen=True, slots=True)
 class Mixture:
-    """What speech sounds like, whoever speaks.
+    """A speaker-independent mixture of Gaussians over MFCC frames.
 
     Attributes:
         weights: Shape [components].
@@ -24,7 +24,7 @@ class Mixture:
     variances: NDArray[np.float32]
 
     def posteriors(self, frames: NDArray[np.float32]) -> NDArray[np.float32]:
-        """The probability that each component made each frame, shape [frames, components]."""
+        """Return the probability that each component made each frame, shape [frames, components]."""
         constant = np.log(self.weights) - 0.5 * np.sum(
             np.log(2 * np.pi * self.variances) + np.square(self.means) / self.variances, axis=1
         )
@@ -35,7 +35,7 @@ class Mixture:
         return posteriors
 
     def deviation(self, frames: NDArray[np.float32]) -> NDArray[np.float32]:
-        """How a voice's sounds differ from the mixture's, sound by sound.
+        """Return a voice's supervector: its deviation from each component's mean.
 
         The MAP-adapted means less the mixture's, in standard deviations.
 

@@ -7,7 +7,7 @@ WINDOW = 400
 HOP = 160
 FLOOR = 1e-10
 RANGE_DB = 80.0
-"""What is weaker than the loudest band of the window by more than this counts as this weak."""
+"""Dynamic range: bands further below the loudest one are raised to this distance from it."""
 
 
 class MelSpectrum(torch.nn.Module):

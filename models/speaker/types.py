@@ -1,4 +1,4 @@
-"""What a speaker encoder takes and returns."""
+"""Protocol of speaker encoders."""
 
 from collections.abc import Sequence
 from typing import Protocol

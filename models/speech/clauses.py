@@ -153,5 +153,5 @@ def _weight(character: str) -> int:
 
 
 def _joins(character: str) -> bool:
-    """Whether a cut before this character would tear what is written as one."""
+    """Tell whether a character belongs to the one before it, so that a cut between them would split a grapheme."""
     return unicodedata.combining(character) != 0 or unicodedata.category(character) in ("Mn", "Mc", "Me", "Cf")

@@ -107,7 +107,7 @@ class EspeakLibrary:
         return {variant.identifier.removeprefix("!v/"): variant for variant in variants}
 
     def has(self, voice: str) -> bool:
-        """Whether a voice can be chosen, by its identifier or by a language's code."""
+        """Tell whether there is a voice with an identifier or a language code."""
         with self._lock:
             return self._choose(voice)
 

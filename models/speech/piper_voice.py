@@ -25,13 +25,13 @@ class Audio(_Part):
 
 
 class Espeak(_Part):
-    """Which voice of eSpeak NG makes the phonemes."""
+    """The eSpeak NG voice that makes the phonemes."""
 
     voice: str = Field(pattern=r"^[A-Za-z0-9-]{1,40}$")
 
 
 class Inference(_Part):
-    """What the model is given besides the phonemes, for speech as its maker meant it."""
+    """Default inference parameters of the model."""
 
     noise_scale: float = Field(default=0.667, ge=0, le=2)
     length_scale: float = Field(default=1.0, gt=0, le=10)

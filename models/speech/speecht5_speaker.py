@@ -1,4 +1,4 @@
-"""Whom SpeechT5 is to sound like, as the x-vector that it takes."""
+"""X-vectors of the speakers that SpeechT5 is to sound like."""
 
 import hashlib
 import threading

@@ -1,4 +1,4 @@
-"""What the signs of a text are called, for the languages that are met most."""
+"""Spoken names of symbols in the most common languages."""
 
 # ruff: noqa: RUF001 - these are other alphabets
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What speech synthesis takes and returns."""
+"""Protocols, inputs and results of speech synthesis."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -92,7 +92,7 @@ class SpeechEngine(Protocol):
 
     @property
     def reads_digits(self) -> bool:
-        """Whether it reads numbers and signs itself; if not, they come to it as words."""
+        """True if the engine reads numbers and symbols itself; otherwise they are spelled out for it."""
         ...
 
     @property

@@ -28,7 +28,7 @@ MMS = {
     "ro": "ron", "ru": "rus", "sv": "swe", "sw": "swh", "ta": "tam", "te": "tel", "th": "tha", "tr": "tur",
     "uk": "ukr", "vi": "vie",
 }  # fmt: skip
-"""What Meta's Massively Multilingual Speech calls a language: its model is ``facebook/mms-tts-`` and this."""
+"""ISO 639-3 codes of Meta's Massively Multilingual Speech: a language's model is ``facebook/mms-tts-<code>``."""
 
 LONGEST_TOKEN_S = 2.0
 """No letter lasts longer at the voice's own speed, whatever the model predicts."""

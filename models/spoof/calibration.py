@@ -1,4 +1,4 @@
-"""Logits turned into probabilities that mean what they say."""
+"""Calibration of logits to probabilities."""
 
 from dataclasses import dataclass
 
@@ -21,7 +21,7 @@ class Calibration:
     bias: float = 0.0
 
     def probability(self, logits: NDArray[np.floating]) -> NDArray[np.float32]:
-        """P(spoof) of raw logits, of the same shape."""
+        """Return P(spoof) of raw logits, of the same shape."""
         return np.asarray(expit(self.scale * np.asarray(logits, np.float64) + self.bias), np.float32)
 
 

@@ -18,7 +18,7 @@ _KIND = "voicegraph-spoof"
 
 @dataclass(frozen=True)
 class Metadata:
-    """What a checkpoint says of itself.
+    """Metadata of a checkpoint.
 
     Args:
         name: What the model is called.

@@ -141,7 +141,7 @@ def spoof_labels(labels: Mapping[int, str], named: tuple[str, ...] = ()) -> froz
 
 
 def _kind(label: str) -> bool | None:
-    """Whether a label means spoof; None where its words say neither or both."""
+    """Tell whether a label means spoof; None where its words mean neither or both."""
     apart = re.sub(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", " ", label)
     words = set(re.findall(r"[a-z]+", apart.lower()))
     spoof, bona_fide = bool(words & _SPOOF), bool(words & _BONA_FIDE)

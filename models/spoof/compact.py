@@ -37,12 +37,12 @@ class CompactDetector:
 
     @property
     def name(self) -> str:
-        """What the checkpoint calls itself."""
+        """Name of the model, from the checkpoint."""
         return self._metadata.name
 
     @property
     def calibration(self) -> Calibration:
-        """How its logits become probabilities."""
+        """Calibration that turns its logits into probabilities."""
         return self._metadata.calibration
 
     def score(self, chunks: NDArray[np.float32], lengths: NDArray[np.int64]) -> NDArray[np.float32]:
@@ -57,7 +57,7 @@ class CompactDetector:
         return self.calibration.probability(self.logits(chunks, lengths))
 
     def logits(self, chunks: NDArray[np.float32], lengths: NDArray[np.int64]) -> NDArray[np.float32]:
-        """The network's raw scores, before calibration; arguments as for ``score``."""
+        """Return the network's raw scores, before calibration; arguments as for ``score``."""
         logits = np.empty(len(chunks), np.float32)
 
         def run(start: int, stop: int) -> None:

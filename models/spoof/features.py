@@ -1,4 +1,4 @@
-"""What the compact detector hears of each 10 ms, in linearly spaced bands, free of gain and of a fixed channel.
+"""Features of the compact detector: linearly spaced bands each 10 ms, invariant to gain and to a fixed filter.
 
 Three views of the sound: the log energy of each band; how much its spectrum stands out in peaks, as the harmonics of a
 voice do; and how much its energy comes in bursts, as the pulses of a voice do. Vocoders that get the energies right
@@ -58,7 +58,7 @@ SPREAD = np.float32(2.5)
 """Typical deviation of a band's log energy; the view is divided by it."""
 
 NOISE = np.float32(0.55)
-"""What the other two views are for noise, about; they are taken relative to it."""
+"""Typical value of the other two views for noise; the views are divided by it."""
 
 BLOCK = 2
 """Chunks of one pass: their spectra stay in the processor's cache."""

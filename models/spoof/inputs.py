@@ -1,4 +1,4 @@
-"""What every detector checks before it scores."""
+"""Checks of the arrays that detectors score."""
 
 import numpy as np
 from numpy.typing import NDArray

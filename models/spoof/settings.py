@@ -31,7 +31,7 @@ class _SpoofSettings(Settings):
         default=0.3,
         ge=0,
         le=1,
-        description="P(spoof) below which a voice is taken for real (contracts A-85).",
+        description="P(spoof) below which a voice is taken for real.",
         json_schema_extra=LIVE,
     )
     spoof_from: float = Field(
@@ -63,7 +63,7 @@ class CompactSettings(_SpoofSettings):
 
 
 class WavLmSettings(_SpoofSettings, DownloadSettings):
-    """WavLM with RealTone's head (contracts A-01 to A-11)."""
+    """WavLM with RealTone's head."""
 
     engine: Literal["wavlm"] = "wavlm"
     checkpoint: Annotated[str, WAVLM] = Field(

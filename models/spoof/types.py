@@ -1,4 +1,4 @@
-"""What a voice-spoof detector takes and returns."""
+"""Protocol and results of voice-spoof detection."""
 
 from dataclasses import dataclass
 from typing import Protocol
@@ -7,12 +7,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 CHUNK_SAMPLES = 64_000
-"""Samples of one chunk: 4 s at 16 kHz (contracts A-06)."""
+"""Samples of one chunk: 4 s at 16 kHz."""
 
 
 @dataclass(frozen=True)
 class Bands:
-    """How P(spoof) becomes a verdict.
+    """Thresholds of the verdict on P(spoof).
 
     Args:
         bona_fide_below: Below this the voice is taken for real.
@@ -29,7 +29,7 @@ class SpoofScores:
 
     Args:
         p_spoof: Calibrated P(spoof) of each chunk, float32[B].
-        bands: How the engine's settings in force turn them into a verdict.
+        bands: Thresholds of the verdict, from the engine's current settings.
         engine: Name of the engine.
     """
 

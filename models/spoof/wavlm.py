@@ -1,4 +1,4 @@
-"""The detector on WavLM, as RealTone's (contracts A-01 to A-12)."""
+"""The detector of RealTone: WavLM with its pooling head."""
 
 import numpy as np
 import torch

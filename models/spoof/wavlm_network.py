@@ -1,4 +1,4 @@
-"""WavLM (Chen et al., 2021, https://arxiv.org/abs/2110.13900) with RealTone's head (contracts A-01 to A-04)."""
+"""WavLM (Chen et al., 2021, https://arxiv.org/abs/2110.13900) with RealTone's head."""
 
 from pathlib import Path
 from typing import Any
@@ -53,8 +53,8 @@ class WavLmNetwork(nn.Module):
         """Return logits of spoof, float32[B].
 
         Args:
-            waveforms: Mono at 16 kHz, [B, samples], as decoded: neither normalised nor masked (contracts A-07). In
-                the backbone's type; the head computes in its own.
+            waveforms: Mono at 16 kHz, [B, samples], as decoded: neither normalised nor masked. In the
+                backbone's type; the head computes in its own.
         """
         frames = self.wavlm(waveforms).last_hidden_state.to(self.linear.weight.dtype)
         pooled: torch.Tensor = self.pool(frames.transpose(1, 2))

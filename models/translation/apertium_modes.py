@@ -1,4 +1,4 @@
-"""Which pairs Apertium has on this machine, and the programs that make each one up."""
+"""Language pairs of the installed Apertium data, and the pipeline of programs of each."""
 
 import logging
 import os

@@ -1,4 +1,4 @@
-"""What is done to a translated sentence after the engine, and what makes one suspect (contracts D-55, D-56, D-64)."""
+"""Clean-up of translated sentences, and signs of a wrong translation."""
 
 # ruff: noqa: RUF001 - punctuation of many languages
 import re

@@ -27,7 +27,7 @@ class _Model:
 
 @dataclass(frozen=True)
 class _Hypothesis:
-    """What the search returned for one sentence, without the prefix and the end."""
+    """The search's result for one sentence, without the prefix and the end-of-sentence token."""
 
     tokens: list[str]
     complete: bool

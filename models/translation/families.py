@@ -1,4 +1,4 @@
-"""How the families of models write text as tokens: M2M100, NLLB and Marian (OPUS-MT)."""
+"""Tokenizers of the model families M2M100, NLLB and Marian (OPUS-MT)."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -25,7 +25,7 @@ FILES: Mapping[Family, tuple[str, ...]] = {
 
 @dataclass(frozen=True)
 class Description:
-    """What a converted model's folder says of itself, in ``translation.json``.
+    """Description of a converted model, in its folder's ``translation.json``.
 
     Attributes:
         family: How text is written as tokens.

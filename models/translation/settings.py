@@ -45,7 +45,7 @@ class ApertiumSettings(Settings):
 class CTranslate2Settings(DownloadSettings):
     """M2M100, NLLB and OPUS-MT through CTranslate2.
 
-    The search is the seed's (contracts D-02); a hypothesis of fewer tokens than ``max_new_tokens`` is complete.
+    Beam search with lingua's defaults; a hypothesis of fewer tokens than ``max_new_tokens`` is complete.
     """
 
     engine: Literal["ctranslate2"] = "ctranslate2"

@@ -1,4 +1,4 @@
-"""What translation takes and returns."""
+"""Protocol, inputs and results of translation."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ class Sentence:
 
 @dataclass(frozen=True, slots=True)
 class Quality:
-    """How sure the model is of the hypothesis that it returned.
+    """The model's confidence in the hypothesis that it returned.
 
     Over the probabilities p of its tokens, end of sentence included, given the source and the tokens before, without
     the penalties of the search: perplexity is exp(-mean(log p)), the others are mean and minimum of p.
@@ -42,7 +42,7 @@ class Translation:
         tokens: How many tokens the model generated, end of sentence included; 0 where it has none.
         quality: None where the engine has no probabilities.
         complete: Whether the model ended the sentence itself; False where it met the limit of tokens.
-        model: What translated, for instance the model's name.
+        model: Name of the engine or the model that translated.
     """
 
     text: str
@@ -57,7 +57,7 @@ class Translator(Protocol):
 
     @property
     def name(self) -> str:
-        """What translates, for instance the model's name."""
+        """Name of the engine or its model, as reported with translations."""
         ...
 
     @property

@@ -38,7 +38,7 @@ def root() -> Path:
 
 @dataclass(frozen=True)
 class Entry:
-    """Where the cache, or the mirror, keeps the weights of one reference.
+    """The place of one reference's weights in the cache or the mirror.
 
     Attributes:
         name: Of its folder.
@@ -50,12 +50,12 @@ class Entry:
 
     @property
     def folder(self) -> Path:
-        """Where it lies when it is whole."""
+        """Folder of the complete entry."""
         return root() / self.name
 
     @property
     def partial(self) -> Path:
-        """Where it grows."""
+        """Folder of the incomplete entry, while it is fetched."""
         return root() / ".partial" / self.name
 
     def manifest(self) -> Manifest | None:

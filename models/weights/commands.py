@@ -1,4 +1,4 @@
-"""What ``python -m models.weights`` does; see ``models.weights.__main__``."""
+"""Commands of ``python -m models.weights``; see ``models.weights.__main__``."""
 
 import json
 import shutil

@@ -1,4 +1,4 @@
-"""What a configuration needs, and what is here of it."""
+"""Inventory of the weights that a configuration needs, and of those on this machine."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -89,7 +89,7 @@ class Inventory:
         )
 
     def _listing(self, source: Source, weights: Weights) -> Listing | None:
-        """What the source says of the files that would be fetched; None where it does not answer."""
+        """Return the source's listing of the files that would be fetched; None where it does not answer."""
         if not self._online or isinstance(source, LocalSource):
             return None
         try:
@@ -108,7 +108,7 @@ class Inventory:
 
 
 def _here(source: Source, weights: Weights) -> tuple[State, Path | None, int | None, str | None]:
-    """Where weights lie, their size and their licence, as far as this machine knows."""
+    """Return state, path, size and licence of weights, as far as they are known on this machine."""
     if isinstance(source, LocalSource):
         if weights.missing(source.path):
             return "missing", source.path, None, None

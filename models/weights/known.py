@@ -1,4 +1,4 @@
-"""What is known of published weights before they are fetched: licences, and sizes as published."""
+"""Licences and sizes of published weights, known before they are fetched."""
 
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -47,14 +47,14 @@ _KNOWN = {
 
 
 def known(source: Source) -> Known | None:
-    """Return what is known of weights; None where nothing is."""
+    """Return the facts of published weights; None where there are none."""
     if not isinstance(source, HubSource):
         return None
     return next((facts for name, facts in _KNOWN.items() if fnmatchcase(source.repository, name)), None)
 
 
 def terms_of(source: HubSource) -> str:
-    """Return the end of a sentence on what must be done before a model is given; empty where it is nothing."""
+    """Return the end of a sentence that names the terms to accept before a download; empty where there are none."""
     facts = known(source)
     if facts is None or not facts.gated:
         return ""

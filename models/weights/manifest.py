@@ -1,4 +1,4 @@
-"""What the cache and the mirror write down of the weights that they hold."""
+"""Manifests of the weights in the cache and the mirror."""
 
 from datetime import datetime
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What every place that weights are fetched from has in common."""
+"""Protocol of the servers that weights are fetched from."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ class RemoteFile:
 
 @dataclass(frozen=True)
 class Listing:
-    """What a source holds at one moment.
+    """The files of a source at one moment.
 
     Attributes:
         server: Where it is, in words.

@@ -1,4 +1,4 @@
-"""How a fetch tells what it does."""
+"""Progress of downloads."""
 
 import logging
 from typing import Protocol
@@ -8,23 +8,23 @@ _MEBIBYTE = 1 << 20
 
 
 class Progress(Protocol):
-    """Told of one reference at a time."""
+    """Receives the progress of one download at a time."""
 
     def begins(self, name: str, size: int, done: int) -> None:
-        """So many bytes are to come, of which some are here from an earlier attempt."""
+        """Report a download of ``size`` bytes, of which ``done`` are here from an earlier attempt."""
         ...
 
     def advances(self, size: int) -> None:
-        """So many more bytes have come."""
+        """Report ``size`` more bytes."""
         ...
 
     def says(self, what: str) -> None:
-        """Something that takes time begins."""
+        """Report the beginning of a long step."""
         ...
 
 
 class LoggedProgress:
-    """Writes a log line where a fetch begins: what an engine does when it starts."""
+    """Logs the beginning of each download; used by engines at their start."""
 
     def begins(self, name: str, size: int, done: int) -> None:
         """See ``Progress``."""

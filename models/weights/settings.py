@@ -1,4 +1,4 @@
-"""What the settings of every engine with pretrained weights have."""
+"""Settings that all engines with pretrained weights share."""
 
 from pydantic import Field
 
@@ -6,7 +6,7 @@ from models.settings import Settings
 
 
 class DownloadSettings(Settings):
-    """Whether an engine may fetch its weights itself."""
+    """Permission for an engine to download its weights."""
 
     allow_download: bool = Field(
         default=False,

@@ -1,4 +1,4 @@
-"""Where weights come from, read from their names.
+"""Sources of weights, parsed from their names.
 
 ``hf://owner/name@revision/path/inside``, ``s3://bucket/prefix``, ``file:///absolute/path``, or a path. A revision with
 a slash in it is written with ``%2F``.

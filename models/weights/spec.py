@@ -1,4 +1,4 @@
-"""What an engine needs of its weights."""
+"""Specification of the weights that an engine needs."""
 
 import os
 from collections.abc import Callable, Iterable, Mapping
@@ -107,7 +107,7 @@ class Weights:
 
 @dataclass(frozen=True)
 class Conversion:
-    """How the folder that an engine needs is made of a published checkpoint.
+    """Conversion of a published checkpoint to the folder that an engine needs.
 
     Attributes:
         checkpoint: What the checkpoint must have.
@@ -121,7 +121,7 @@ class Conversion:
 
 
 def _matching(paths: Iterable[str], pattern: str) -> list[str]:
-    """The paths that a pattern describes; ``*`` does not cross a slash."""
+    """Return the paths that a pattern matches; ``*`` does not cross a slash."""
     parts = pattern.split("/")
     return [
         path for path in paths if len(names := path.split("/")) == len(parts) and all(map(fnmatchcase, names, parts))
