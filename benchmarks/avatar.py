@@ -8,7 +8,8 @@ batches of up to 128 frames, one batch in one thread on each core, and a face th
 uploaded. The straightforward way has all cores for one batch, and is that of a script which is run once for each
 request: it finds the face with S3FD, then builds the six-channel input of every frame and runs the whole network over
 them, 128 at a time. Its figures are given with and without finding the face. Both make pictures out of the same
-speech; `largest_difference` compares those, in levels of 255, where they are shown.
+speech; `largest_difference` compares those, in levels of 255, where they are shown. On a CPU the engine also takes
+turns with itself without Winograd's convolutions.
 
 Part `film`: see ``benchmarks.avatar_film``. Prints JSON; `--small` is for trying the script.
 """
@@ -17,6 +18,7 @@ import argparse
 import json
 import os
 import statistics
+import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -24,6 +26,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import cv2
 import numpy as np
@@ -32,7 +35,7 @@ from face_alignment.detection.sfd import FaceDetector
 from face_alignment.detection.sfd.net_s3fd import s3fd
 from numpy.typing import NDArray
 
-from models.lipsync import CONTEXT_AFTER_S, CONTEXT_BEFORE_S, PreparedFace, Shot, Wav2LipSettings
+from models.lipsync import CONTEXT_AFTER_S, CONTEXT_BEFORE_S, PreparedFace, Shot, Wav2LipSettings, winograd
 from models.lipsync.wav2lip import Wav2LipEngine
 from models.lipsync.wav2lip_checkpoint import load_network
 from models.lipsync.wav2lip_mel import speech_windows
@@ -204,11 +207,16 @@ def network(seconds: float, rounds: int, threads: int, width: int) -> dict[str, 
         generator, detector = random_weights(Path(place))
         engine = Wav2LipEngine(Wav2LipSettings(checkpoint=generator, detector=detector))
         loop = Straightforward(generator, detector, stage, device)
-    ours = Prepared(engine, stage, 1 if device.type == "cuda" else threads)
+        with patch.object(winograd, "LEAST_CHANNELS", sys.maxsize):
+            plain_engine = Wav2LipEngine(Wav2LipSettings(checkpoint=generator, detector=detector))
+    concurrency = 1 if device.type == "cuda" else threads
+    ours, plain = Prepared(engine, stage, concurrency), Prepared(plain_engine, stage, concurrency)
     turns, warm_up = Turns(), Turns()
     for number in range(rounds + 1):
         now = turns if number else warm_up
         mine = now.timed("engine", ours.draw)
+        if device.type == "cpu":
+            now.timed("engine_without_winograd", plain.draw)
         now.timed("find", loop.find)
         theirs = now.timed("loop", loop.draw)
     rows = FACE_SIDE - mine.shape[1]
@@ -226,6 +234,7 @@ def summary(turns: Turns, frames: int, difference: int) -> dict[str, Any]:
     def ratio(others: list[float]) -> float:
         return statistics.median(theirs / mine for mine, theirs in zip(engine, others, strict=True))
 
+    plain = turns.seconds.get("engine_without_winograd")
     return {
         "frames_per_second": {
             "engine": frames / statistics.median(engine),
@@ -234,6 +243,7 @@ def summary(turns: Turns, frames: int, difference: int) -> dict[str, Any]:
         },
         "engine_to_straightforward": ratio(with_finding),
         "engine_to_straightforward_without_finding_the_face": ratio(loop),
+        "engine_to_engine_without_winograd": ratio(plain) if plain else None,
         "seconds_to_find_the_face": statistics.median(find),
         "cpu_milliseconds_a_frame": {
             name: 1000 * statistics.median(values) / frames for name, values in turns.cpu_seconds.items()
