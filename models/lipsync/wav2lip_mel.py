@@ -1,4 +1,4 @@
-"""Speech as Wav2Lip hears it: log-mel spectra, 16 columns of them for each frame.
+"""Log-mel spectra of speech for Wav2Lip, 16 columns for each frame.
 
 Pre-emphasis, a short-time Fourier transform centred with reflection at the film's two ends, 80 bands of Slaney's scale,
 decibels brought to -4..4. A shot's columns are those that the whole film's spectrogram would have there.
@@ -10,6 +10,7 @@ import numpy as np
 import scipy.fft
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
+from torchaudio.functional import melscale_fbanks
 
 from models.lipsync.types import FRAMES_PER_SECOND, Shot
 from models.lipsync.wav2lip_network import MEL_BANDS, MEL_COLUMNS
@@ -24,9 +25,6 @@ _REFERENCE_DB, _RANGE_DB = 20.0, 100.0
 _LIMIT = 4.0
 _COLUMNS_PER_SECOND = SAMPLE_RATE // _HOP
 _SAMPLES_PER_FRAME = SAMPLE_RATE // FRAMES_PER_SECOND
-
-_LINEAR_BELOW_HZ, _LINEAR_STEP_HZ = 1000.0, 200.0 / 3
-_LOG_STEP = np.log(6.4) / 27
 
 
 def speech_windows(shot: Shot) -> NDArray[np.float32]:
@@ -91,23 +89,9 @@ def _hann() -> NDArray[np.float32]:
 
 @cache
 def _bands() -> NDArray[np.float32]:
-    """Return triangles of equal area that weigh frequencies, float32[80, 401]."""
-    edges = _hertz(np.linspace(_mels(_LOWEST_HZ), _mels(_HIGHEST_HZ), MEL_BANDS + 2))
-    frequencies = np.arange(_WINDOW // 2 + 1) * SAMPLE_RATE / _WINDOW
-    low, middle, high = edges[:-2, None], edges[1:-1, None], edges[2:, None]
-    rising, falling = (frequencies - low) / (middle - low), (high - frequencies) / (high - middle)
-    triangles = np.maximum(0, np.minimum(rising, falling)) * 2 / (high - low)
-    weights: NDArray[np.float32] = triangles.astype(np.float32)
+    """Return triangles of equal area on Slaney's mel scale, float32[80, 401]."""
+    filters = melscale_fbanks(
+        _WINDOW // 2 + 1, _LOWEST_HZ, _HIGHEST_HZ, MEL_BANDS, SAMPLE_RATE, norm="slaney", mel_scale="slaney"
+    )
+    weights: NDArray[np.float32] = filters.T.contiguous().numpy()
     return weights
-
-
-def _mels(hertz: float) -> float:
-    """Slaney's scale: linear up to 1 kHz, logarithmic above."""
-    if hertz < _LINEAR_BELOW_HZ:
-        return hertz / _LINEAR_STEP_HZ
-    return float(_LINEAR_BELOW_HZ / _LINEAR_STEP_HZ + np.log(hertz / _LINEAR_BELOW_HZ) / _LOG_STEP)
-
-
-def _hertz(mels: NDArray[np.float64]) -> NDArray[np.float64]:
-    above = mels - _LINEAR_BELOW_HZ / _LINEAR_STEP_HZ
-    return np.where(above < 0, mels * _LINEAR_STEP_HZ, _LINEAR_BELOW_HZ * np.exp(_LOG_STEP * above))

@@ -16,7 +16,17 @@ FORBIDDEN = {
     "storage": {"ray", "fastapi", "starlette", "httpx", "uvicorn", "deployments", "graphs", "models"},
     "deployments": {"fastapi", "starlette", "graphs", "storage"},
 }
-HEAVY = ("torch", "transformers", "faster_whisper", "ctranslate2", "pocketsphinx", "onnxruntime", "pyannote", "cv2")
+HEAVY = (
+    "torch",
+    "torchaudio",
+    "transformers",
+    "faster_whisper",
+    "ctranslate2",
+    "pocketsphinx",
+    "onnxruntime",
+    "pyannote",
+    "cv2",
+)
 
 
 def imported(file: Path) -> Iterator[str]:
