@@ -3,7 +3,7 @@
 python -m benchmarks.spoof [--engine compact|wavlm] [--callers 8] [--seconds 256] [--rounds 5]
 python -m benchmarks.spoof --memory [--minutes 60] [--jobs 2]
 
-All three ways take turns in one run, at the same priority and with as many threads. The seed's way is the third: a
+All three ways take turns in one run, at the same priority and with as many threads. RealTone's way is the third: a
 thread for each chunk. WavLM has its full size and random weights. Prints JSON; a ratio above 1 is the
 service's gain. With --memory: a long recording through the HTTP API instead, and what the memory of each process did.
 """
@@ -95,7 +95,7 @@ def full_batches(engine: SpoofDetector, chunks: Chunks, settings: SpoofRoleSetti
 
 
 def one_at_a_time(engine: SpoofDetector, chunks: Chunks) -> Way:
-    """The seed's way."""
+    """RealTone's way."""
 
     def run() -> None:
         with ThreadPoolExecutor(min(8, os.cpu_count() or 4)) as pool:

@@ -92,7 +92,7 @@ def sentences(count: int) -> list[Sentence]:
 
 
 class Transformers:
-    """The seed's way: generate, in float32."""
+    """lingua's way: generate, in float32."""
 
     def __init__(self, folder: Path) -> None:
         import torch
@@ -214,9 +214,9 @@ def against_transformers(folder: Path, settings: CTranslate2Settings, count: int
         "ctranslate2_int8": by_engine(bare, asked, settings.max_batch_tokens, 1),
         "ctranslate2_int8_with_quality": by_engine(scored, asked, settings.max_batch_tokens, 1),
     }
-    seed = Transformers(folder)
-    ways["transformers_fp32_one_at_a_time"] = seed.way(asked[: max(1, count // 4)], settings.max_new_tokens, 1)
-    ways["transformers_fp32_batch"] = seed.way(asked, settings.max_new_tokens, count)
+    transformers = Transformers(folder)
+    ways["transformers_fp32_one_at_a_time"] = transformers.way(asked[: max(1, count // 4)], settings.max_new_tokens, 1)
+    ways["transformers_fp32_batch"] = transformers.way(asked, settings.max_new_tokens, count)
     rates = taking_turns(ways, rounds)
     bare.close()
     scored.close()
