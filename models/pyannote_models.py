@@ -127,6 +127,6 @@ def _read(file: Path) -> dict[str, Any]:
 
 
 def _arguments(kind: type[Model], hyper_parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """Those hyper-parameters that the network is made from; pyannote's checkpoints name more."""
+    """Return the hyper-parameters of the network's constructor; pyannote's checkpoints hold more."""
     known = inspect.signature(kind).parameters
     return {name: value for name, value in hyper_parameters.items() if name in known}

@@ -16,5 +16,5 @@ class Span:
         return self.end - self.start
 
     def overlap(self, other: "Span") -> float:
-        """Seconds that both spans share; 0.0 where they don't meet."""
+        """Return the seconds that both spans share; 0.0 where they don't meet."""
         return max(0.0, min(self.end, other.end) - max(self.start, other.start))

@@ -1,4 +1,4 @@
-"""Speech recognition: recorded speech in, words with their times out.
+"""Speech recognition: words with their times from recorded speech.
 
 >>> from models.asr import PocketSphinxSettings, build
 >>> asr = build(PocketSphinxSettings())                       # doctest: +SKIP

@@ -22,7 +22,7 @@ _log = logging.getLogger(__name__)
 
 
 class FasterWhisperAsr:
-    """Whisper over windows of up to 30 s, ``batch_size`` of them at a time; fewer where the GPU's memory ends.
+    """Whisper over windows of up to 30 s, ``batch_size`` of them at a time, fewer if they exceed the GPU's memory.
 
     Windows are cut where the voice detector hears a pause and are independent of each other: no text is carried from
     one to the next. Decoding is a beam search; windows that fail by Whisper's thresholds are decoded again one by one,

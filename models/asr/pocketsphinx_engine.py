@@ -55,7 +55,7 @@ class PocketSphinxAsr:
 
     @property
     def languages(self) -> tuple[str, ...]:
-        """English alone."""
+        """The only language of the model: English."""
         return (LANGUAGE,)
 
     def transcribe(self, pcm: NDArray[np.float32], *, language: str | None = None) -> Transcription:

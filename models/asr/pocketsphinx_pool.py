@@ -1,4 +1,4 @@
-"""Decoder processes and the pool that lends them to threads."""
+"""Decoder processes and their pool."""
 
 import contextlib
 import json
@@ -32,7 +32,7 @@ class DecoderProcess:
 
     @property
     def pid(self) -> int | None:
-        """Id of the process, None before the first start and after `stop`."""
+        """Process id; None before the first start and after `stop`."""
         return self._process.pid if self._process else None
 
     def launch(self) -> None:
@@ -141,7 +141,7 @@ class DecoderPool:
 
     @property
     def pids(self) -> tuple[int, ...]:
-        """Ids of the processes that run."""
+        """Process ids of the running decoders."""
         return tuple(process.pid for process in self._processes if process.pid is not None)
 
     def decode(self, pcm: bytes) -> list[Token]:

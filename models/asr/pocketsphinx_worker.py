@@ -1,4 +1,4 @@
-"""The program of a decoder process: utterances in on stdin, their words out on stdout, until stdin closes.
+"""Program of a decoder process: reads utterances from stdin and writes their words to stdout, until stdin closes.
 
 PocketSphinx holds Python's lock for the whole of a decoding, so that decoders in threads of one process take turns and
 stop everything else in it; hence a process for each.

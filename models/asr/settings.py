@@ -31,7 +31,7 @@ class UtteranceSettings(VadSettings):
 
 
 class WindowSettings(VadSettings):
-    """Cuts a recording into windows for Whisper, which hears 30 s at a time; full windows decode fastest."""
+    """Cuts a recording into Whisper's windows of up to 30 s; full windows decode fastest."""
 
     min_silence: float = Field(2.0, ge=0.0, description="A pause as long as this ends a window, in seconds.")
     speech_pad: float = Field(0.2, ge=0.0, description="Sound kept at both ends, at most half the pause.")

@@ -1,4 +1,4 @@
-"""Opening a recording: what it is, whether it is allowed, how long it says it is."""
+"""Opening of recordings: detection of the format, checks against limits, and the declared length."""
 
 from bisect import bisect_left
 from collections.abc import Iterator
@@ -256,7 +256,7 @@ def _declared_length(kind: str, container: InputContainer, stream: AudioStream, 
 
 
 def _wav_length(track: float | None, codec: str, source: ByteSource) -> DeclaredLength:
-    """FFmpeg measures what is in the file; the header may promise more."""
+    """Return the length of a WAVE file: FFmpeg measures what is there, the header may declare more."""
     extent = wav_extent(source)
     if track is None or extent is None or extent.declared is None:
         return DeclaredLength(track)

@@ -1,4 +1,4 @@
-"""Samples to a file of a common format, written while the samples come."""
+"""Streaming encoding of samples to common file formats."""
 
 import io
 import struct
@@ -121,7 +121,7 @@ def extension_of(format: AudioFormat) -> str:
 
 
 class AudioEncoder:
-    """Writes mono audio as a file of a common format, bit by bit.
+    """Writes mono audio to a file of a common format, incrementally.
 
     At most a few hundred milliseconds of sound are held back. A WAV says of its length that it is unknown; a file whose
     length is known in time comes from ``encode``. Samples outside of [-1, 1] are clipped; what is not a number is
@@ -189,7 +189,7 @@ class _Sink(Protocol):
 
 
 class _Pipe:
-    """Bytes on their way to someone who can't go back in them."""
+    """A write-only buffer that is drained while the file grows, for streaming."""
 
     def __init__(self) -> None:
         self._data = bytearray()

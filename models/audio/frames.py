@@ -1,4 +1,4 @@
-"""Samples as FFmpeg takes them."""
+"""Conversion of samples to FFmpeg's audio frames."""
 
 import numpy as np
 from av.audio.frame import AudioFrame

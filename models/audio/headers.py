@@ -1,4 +1,4 @@
-"""Lengths that headers declare and FFmpeg doesn't hand on."""
+"""Lengths in headers that FFmpeg does not expose."""
 
 import struct
 from dataclasses import dataclass

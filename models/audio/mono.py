@@ -1,4 +1,4 @@
-"""Decoded frames to one channel at one sample rate, on the recording's own time axis."""
+"""Conversion of decoded frames to mono at one sample rate, on the recording's own time axis."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""The byte source that FFmpeg reads from."""
+"""Byte source that FFmpeg reads a recording from."""
 
 import os
 from typing import BinaryIO
@@ -27,7 +27,7 @@ class ByteSource:
 
     @property
     def fraction(self) -> float:
-        """The share of the file that lies before the current position, 0 to 1."""
+        """Share of the file before the current position, 0 to 1."""
         return min(1.0, self._position / self.size) if self.size else 1.0
 
     def read_at(self, position: int, count: int) -> bytes:

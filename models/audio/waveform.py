@@ -1,4 +1,4 @@
-"""The outline of a recording's sound, to be drawn."""
+"""Waveform outlines: peak levels over time."""
 
 from dataclasses import dataclass
 
@@ -28,7 +28,7 @@ class Outline:
 
 
 class Waveform:
-    """Gathers the outline of a recording while its samples pass by, in memory that does not grow with them.
+    """Computes a recording's outline from its stream of samples, in constant memory.
 
     A point begins as 10 ms. When there are ``MOST_POINTS`` and more comes, each two become one.
     """

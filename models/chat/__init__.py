@@ -1,4 +1,4 @@
-"""Conversation: messages in, the answer out as it is written."""
+"""Chat: streamed answers to conversations."""
 
 from models.chat.settings import ChatSettings, GigaChatSettings, OfflineSettings, OpenAiSettings
 from models.chat.types import ChatEngine, ChatUnavailable, Message

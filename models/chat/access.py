@@ -1,4 +1,4 @@
-"""Secrets from the environment and trust in servers: what engines behind a network share."""
+"""Secrets from the environment and TLS settings, shared by the engines that call servers."""
 
 import os
 import ssl

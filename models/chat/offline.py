@@ -1,4 +1,4 @@
-"""The offline responder: answers by rules, in English and Russian, and says that it is no language model."""
+"""Offline responder: rule-based answers in English and Russian; it states that it is no language model."""
 
 # ruff: noqa: RUF001 - Russian texts
 import re
@@ -90,10 +90,10 @@ class OfflineResponder:
             yield word
 
     async def check(self) -> None:
-        """Always ready."""
+        """Do nothing: it is always ready."""
 
     async def aclose(self) -> None:
-        """Nothing is open."""
+        """Do nothing: it holds no connection."""
 
     def _answer(self, messages: Sequence[Message], phrases: _Phrases) -> str:
         *before, last = [message.content for message in messages if message.role == "user"]

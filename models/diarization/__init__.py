@@ -1,4 +1,4 @@
-"""Speaker diarization: who spoke when."""
+"""Speaker diarization: the turns of each speaker in a recording."""
 
 from models.diarization.settings import ClusteringSettings, DiarizationSettings, PyannoteSettings
 from models.diarization.types import Diarizer, SpeakerTurn

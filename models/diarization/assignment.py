@@ -1,4 +1,4 @@
-"""Gives every step of speech to a voice: Viterbi over the similarities, at a cost for each change."""
+"""Assignment of steps of speech to voices: a Viterbi search over similarities, with a cost for each change."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,7 +37,7 @@ def assign(
 
 
 def _step_scores(times: Timeline, similarities: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Mean similarity of each step over its windows, those centred on it counting most; shape [steps, voices]."""
+    """Return each step's mean similarity over its windows, those centred on it counting most; [steps, voices]."""
     total = np.zeros((len(times.starts), similarities.shape[1]))
     weight = np.zeros((len(times.starts), 1))
     for window, row in zip(times.windows, similarities, strict=True):
@@ -68,7 +68,7 @@ def _viterbi(scores: NDArray[np.float64], costs: NDArray[np.float64]) -> NDArray
 def _recomputed(
     times: Timeline, embeddings: NDArray[np.float32], centroids: NDArray[np.float32], path: NDArray[np.int64]
 ) -> NDArray[np.float32]:
-    """Centroids of the windows, each shared out by its steps; a voice without steps keeps its own."""
+    """Return the centroids of the windows, each weighted by its steps; a voice without steps keeps its own."""
     shares = np.stack([np.bincount(path[w.first_step : w.last_step], minlength=len(centroids)) for w in times.windows])
     # A window over a change of speaker is like neither voice: only clear ones shape a centroid.
     clear = shares / shares.sum(axis=1, keepdims=True) > 0.75

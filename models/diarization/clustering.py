@@ -1,4 +1,4 @@
-"""A diarizer of parts: voice activity, speaker embeddings, agglomerative clustering, Viterbi resegmentation."""
+"""Diarization by voice activity detection, speaker embeddings, agglomerative clustering and Viterbi resegmentation."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +19,7 @@ SAMPLE_RATE = 16_000
 
 
 class ClusteringDiarizer:
-    """Says who spoke when, one speaker at a time: overlapping speech goes to the louder voice.
+    """Finds speaker turns that don't overlap: overlapping speech goes to the louder voice.
 
     Speech is found, embedded in windows and clustered; the clusters' centroids then compete for every 0.1 s of
     speech, where a change of speaker costs less at a pause. Memory grows with the recording only by its

@@ -1,4 +1,4 @@
-"""Finds the voices among embeddings: agglomerative clustering, then merging of centroids; bounded."""
+"""Clustering of speaker embeddings: agglomerative, then merging of centroids, in bounded memory."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -67,7 +67,7 @@ def _first_groups(embeddings: Vectors, least: int, similarity: float, min_window
 
 
 def _condensed(embeddings: Vectors) -> tuple[Vectors, NDArray[np.float64]]:
-    """At most ``LARGEST_CLUSTERING`` points: neighbours in time that sound alike become their centroid."""
+    """Return at most ``LARGEST_CLUSTERING`` points: similar neighbours in time become their centroid."""
     blocks = -(-len(embeddings) // LARGEST_CLUSTERING)
     if blocks == 1:
         return embeddings, np.ones(len(embeddings))
@@ -81,7 +81,7 @@ def _condensed(embeddings: Vectors) -> tuple[Vectors, NDArray[np.float64]]:
 
 
 def _large(labels: NDArray[np.int32], weights: NDArray[np.float64], least: float) -> list[int]:
-    """Labels of the groups that weigh at least ``least``, the heaviest first."""
+    """Return the labels of the groups that weigh at least ``least``, the heaviest first."""
     sizes = np.bincount(labels, weights)
     return [int(label) for label in np.argsort(-sizes, kind="stable") if sizes[label] >= max(least, 1.0)]
 
@@ -101,7 +101,7 @@ def _cut(
 
 
 def _settled(embeddings: Vectors, centroids: Vectors) -> tuple[Vectors, NDArray[np.int64]]:
-    """Spherical k-means from given centroids; returns the new ones and how many windows are nearest to each."""
+    """Run spherical k-means from given centroids; return the new ones and the number of windows nearest to each."""
     for _ in range(ROUNDS):
         nearest = np.eye(len(centroids), dtype=np.float32)[(embeddings @ centroids.T).argmax(axis=1)]
         totals = nearest.T @ embeddings

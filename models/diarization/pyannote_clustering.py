@@ -1,4 +1,4 @@
-"""pyannote's clusterings, for recordings with less speech than the number of speakers asked for as well."""
+"""pyannote's clustering methods, made safe for recordings with fewer embeddings than requested speakers."""
 
 from pathlib import Path
 from typing import Any, Literal
@@ -16,7 +16,7 @@ _METRIC = "cosine"
 
 
 class _FewerVoices(BaseClustering):
-    """Asks for no more clusters than there are embeddings: k-means refuses to make them, and a mean of none is NaN."""
+    """Limits the number of clusters to that of embeddings: k-means refuses more, and an empty cluster's mean is NaN."""
 
     def __call__(
         self,
@@ -46,7 +46,7 @@ class _Agglomerative(_FewerVoices, AgglomerativeClustering):
 
 
 class _NoPlda(PLDA):
-    """For pipelines that cluster without one: left out, pyannote fetches that of community-1."""
+    """Stands in for the PLDA of pipelines without one; otherwise pyannote would download that of community-1."""
 
     def __init__(self) -> None:
         pass

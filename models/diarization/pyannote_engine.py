@@ -31,7 +31,7 @@ _CLUSTERING = {"threshold": "threshold", "min_cluster_size": "min_cluster_size",
 
 
 class PyannoteDiarizer:
-    """Says who spoke when, one speaker at a time: of overlapping voices, the one that is surest to speak.
+    """Finds speaker turns that don't overlap: of overlapping voices, the most probable one.
 
     Chunks of 10 s are segmented into up to three speakers each, these are embedded and clustered over the whole
     recording. One recording is worked on at a time, others wait: safe to call from several threads at once. A batch

@@ -56,7 +56,7 @@ class ClusteringSettings(Settings):
 
     @property
     def thresholds(self) -> Thresholds:
-        """Those set here, and for the others what was tuned for the encoder."""
+        """Thresholds in force: those set here, and the encoder's tuned values for the others."""
         tuned = TUNED[self.speaker.engine]
         chosen = {field.name: getattr(self, field.name) for field in fields(Thresholds)}
         return replace(tuned, **{name: value for name, value in chosen.items() if value is not None})

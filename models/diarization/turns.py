@@ -1,4 +1,4 @@
-"""From steps with a speaker each to turns."""
+"""Speaker turns from steps with a speaker each."""
 
 from collections.abc import Iterable
 from typing import TypeVar

@@ -1,4 +1,4 @@
-"""Speech as windows to embed and, finer, as steps to give to speakers."""
+"""Division of speech into windows to embed and into finer steps to assign to speakers."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -76,7 +76,7 @@ def _parts(span: Span, window: float, hop: float) -> list[Span]:
 
 
 def _lengthened(span: Span, duration: float) -> Span:
-    """At least as long as an encoder needs, where the recording allows it."""
+    """Return a window of at least the encoder's minimum length, where the recording allows it."""
     missing = max(0.0, SHORTEST_WINDOW - span.duration)
     start = max(0.0, min(span.start - missing / 2, duration - SHORTEST_WINDOW))
     end = min(duration, max(span.end, start + SHORTEST_WINDOW))

@@ -1,4 +1,4 @@
-"""A process's share of one GPU's memory: set, kept, measured, and what happens when it runs out."""
+"""A process's share of one GPU's memory: limits, measurement and recovery from running out."""
 
 from models.gpu_share.bounds import (
     CONTEXT_BYTES,

@@ -43,7 +43,7 @@ class GpuShare:
 
     @property
     def bytes(self) -> int:
-        """All that the process may hold."""
+        """Bytes that the process may hold."""
         return int(self.gpus * self.gpu_bytes)
 
     @property

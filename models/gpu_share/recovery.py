@@ -1,4 +1,4 @@
-"""Work that runs out of GPU memory, done again in smaller pieces or after tidying up."""
+"""Recovery of work that runs out of GPU memory: repetition in smaller batches or after freeing memory."""
 
 import sys
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Lip-sync: a face and speech in, a face that says it out."""
+"""Lip-sync: pictures of a face that speaks, from a picture or clip of it and speech."""
 
 from models.lipsync.settings import LipsyncSettings, MouthWarpSettings, Wav2LipSettings
 from models.lipsync.types import (

@@ -1,4 +1,4 @@
-"""The edges of a face's eyelids, found in its picture."""
+"""Detection of the eyelids' edges in a picture of a face."""
 
 from dataclasses import dataclass
 
@@ -61,7 +61,7 @@ def find_eyes(image: Image, frame: FaceFrame) -> tuple[Eye, ...]:
 
 
 class _Crop:
-    """The surroundings of one eye, upright, with what is searched in it."""
+    """Upright crop around one eye, with the maps that are searched for its lids."""
 
     def __init__(self, image: Image, frame: FaceFrame, x: float) -> None:
         crop = frame.crop(image, x - _REACH, -_HEIGHT, 2 * _REACH + 1, 2 * _HEIGHT + 1)

@@ -1,4 +1,4 @@
-"""Closes an eye: the skin between it and its brow is pulled down over it, lashes and all, and the lower lid up."""
+"""Drawing of closing eyes: the skin and lashes of the upper lid move down over the eye, the lower lid up."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""The faces that Wav2Lip is shown, cut out of an avatar's frames."""
+"""Face crops of an avatar's frames, the input of Wav2Lip."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass

@@ -35,7 +35,7 @@ class FaceFrame:
 
     @property
     def scale(self) -> float:
-        """Pixels of one unit."""
+        """Pixels per unit."""
         return float(np.hypot(self.cosine, self.sine))
 
     def to_picture(self, points: NDArray[np.floating]) -> NDArray[np.float64]:

@@ -1,4 +1,4 @@
-"""Follows a face through a clip."""
+"""Tracking of a face through a clip."""
 
 from dataclasses import dataclass
 
@@ -35,7 +35,7 @@ class Track:
 
 
 class FaceTracker:
-    """Follows the largest face of a clip: looked for now and then, and followed by its points in between.
+    """Follows the largest face of a clip: detected in some frames, tracked by optical flow in between.
 
     Args:
         finder: Looks for it.

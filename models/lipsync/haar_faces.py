@@ -1,4 +1,4 @@
-"""Faces and their eyes, found with the Haar cascades that OpenCV brings."""
+"""Detection of faces and eyes with OpenCV's Haar cascades."""
 
 import math
 import threading

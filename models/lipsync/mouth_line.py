@@ -1,4 +1,4 @@
-"""The line between a face's lips, found in its picture."""
+"""Detection of the line between the lips, of the chin and of visible teeth in a picture of a face."""
 
 from dataclasses import dataclass
 

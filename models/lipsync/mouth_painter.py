@@ -1,4 +1,4 @@
-"""Draws a face with its mouth open: the picture's own lips and jaw moved, and what shows between the lips."""
+"""Drawing of open mouths: the picture's own lips and jaw moved, with a drawn inside of the mouth."""
 
 from typing import Any
 

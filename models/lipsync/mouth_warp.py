@@ -1,4 +1,4 @@
-"""Mouth warp: any portrait speaks by moving its own lips and jaw. OpenCV alone, no weights."""
+"""Mouth warp: makes any portrait speak by moving its own lips and jaw, with OpenCV alone and no weights."""
 
 import itertools
 import threading
@@ -57,12 +57,12 @@ class MouthWarpEngine:
 
     @property
     def fingerprint(self) -> str:
-        """The engine and the version of what it keeps; no setting changes a prepared face."""
+        """Name of the engine and version of its prepared faces, which depend on no setting."""
         return f"mouth-warp-{_VERSION}"
 
     @property
     def device(self) -> str:
-        """Always the CPU."""
+        """Device that the engine computes on: always ``cpu``."""
         return "cpu"
 
     def prepare(self, frames: Iterable[Image]) -> PreparedFace:

@@ -1,4 +1,4 @@
-"""Prepares the face of a clip for the mouth warp."""
+"""Preparation of a clip's face for the mouth warp."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace

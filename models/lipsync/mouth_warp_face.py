@@ -1,4 +1,4 @@
-"""A face as the mouth warp keeps it: its pictures, and where its mouth and its eyes are in them."""
+"""Prepared faces of the mouth warp: pictures, and the positions of mouth and eyes in them."""
 
 import hashlib
 from collections.abc import Mapping, Sequence

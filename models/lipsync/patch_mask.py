@@ -38,6 +38,6 @@ def patch_mask() -> NDArray[np.uint8]:
 
 
 def _fade(distance: NDArray[np.float64]) -> NDArray[np.float64]:
-    """From 0 to 1, smooth at both ends."""
+    """Return a smooth step from 0 to 1."""
     at = np.clip(distance, 0, 1)
     return at * at * (3 - 2 * at)

@@ -111,7 +111,7 @@ class LipsyncEngine(Protocol):
 
     @property
     def fingerprint(self) -> str:
-        """Of everything besides the avatar that a prepared face depends on; up to 64 of [a-z0-9-]."""
+        """Identifier of all that a prepared face depends on besides the avatar; up to 64 of [a-z0-9-]."""
         ...
 
     @property

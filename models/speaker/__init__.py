@@ -1,4 +1,4 @@
-"""Speaker encoders: who a voice belongs to, as a vector."""
+"""Speaker encoders: embeddings of voices."""
 
 from models.speaker.settings import (
     CompactSettings,

@@ -1,4 +1,4 @@
-"""Windows of speech of different lengths, embedded in batches of one length: nothing is padded."""
+"""Embedding of windows of different lengths, in batches of one length each, without padding."""
 
 from collections import defaultdict
 from collections.abc import Callable, Sequence

@@ -1,4 +1,4 @@
-"""A small neural network on ONNX Runtime, with the spectral statistics beside it; see MODEL_CARD.md.
+"""The compact encoder: a small neural network on ONNX Runtime, joined with the spectral encoder; see MODEL_CARD.md.
 
 The network knows voices through all sorts of channels, the statistics know the one recording exactly: together they
 err less than either alone.
@@ -58,7 +58,7 @@ class CompactEncoder:
 
     @property
     def name(self) -> str:
-        """Of the space of its embeddings: ``compact`` for the model that ships, another for each other file."""
+        """Name of its embedding space: ``compact`` for the model that ships, another for each other file."""
         return self._name
 
     @property

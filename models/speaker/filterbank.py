@@ -20,7 +20,7 @@ FLOOR = 1e-10
 
 
 def frame_count(samples: int) -> int:
-    """Rows that ``log_mel`` makes of so many samples."""
+    """Return the number of frames that ``log_mel`` makes of some samples."""
     return (samples - FRAME_LENGTH) // HOP_LENGTH + 1
 
 

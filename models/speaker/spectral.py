@@ -1,4 +1,4 @@
-"""A speaker encoder of statistics: MFCC, a Gaussian mixture, linear discriminant analysis; no neural network.
+"""The spectral encoder: MFCC, a Gaussian mixture and linear discriminant analysis, without a neural network.
 
 It tells voices apart in a conversation; it does not identify people. What it can and can't do: MODEL_CARD.md.
 """
@@ -32,7 +32,7 @@ class SpectralEncoder:
 
     @property
     def name(self) -> str:
-        """Of the space of its embeddings."""
+        """Name of its embedding space."""
         return "spectral"
 
     @property

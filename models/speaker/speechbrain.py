@@ -47,7 +47,7 @@ class SpeechBrainEncoder:
 
     @property
     def name(self) -> str:
-        """Of the space of its embeddings."""
+        """Name of its embedding space."""
         return self._name
 
     @property

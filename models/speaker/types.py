@@ -22,7 +22,7 @@ class SpeakerEncoder(Protocol):
 
     @property
     def name(self) -> str:
-        """Names the space of its embeddings: only those of one name can be compared."""
+        """Name of its embedding space: only embeddings of one space can be compared."""
         ...
 
     @property

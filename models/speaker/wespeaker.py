@@ -41,7 +41,7 @@ class WespeakerEncoder:
 
     @property
     def name(self) -> str:
-        """Of the space of its embeddings."""
+        """Name of its embedding space."""
         return self._name
 
     @property

@@ -1,4 +1,4 @@
-"""Speech synthesis: text in, speech out, clause by clause."""
+"""Speech synthesis, clause by clause."""
 
 from models.speech.clauses import ClauseSplitter
 from models.speech.settings import EspeakSettings, PiperSettings, SpeechSettings, SpeechT5Settings, VitsSettings

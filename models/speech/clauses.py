@@ -1,4 +1,4 @@
-"""Text to the clauses that are spoken one after the other, whole or while it is still being written.
+"""Division of text into clauses to synthesise one after the other, of complete texts and of streams.
 
 Sentences end where ``sentencex`` says so, which knows the abbreviations of many languages. Inside a sentence a clause
 ends at a comma, a colon or a dash once it is long enough, and at a space where it becomes too long. The first clause is

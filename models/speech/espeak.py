@@ -1,4 +1,4 @@
-"""eSpeak NG: over a hundred languages from one small library, spoken by rule."""
+"""eSpeak NG: rule-based synthesis of over a hundred languages."""
 
 import queue
 import threading

@@ -1,4 +1,4 @@
-"""Numbers as they are read in Mandarin."""
+"""Spoken Mandarin numbers."""
 
 _DIGITS = "零一二三四五六七八九"
 _PLACES = ("", "十", "百", "千")

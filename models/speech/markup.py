@@ -1,4 +1,4 @@
-"""Text as it is written for the eye, to text that can be read aloud."""
+"""Removal of markup, addresses and symbols that can't be read aloud."""
 
 # ruff: noqa: RUF001 - the marks of many scripts look alike
 import html

@@ -1,4 +1,4 @@
-"""Text as people write it to text as it is spoken."""
+"""Text normalisation for speech synthesis."""
 
 import re
 import unicodedata

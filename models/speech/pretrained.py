@@ -1,4 +1,4 @@
-"""Loading speech models of ``transformers`` as they are served."""
+"""Loading of ``transformers`` speech models for inference."""
 
 from pathlib import Path
 from typing import Any

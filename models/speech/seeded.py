@@ -1,4 +1,4 @@
-"""Random numbers that follow from a seed, for models that draw theirs from PyTorch's one generator."""
+"""Reproducible random numbers for models that draw from PyTorch's global generator."""
 
 from collections.abc import Callable
 from typing import Any
@@ -8,7 +8,7 @@ from torch.overrides import TorchFunctionMode
 
 
 class Seeded(TorchFunctionMode):
-    """While entered, this thread draws from a generator of its own; other threads don't notice.
+    """Context in which this thread draws from a generator of its own; other threads are not affected.
 
     Covers what VITS and SpeechT5 draw with: ``randn``, ``randn_like`` and ``bernoulli``.
 

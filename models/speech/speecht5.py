@@ -57,7 +57,7 @@ class SpeechT5Engine:
 
     @property
     def voices(self) -> tuple[Voice, ...]:
-        """The voice."""
+        """The engine's only voice."""
         return (self._voice,)
 
     def load(self, model: str) -> "SpeechT5Speech":
@@ -69,7 +69,7 @@ class SpeechT5Engine:
         return loaded
 
     def adjust(self, settings: SpeechT5Settings) -> None:
-        """Speak with another seed and end elsewhere, with the model that is loaded too."""
+        """Take another seed and another stop threshold, for the loaded model too."""
         self._settings = settings
         for model in list(self._loaded):
             model.adjust(settings)
@@ -98,7 +98,7 @@ class SpeechT5Speech:
         self._speakers = speakers
 
     def adjust(self, settings: SpeechT5Settings) -> None:
-        """Take another seed and another end."""
+        """Take another seed and another stop threshold."""
         self._settings = settings
 
     def synthesize(

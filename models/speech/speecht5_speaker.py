@@ -21,7 +21,7 @@ def _digest(_speakers: object, pcm: NDArray[np.float32]) -> bytes:
 
 
 class Speakers:
-    """Turns references into x-vectors. Safe to call from several threads at once.
+    """Computes and keeps the x-vectors of references. Safe to call from several threads at once.
 
     Args:
         encoder: Embeds speech; embeddings of others are not taken.

@@ -1,4 +1,4 @@
-"""A text to speech, clause by clause, with the pauses between them."""
+"""Synthesis of texts clause by clause, with the pauses between clauses."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""Text to the tokens of a VITS checkpoint."""
+"""Text processing of VITS checkpoints."""
 
 import importlib
 import json

@@ -1,4 +1,4 @@
-"""Voice-spoof detection: speech in, the probability that a machine made it out."""
+"""Voice-spoof detection: the probability that speech is synthetic."""
 
 from models.spoof.chunks import Chunk, cut, padded
 from models.spoof.settings import ClassifierSettings, CompactSettings, SpoofSettings, WavLmSettings

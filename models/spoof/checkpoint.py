@@ -45,7 +45,7 @@ def read(path: Path) -> bytes:
 
 
 def metadata(calibration: Calibration, name: str) -> dict[str, str]:
-    """The ONNX metadata of a checkpoint with the current features."""
+    """Return the ONNX metadata of a checkpoint with the current features."""
     return {
         f"{_KIND}.name": name,
         f"{_KIND}.features": FEATURES,

@@ -1,4 +1,4 @@
-"""Recordings cut into the 4 s chunks that detectors score."""
+"""Division of recordings into the 4 s chunks that detectors score."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass

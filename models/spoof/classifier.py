@@ -1,4 +1,4 @@
-"""Any model for audio classification of a model hub, as a detector of synthetic voices."""
+"""Voice-spoof detection by any audio classification model of transformers."""
 
 import re
 import warnings
@@ -82,7 +82,7 @@ class ClassifierDetector:
         return p_spoof
 
     def _batches(self, samples: NDArray[np.int64]) -> list[NDArray[np.intp]]:
-        """Rows that may share a batch: without a mask only those of one length, or they would hear each other."""
+        """Return rows that may share a batch: without an attention mask, only those of one length."""
         if not self._masked:
             return [np.flatnonzero(samples == length) for length in np.unique(samples)]
         whole = samples == CHUNK_SAMPLES

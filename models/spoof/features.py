@@ -110,14 +110,14 @@ def describe(pcm: Pcm, *, threads: int = 1) -> Pcm:
 
 
 def log_energies(signal: Pcm, threads: int) -> Pcm:
-    """Log energy of each band, shape [..., frames, 80]."""
+    """Return the log energy of each band, shape [..., frames, 80]."""
     energies: Pcm = _power(signal, FRAME_LENGTH, HOP_LENGTH, FFT_LENGTH, threads) @ _filters(FFT_LENGTH)
     energies += LOWEST
     return np.log(energies, out=energies)
 
 
 def peaks(signal: Pcm, threads: int) -> Pcm:
-    """Log of mean over geometric mean of each band's power spectrum: 0 where it is flat, shape [..., frames, 80]."""
+    """Return log(mean / geometric mean) of each band's power spectrum: 0 where it is flat, shape [..., frames, 80]."""
     margin = (LONG_WINDOW - FRAME_LENGTH) // 2
     around = np.pad(signal, [(0, 0)] * (signal.ndim - 1) + [(margin, margin)])
     power = _power(around, LONG_WINDOW, HOP_LENGTH, LONG_WINDOW, threads)
@@ -128,7 +128,7 @@ def peaks(signal: Pcm, threads: int) -> Pcm:
 
 
 def bursts(signal: Pcm, threads: int) -> Pcm:
-    """Log of mean over geometric mean of each band's power over a frame: 0 where it is steady, [..., frames, 80]."""
+    """Return log(mean / geometric mean) of each band's power over a frame: 0 where it is steady, [..., frames, 80]."""
     power = _power(signal, SHORT_WINDOW, SHORT_HOP, SHORT_WINDOW, threads)
     power += FLAT_FLOOR
     mean = np.log(_frame_means(power))
@@ -159,7 +159,7 @@ def tiled(described: Pcm, frames: int = FRAMES) -> Pcm:
 
 
 def _power(signal: Pcm, length: int, hop: int, fft_length: int, threads: int) -> Pcm:
-    """Power spectra, shape [..., frames, bins]; white noise of unit variance has the mean 1 in every bin."""
+    """Return power spectra, shape [..., frames, bins]; white noise of unit variance has the mean 1 in every bin."""
     frames = np.lib.stride_tricks.sliding_window_view(signal, length, axis=-1)[..., ::hop, :]
     spectrum = rfft(frames * _window(length), fft_length, axis=-1, workers=threads)
     power: Pcm = np.square(spectrum.real)
@@ -168,7 +168,7 @@ def _power(signal: Pcm, length: int, hop: int, fft_length: int, threads: int) ->
 
 
 def _frame_means(values: Pcm) -> Pcm:
-    """Means over the short windows of each frame; [..., windows, bins] to [..., frames, bins]."""
+    """Return means over the short windows of each frame; [..., windows, bins] to [..., frames, bins]."""
     windows = np.lib.stride_tricks.sliding_window_view(values, SHORT_WINDOWS, axis=-2)
     means: Pcm = np.mean(windows[..., :: HOP_LENGTH // SHORT_HOP, :, :], axis=-1)
     return means
@@ -176,14 +176,14 @@ def _frame_means(values: Pcm) -> Pcm:
 
 @cache
 def _window(length: int) -> Pcm:
-    """Hann window of unit energy."""
+    """Return a Hann window of unit energy."""
     window = get_window("hann", length)
     return np.asarray(window / np.sqrt(np.square(window).sum()), np.float32)
 
 
 @cache
 def _filters(fft_length: int) -> Pcm:
-    """Overlapping triangles of unit sum, shape [bins, BANDS]."""
+    """Return overlapping triangles of unit sum, shape [bins, BANDS]."""
     corners = np.linspace(0, SAMPLE_RATE / 2, BANDS + 2)
     frequencies = np.fft.rfftfreq(fft_length, 1 / SAMPLE_RATE)[:, None]
     triangles = np.clip(1 - np.abs(frequencies - corners[1:-1]) / corners[1], 0, None)
@@ -192,7 +192,7 @@ def _filters(fft_length: int) -> Pcm:
 
 @cache
 def _interpolation() -> Pcm:
-    """From the short window's bins to the centres of the bands, linearly, shape [33, BANDS]."""
+    """Return linear interpolation from the short window's bins to the bands' centres, shape [33, BANDS]."""
     bins = np.fft.rfftfreq(SHORT_WINDOW, 1 / SAMPLE_RATE)
     centres = np.linspace(0, SAMPLE_RATE / 2, BANDS + 2)[1:-1]
     return np.asarray(np.clip(1 - np.abs(bins[:, None] - centres) / bins[1], 0, None), np.float32)

@@ -1,4 +1,4 @@
-"""Translation of text: sentences in, sentences of another language out, and how sure the model is of them."""
+"""Translation of sentences, with the model's confidence in them."""
 
 from models.translation.settings import ApertiumSettings, CTranslate2Settings, TranslationSettings
 from models.translation.types import Quality, Sentence, Translation, Translator

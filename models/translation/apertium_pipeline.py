@@ -1,4 +1,4 @@
-"""Apertium's programs kept running, and the pool that lends them to threads."""
+"""Long-lived pipelines of Apertium's programs, and their pool."""
 
 import contextlib
 import os
@@ -52,7 +52,7 @@ class Pipeline:
 
     @property
     def pids(self) -> tuple[int, ...]:
-        """Ids of the processes."""
+        """Process ids of the programs."""
         return tuple(process.pid for process in self._processes)
 
     def exchange(self, messages: Sequence[bytes], timeout: float) -> list[bytes]:
@@ -190,7 +190,7 @@ class PipelinePool:
 
     @property
     def pids(self) -> tuple[int, ...]:
-        """Ids of the processes that are idle."""
+        """Process ids of the idle pipelines."""
         with self._changed:
             return tuple(pid for _pair, pipeline in self._idle.values() for pid in pipeline.pids)
 

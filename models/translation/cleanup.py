@@ -32,7 +32,7 @@ class Cleaned:
 
 
 def clean(source: str, translation: str, target: str) -> Cleaned:
-    """Tidy a translated sentence and judge it.
+    """Clean up a translated sentence and check it for signs of a wrong translation.
 
     A word three or more times in a row becomes one, spaces go from before punctuation and punctuation that is repeated
     becomes single, each only where the source has nothing of the kind; a full stop that the source has and the
@@ -70,7 +70,7 @@ def _punctuation(source: str, text: str, target: str) -> str:
 
 
 def _suspicion(source: str, text: str, target: str, *, repeated: bool) -> str | None:
-    """Judge a translation of a source that has letters."""
+    """Return the first sign of a wrong translation, of a source that has letters."""
     solid = [character for character in text if not character.isspace()]
     letters = [character for character in solid if unicodedata.category(character)[0] in "LM"]
     source_solid = sum(not character.isspace() for character in source)

@@ -81,7 +81,7 @@ def _convert(folder: Path, checkpoint: Checkpoint, output: Path, quantization: s
     from ctranslate2.converters import TransformersConverter
 
     class Converter(TransformersConverter):  # type: ignore[misc]
-        """The vocabulary is read from the checkpoint's files.
+        """Converter that reads the vocabulary from the checkpoint's files.
 
         What Transformers 5 makes of M2M100's leaves out the tokens of the languages, and CTranslate2 asks for names
         that its tokenizers no longer have.
@@ -94,7 +94,7 @@ def _convert(folder: Path, checkpoint: Checkpoint, output: Path, quantization: s
 
 
 class _Vocabulary:
-    """As much of a tokenizer as CTranslate2 looks at."""
+    """The part of a tokenizer's interface that CTranslate2 uses."""
 
     bos_token, eos_token, unk_token, pad_token = "<s>", "</s>", "<unk>", "<pad>"
     special_tokens_map: Mapping[str, Any] = {}

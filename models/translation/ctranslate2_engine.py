@@ -94,7 +94,7 @@ class CTranslate2Translator:
 
     @cached_property
     def _routes(self) -> dict[tuple[str, str], int]:
-        """The first model that has each pair."""
+        """First model of each pair."""
         routes: dict[tuple[str, str], int] = {}
         for index, model in enumerate(self._models):
             for source in model.description.sources:

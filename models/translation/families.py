@@ -69,7 +69,7 @@ class Description:
 
 
 class Codec(Protocol):
-    """Text to tokens and back. Safe to call from several threads at once."""
+    """Tokenizer of one model. Safe to call from several threads at once."""
 
     def encode(self, text: str, source: str, target: str) -> list[str]:
         """Return the model's whole input, tokens of language and of the sentence's end included."""

@@ -1,4 +1,4 @@
-"""Codes of languages: ISO 639-3, as Apertium and NLLB have them, to ISO 639-1, as callers name them."""
+"""Conversion of language codes: ISO 639-3, which Apertium and NLLB use, to ISO 639-1, which callers use."""
 
 # Every language that has a two-letter code (ISO 639-2/RA and SIL's code tables).
 _TWO_LETTERS = dict(

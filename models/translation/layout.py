@@ -1,4 +1,4 @@
-"""Long texts cut into sentences and put together again, everything between the sentences as it was."""
+"""Division of texts into sentences, and their reassembly with everything between the sentences unchanged."""
 
 # ruff: noqa: RUF001 - punctuation of many languages
 import re
@@ -18,7 +18,7 @@ _CLAUSE = re.compile(r"[;:,،؛、，；：–—]+(?:\s+|(?<=[、，；：]))|\
 
 @dataclass(frozen=True)
 class Piece:
-    """A stretch of a text; all of them, one after the other, are the text.
+    """A piece of a text; the pieces in order are the whole text.
 
     Attributes:
         text: Never empty.

@@ -1,4 +1,4 @@
-"""Pairs of languages: what an engine says when it lacks one."""
+"""Errors for unsupported language pairs."""
 
 from collections.abc import Mapping
 

@@ -1,4 +1,4 @@
-"""Voice activity detection: where in a recording somebody speaks."""
+"""Voice activity detection: the spans of speech in a recording."""
 
 from models.vad.settings import VadSettings
 from models.vad.silero import SileroVad

@@ -43,7 +43,7 @@ class SileroVad:
         self._session = open_session(_weights(), device="cpu", threads=self.settings.threads, cpu_arena=False)
 
     def probabilities(self, pcm: NDArray[np.float32]) -> NDArray[np.float32]:
-        """The probability of speech in each 32 ms frame.
+        """Return the probability of speech in each 32 ms frame.
 
         Args:
             pcm: Mono float32 at 16 kHz, shape [samples]; never written to. The last frame is
@@ -105,7 +105,7 @@ def _weights() -> Path:
 
 
 def _windows(pcm: NDArray[np.float32], first: int, last: int) -> NDArray[np.float32]:
-    """Frames ``first`` to ``last``, each behind the last samples of the frame before it."""
+    """Return frames ``first`` to ``last``, each after the last samples of the frame before it."""
     windows = np.zeros((last - first, CONTEXT + FRAME), dtype=np.float32)
     chunk = pcm[first * FRAME : last * FRAME]
     whole, rest = divmod(len(chunk), FRAME)

@@ -1,4 +1,4 @@
-"""Speech found while it is spoken: probabilities frame by frame, and where utterances begin and end."""
+"""Voice activity and endpoint detection on live audio."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -179,7 +179,7 @@ class Endpointer:
         return [*events, self._end(last)]
 
     def so_far(self) -> Samples | None:
-        """The utterance so far, float32[n] at 16 kHz; None while nobody speaks."""
+        """Return the utterance so far, float32[n] at 16 kHz; None while nobody speaks."""
         return self._sound.between(self._begin(), self._sound.end) if self._started else None
 
     def _frame(self, p: float) -> Iterator[SpeechEvent]:

@@ -1,4 +1,4 @@
-"""Reading a file that is uploaded as an avatar."""
+"""Reading of files uploaded as avatars."""
 
 import hashlib
 import io

@@ -1,4 +1,4 @@
-"""Colours of films: BT.709 in limited range, said so in every stream, converted to and from BGR without a cast."""
+"""Colour conversion of films: BT.709 in limited range, tagged in every stream, to and from BGR."""
 
 import numpy as np
 from av.video.codeccontext import VideoCodecContext

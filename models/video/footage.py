@@ -1,4 +1,4 @@
-"""An avatar's frames, as often as a film needs them."""
+"""An avatar's frames, repeated for the length of a film."""
 
 import io
 from abc import ABC, abstractmethod

@@ -1,4 +1,4 @@
-"""Words that are drawn into every frame."""
+"""Text label drawn into every frame."""
 
 from dataclasses import dataclass
 

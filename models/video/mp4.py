@@ -1,4 +1,4 @@
-"""Frames and sound to an MP4, written while they come."""
+"""Streaming MP4 writer of frames and sound."""
 
 from fractions import Fraction
 from types import TracebackType

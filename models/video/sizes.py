@@ -1,4 +1,4 @@
-"""Sizes of avatars: which are accepted, and what is made of them."""
+"""Accepted sizes of avatars, and the sizes that they are scaled to."""
 
 from models.errors import InputError
 from models.video.types import AvatarLimits

@@ -1,4 +1,4 @@
-"""The digital source type where the IPTC's readers look for it: in XMP."""
+"""XMP packet with the IPTC's digital source type."""
 
 import struct
 from xml.sax.saxutils import quoteattr

@@ -1,4 +1,4 @@
-"""The weights that lie on this machine.
+"""The node's cache of weights.
 
     ROOT/<entry>/manifest.json     what there is, with sizes and checksums
     ROOT/<entry>/content/...       the files

@@ -1,4 +1,4 @@
-"""Digests by which servers tell what a file should be, as text such as ``sha256:0a1b...``."""
+"""File digests as servers report them, as text such as ``sha256:0a1b...``."""
 
 import hashlib
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Downloads that go on where they broke off."""
+"""Resumable downloads."""
 
 import os
 import time

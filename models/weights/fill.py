@@ -1,4 +1,4 @@
-"""Filling the node's cache."""
+"""Downloads into the node's cache."""
 
 import shutil
 from collections.abc import Iterator

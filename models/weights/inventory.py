@@ -48,7 +48,7 @@ class Item:
 
 
 class Inventory:
-    """Looks at what settings name.
+    """Collects the facts of the weights that settings name.
 
     Args:
         online: Ask the sources for sizes and licences that are not known here.

@@ -11,7 +11,7 @@ _FORBIDDING = ("-nc", "noncommercial", "non-commercial")
 
 @dataclass(frozen=True)
 class Known:
-    """Facts of a model.
+    """Facts of a published model.
 
     Attributes:
         licence: As its page states it.

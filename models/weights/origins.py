@@ -46,7 +46,7 @@ class Listing:
 
 
 class Origin(Protocol):
-    """A place that weights are fetched from.
+    """A server that weights are fetched from.
 
     Its methods raise ``MissingWeights`` with a sentence where it does not give them, and ``ConnectionLost``.
     """

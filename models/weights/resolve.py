@@ -1,4 +1,4 @@
-"""From the name of weights to their place on this machine; what engines call when they start."""
+"""Resolution of weights' names to paths on this machine, called by engines at their start."""
 
 from pathlib import Path
 

@@ -108,7 +108,7 @@ class S3Folder:
 
     @property
     def client(self) -> "S3Client":
-        """The connection, one for the whole process."""
+        """The boto3 client, one for the whole process."""
         with self.explained():
             return _client(tuple(os.environ.get(name) for name in _READ))
 

@@ -16,7 +16,7 @@ from models.weights.sources import HubSource, LocalSource, S3Source, Source, has
 
 @dataclass(frozen=True, eq=False)
 class Weights:
-    """Says, as the annotation of a setting, that the setting names weights, and what the engine needs of them.
+    """Annotation of a setting that names weights, with the files that the engine needs of them.
 
     As ``Annotated[str, Weights(...)]`` it checks names as far as that goes without looking for them: a URI is well
     formed, of a known scheme, without ``..`` or credentials. Paths (`os.PathLike`) are taken too.
