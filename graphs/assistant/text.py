@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable
 
-from models.asr.noise import is_noise
+from models.asr.non_speech import is_noise
 
 _UNSTORABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 

@@ -12,7 +12,7 @@ from graphs.common.concurrency import closing
 from graphs.common.roles import AsrRole, SpeechRole
 from graphs.common.voices import Speaker
 from graphs.translation.text import TranslationGraph
-from models.asr.noise import is_noise
+from models.asr.non_speech import is_noise
 from models.errors import InputError
 from models.translation import Quality
 

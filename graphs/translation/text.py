@@ -11,9 +11,9 @@ from graphs.common.concurrency import Stopwatch, in_order
 from graphs.common.roles import TranslationRole
 from models.errors import InputError
 from models.translation import Quality, Sentence, Translation
-from models.translation.cleanup import Cleaned, clean
-from models.translation.layout import Piece, join, split
 from models.translation.pairs import require_pair
+from models.translation.postprocessing import Cleaned, clean
+from models.translation.sentences import Piece, join, split
 
 # Sentences of one call, and calls under way at once: the next must be there when the engine frees.
 SENTENCES_PER_CALL = 128

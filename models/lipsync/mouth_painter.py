@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.lipsync.face_frame import FaceFrame
-from models.lipsync.mouth_field import REACH_ASIDE, REACH_UP, MouthMotion, motion
+from models.lipsync.mouth_deformation import REACH_ASIDE, REACH_UP, MouthMotion, motion
 from models.lipsync.mouth_line import Mouth
 from models.lipsync.types import Image
 

@@ -16,12 +16,12 @@ from models.lipsync.eye_painter import LidPatch, draw_lid
 from models.lipsync.haar_faces import HaarFaceFinder, frame_of
 from models.lipsync.mouth_line import find_mouth
 from models.lipsync.mouth_painter import MouthPainter
+from models.lipsync.mouth_track import mouth_track
 from models.lipsync.mouth_warp_boxes import face_box, soft_mask
 from models.lipsync.mouth_warp_clip import prepare_clip
 from models.lipsync.mouth_warp_face import FacePlace, WarpFace, still_arrays
 from models.lipsync.settings import MouthWarpSettings
 from models.lipsync.types import Image, Patches, PreparedFace, Shot, footage_index
-from models.lipsync.voice_drive import mouth_track
 
 _VERSION = 1
 _OPENINGS, _WIDTHS = 24, 4

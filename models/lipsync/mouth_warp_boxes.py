@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from models.lipsync.mouth_field import GAP, REACH_ASIDE, REACH_DOWN, REACH_UP
+from models.lipsync.mouth_deformation import GAP, REACH_ASIDE, REACH_DOWN, REACH_UP
 from models.lipsync.mouth_warp_face import FacePlace
 
 _ABOVE_EYES = 40.0

@@ -8,8 +8,8 @@ from models.errors import MissingWeights
 from models.weights.cache import entry_of, in_hub_cache
 from models.weights.configuration import Need
 from models.weights.fill import origin_of
-from models.weights.known import forbids_commerce, known
 from models.weights.origins import ConnectionLost, Listing
+from models.weights.published import forbids_commerce, known
 from models.weights.sources import HubSource, LocalSource, Source
 from models.weights.spec import Weights
 

@@ -5,8 +5,8 @@ from pathlib import Path
 from models.errors import MissingWeights
 from models.weights.cache import entry_of, in_hub_cache
 from models.weights.fill import fill
-from models.weights.known import terms_of
 from models.weights.progress import LoggedProgress
+from models.weights.published import terms_of
 from models.weights.sources import HubSource, LocalSource
 from models.weights.spec import Weights
 

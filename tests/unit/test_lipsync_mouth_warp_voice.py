@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 from scipy.signal import resample_poly
 
 from models.lipsync import Shot
-from models.lipsync.voice_drive import MouthTrack, mouth_track
+from models.lipsync.mouth_track import MouthTrack, mouth_track
 from models.speech import EspeakSettings, build
 
 pytestmark = pytest.mark.unit

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from graphs.translation import utterances as module
 from graphs.translation.utterances import Utterance, utterances
-from models.asr.noise import is_noise
+from models.asr.non_speech import is_noise
 from models.spans import Span
 
 pytestmark = pytest.mark.unit

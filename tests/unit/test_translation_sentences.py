@@ -3,8 +3,8 @@
 # ruff: noqa: RUF001 - punctuation of many languages
 import pytest
 
-from models.translation.cleanup import clean
-from models.translation.layout import join, split
+from models.translation.postprocessing import clean
+from models.translation.sentences import join, split
 
 pytestmark = pytest.mark.unit
 
