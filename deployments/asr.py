@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from deployments.replica import EngineReplica, deployment_of
 from deployments.sample import warm_up_speech
 from models.asr import Asr, AsrSettings, Segment, build
-from models.gpu_share import once_more
+from models.gpu_share import retry_once
 
 
 def _warm(engine: Asr) -> None:
@@ -45,7 +45,7 @@ class AsrReplica(EngineReplica[Asr]):
             InputError: The engine does not know the language.
         """
         with self.serving(len(pcm), correlation_id):
-            transcription = await self.call(once_more, self.engine.transcribe, pcm, language=language)
+            transcription = await self.call(retry_once, self.engine.transcribe, pcm, language=language)
             yield transcription.language
             async for segment in self.iterate(lambda: iter(transcription.segments)):
                 yield segment

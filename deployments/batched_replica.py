@@ -8,7 +8,7 @@ from pydantic import NonNegativeFloat, PositiveInt, TypeAdapter
 from deployments.batching import Batcher
 from deployments.metrics import BatchMetrics
 from deployments.replica import EngineReplica, EngineT
-from models.gpu_share import once_more
+from models.gpu_share import retry_once
 
 ItemT = TypeVar("ItemT")
 ResultT = TypeVar("ResultT")
@@ -95,5 +95,5 @@ class BatchedReplica(EngineReplica[EngineT], Generic[EngineT, ItemT, ResultT]):
     async def _run(self, items: Sequence[ItemT]) -> Sequence[ResultT]:
         if len(items) == 1:
             # No smaller batch is left to try.
-            return await self.call(once_more, self._work, items)
+            return await self.call(retry_once, self._work, items)
         return await self.call(self._work, items)

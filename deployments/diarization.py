@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 from deployments.replica import EngineReplica, deployment_of
 from deployments.sample import warm_up_speech
 from models.diarization import DiarizationSettings, Diarizer, SpeakerTurn, build
-from models.gpu_share import once_more
+from models.gpu_share import retry_once
 
 
 def _warm(engine: Diarizer) -> None:
@@ -37,7 +37,7 @@ class DiarizationReplica(EngineReplica[Diarizer]):
         """Find who spoke when; arguments, result and errors are those of ``models.diarization.Diarizer``."""
         with self.serving(len(pcm), correlation_id):
             return await self.call(
-                once_more,
+                retry_once,
                 self.engine.diarize,
                 pcm,
                 num_speakers=num_speakers,

@@ -17,7 +17,7 @@ from deployments.replica import deployment_of
 from deployments.sample import warm_up_speech
 from models.audio import SAMPLE_RATE
 from models.errors import InputError
-from models.gpu_share import once_more
+from models.gpu_share import retry_once
 from models.lipsync import (
     CONTEXT_AFTER_S,
     CONTEXT_BEFORE_S,
@@ -119,7 +119,7 @@ class LipsyncReplica(BatchedReplica[LipsyncEngine, _Item, Patches]):
         # Another engine may take this one's place while the call goes on.
         engine = self.engine
         with self.serving(0, correlation_id):
-            face = await self.call(once_more, _prepared, engine, avatar, kind)
+            face = await self.call(retry_once, _prepared, engine, avatar, kind)
             return face.to_bytes(), engine.fingerprint
 
     async def animate(self, key: str, offered: Sequence[Any], shot: Shot, *, correlation_id: str = "") -> Patches:

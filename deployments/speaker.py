@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from deployments.replica import EngineReplica, deployment_of
 from deployments.sample import warm_up_speech
 from models.audio import SAMPLE_RATE
-from models.gpu_share import once_more
+from models.gpu_share import retry_once
 from models.speaker import SpeakerEncoder, SpeakerSettings, build
 
 MAX_WINDOWS_PER_CALL = 64
@@ -52,7 +52,7 @@ class SpeakerReplica(EngineReplica[SpeakerEncoder]):
         # Another engine may take this one's place while the call goes on.
         engine = self.engine
         with self.serving(samples, correlation_id):
-            return await self.call(once_more, engine.embed, windows), engine.name
+            return await self.call(retry_once, engine.embed, windows), engine.name
 
 
 def _checked(windows: Sequence[NDArray[np.float32]]) -> int:

@@ -11,7 +11,7 @@ from deployments.multiplexing import multiplexed
 from deployments.replica import EngineReplica, deployment_of
 from deployments.sample import warm_up_speech
 from models.errors import InputError
-from models.gpu_share import once_more
+from models.gpu_share import retry_once
 from models.speech import Reference, SpeechChunk, SpeechEngine, SpeechModel, SpeechSettings, Voice, build, speak
 
 _SAMPLES = {
@@ -135,7 +135,7 @@ class SpeechReplica(EngineReplica[SpeechEngine]):
         loaded = await self._multiplexed(name)
         async with loaded.renewing:
             if loaded.engine is not engine:
-                loaded.model = await self.call(once_more, engine.load, name)
+                loaded.model = await self.call(retry_once, engine.load, name)
                 loaded.engine = engine
             return loaded.model
 
@@ -146,7 +146,7 @@ class SpeechReplica(EngineReplica[SpeechEngine]):
             model = warmed[2]
         else:
             started = time.monotonic()
-            model = await self.call(once_more, engine.load, name)
+            model = await self.call(retry_once, engine.load, name)
             self._log.info("model loaded", model=name, seconds=round(time.monotonic() - started, 3))
         loaded = self._loaded[name] = _Loaded(engine, model)
         return loaded

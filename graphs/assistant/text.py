@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable
 
-from models.asr.non_speech import is_noise
+from models.asr.non_speech import is_non_speech
 
 _UNSTORABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 
@@ -20,5 +20,5 @@ def storable(text: str) -> str:
 
 def understood(segments: Iterable[str]) -> str:
     """Return the words of recognised segments without those that are noise; empty when nothing else was recognised."""
-    text = " ".join(storable(segment) for segment in segments if not is_noise(segment))
-    return "" if is_noise(text) else " ".join(text.split())
+    text = " ".join(storable(segment) for segment in segments if not is_non_speech(segment))
+    return "" if is_non_speech(text) else " ".join(text.split())

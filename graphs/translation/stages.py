@@ -12,7 +12,7 @@ from graphs.common.concurrency import closing
 from graphs.common.roles import AsrRole, SpeechRole
 from graphs.common.voices import Speaker
 from graphs.translation.text import TranslationGraph
-from models.asr.non_speech import is_noise
+from models.asr.non_speech import is_non_speech
 from models.errors import InputError
 from models.translation import Quality
 
@@ -126,10 +126,10 @@ class Stages:
             async for item in items:
                 if isinstance(item, str):
                     language = item
-                elif not is_noise(item.text):
+                elif not is_non_speech(item.text):
                     said.append(item.text.strip())
         text = ("" if language in _UNSPACED else " ").join(said)
-        return None if is_noise(text) else Recognised(text, language)
+        return None if is_non_speech(text) else Recognised(text, language)
 
     async def translate(self, recognised: Recognised, target: str) -> Translated:
         """Return what it means; what is in the target language already stays as it is."""

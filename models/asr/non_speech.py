@@ -43,7 +43,7 @@ _CREDITS = re.compile(
 )
 
 
-def is_noise(text: str) -> bool:
+def is_non_speech(text: str) -> bool:
     """Tell whether a whole utterance, as recognised, holds no words of a speaker.
 
     That is the case for sounds described in brackets, hesitations, and the phrases that recognisers learnt from

@@ -13,7 +13,7 @@ from models.gpu_share.bounds import (
     share,
 )
 from models.gpu_share.errors import forget_locals, is_gpu_fault, is_out_of_memory
-from models.gpu_share.recovery import free_memory, in_batches, once_more, recoveries
+from models.gpu_share.recovery import free_memory, in_batches, recoveries, retry_once
 
 __all__ = [
     "CONTEXT_BYTES",
@@ -28,9 +28,9 @@ __all__ = [
     "is_gpu_fault",
     "is_out_of_memory",
     "measure",
-    "once_more",
     "onnx_limit",
     "recoveries",
+    "retry_once",
     "set_share",
     "share",
 ]

@@ -26,7 +26,7 @@ def free_memory() -> None:
         torch.cuda.empty_cache()
 
 
-def once_more(work: Callable[Arguments, Result], *args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
+def retry_once(work: Callable[Arguments, Result], *args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
     """Call a function, and call it again after freeing memory if it ran out of GPU memory.
 
     Args:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.errors import MissingWeights
-from models.gpu_share import once_more
+from models.gpu_share import retry_once
 from models.onnx_session import open_session
 from models.speech.espeak_library import espeak_library
 from models.speech.normalisation import normalise
@@ -123,7 +123,7 @@ class PiperModel:
         speaker = self._speakers[voice.id]
         if speaker is not None:
             inputs["sid"] = np.array([speaker], np.int64)
-        output: NDArray[np.float32] = once_more(self._session.run, None, inputs)[0]
+        output: NDArray[np.float32] = retry_once(self._session.run, None, inputs)[0]
         yield np.clip(output.reshape(-1), -1.0, 1.0)
 
     def _phonemes(self, clause: str, language: str) -> str:

@@ -17,7 +17,7 @@ from transformers import (
 )
 
 from models.errors import InputError
-from models.gpu_share import once_more
+from models.gpu_share import retry_once
 from models.speaker import build as build_encoder
 from models.speech.pretrained import as_samples, load_pretrained
 from models.speech.seeded import Seeded
@@ -114,7 +114,7 @@ class SpeechT5Speech:
         speaker = self._speakers.embedding(reference)
         tokens = self._tokens(clause)
         if tokens:
-            yield once_more(self._speak, tokens, speaker, speed)
+            yield retry_once(self._speak, tokens, speaker, speed)
 
     def _tokens(self, clause: str) -> list[int]:
         """Return the tokens; none where the clause has nothing but marks."""

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from transformers import VitsConfig, VitsModel
 
 from models.errors import MissingWeights
-from models.gpu_share import once_more
+from models.gpu_share import retry_once
 from models.speech.pretrained import as_samples, load_pretrained
 from models.speech.seeded import Seeded
 from models.speech.settings import VITS, VitsSettings
@@ -113,7 +113,7 @@ class VitsSpeech:
         """
         tokens = self._text.tokens(clause)
         if tokens:
-            yield once_more(self._speak, tokens, _speaker(voice), speed)
+            yield retry_once(self._speak, tokens, _speaker(voice), speed)
 
     def _speak(self, tokens: list[int], speaker: int, speed: float) -> NDArray[np.float32]:
         model: Any = self._model

@@ -9,7 +9,7 @@ from models.weights.cache import entry_of, in_hub_cache
 from models.weights.configuration import Need
 from models.weights.fill import origin_of
 from models.weights.origins import ConnectionLost, Listing
-from models.weights.published import forbids_commerce, known
+from models.weights.published import forbids_commerce, published_model
 from models.weights.sources import HubSource, LocalSource, Source
 from models.weights.spec import Weights
 
@@ -70,7 +70,7 @@ class Inventory:
         if (size is None or licence is None) and (listing := self._listing(source, reference.weights)):
             licence = licence or listing.licence
             size, size_is = (size, size_is) if size is not None else (sum(f.size for f in listing.files), "source")
-        facts = known(source)
+        facts = published_model(source)
         licence = licence or reference.weights.licence or (facts.licence if facts else None)
         if size is None and facts is not None and facts.size is not None:
             size, size_is = facts.size, "published"

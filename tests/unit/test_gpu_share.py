@@ -221,7 +221,7 @@ class Held:
     """Stands for a tensor."""
 
 
-def test_work_is_done_once_more_when_what_the_first_attempt_held_is_free(gpu: Gpu) -> None:
+def test_work_is_tried_again_when_what_the_first_attempt_held_is_free(gpu: Gpu) -> None:
     from weakref import ref
 
     gpu.reserved = 1
@@ -237,7 +237,7 @@ def test_work_is_done_once_more_when_what_the_first_attempt_held_is_free(gpu: Gp
         return number + more
 
     before = gpu_share.recoveries()
-    assert gpu_share.once_more(work, 1, more=2) == 3
+    assert gpu_share.retry_once(work, 1, more=2) == 3
     assert gpu.told == ["work", "empty", "work"]
     assert gpu_share.recoveries() == before + 1
 
@@ -248,7 +248,7 @@ def test_work_that_never_fits_fails_after_the_second_attempt(gpu: Gpu) -> None:
         raise torch.OutOfMemoryError("CUDA out of memory.")
 
     with pytest.raises(torch.OutOfMemoryError):
-        gpu_share.once_more(work)
+        gpu_share.retry_once(work)
     assert gpu.told == ["work", "work"]
 
 
@@ -258,7 +258,7 @@ def test_other_errors_are_not_tried_again(gpu: Gpu) -> None:
         raise RuntimeError("CUDA error: device-side assert triggered")
 
     with pytest.raises(RuntimeError, match="assert"):
-        gpu_share.once_more(work)
+        gpu_share.retry_once(work)
     assert gpu.told == ["work"]
 
 

@@ -14,7 +14,7 @@ from structlog.testing import capture_logs
 
 from deployments.replica import STUCK_AFTER_S, EngineReplica
 from models.errors import GpuFault, OutOfGpuMemory
-from models.gpu_share import GpuShare, ShareExceeded, once_more
+from models.gpu_share import GpuShare, ShareExceeded, retry_once
 from models.settings import LIVE, Settings
 
 pytestmark = [pytest.mark.unit, pytest.mark.anyio]
@@ -310,7 +310,7 @@ async def test_health_checks_show_the_memory_and_its_bound(gpu: list[str], monke
     monkeypatch.setattr(Gauge, "known", {})
     made = replica()
     with pytest.raises(OutOfGpuMemory):
-        await made.call(once_more, out_of_memory)
+        await made.call(retry_once, out_of_memory)
     with capture_logs() as logs:
         await made.check_health()
         monkeypatch.setattr("deployments.replica.measure", lambda: 7 * GIBIBYTE)

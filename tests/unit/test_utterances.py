@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from graphs.translation import utterances as module
 from graphs.translation.utterances import Utterance, utterances
-from models.asr.non_speech import is_noise
+from models.asr.non_speech import is_non_speech
 from models.spans import Span
 
 pytestmark = pytest.mark.unit
@@ -65,10 +65,10 @@ def _each(table: str) -> list[str]:
 
 
 @pytest.mark.parametrize("heard", ["", *_each(NOISE)])
-def test_what_nobody_said_is_noise(heard: str) -> None:
-    assert is_noise(heard)
+def test_what_nobody_said_is_not_speech(heard: str) -> None:
+    assert is_non_speech(heard)
 
 
 @pytest.mark.parametrize("heard", _each(SPEECH))
 def test_words_of_a_speaker_are_not(heard: str) -> None:
-    assert not is_noise(heard)
+    assert not is_non_speech(heard)
