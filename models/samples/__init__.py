@@ -1,4 +1,4 @@
-"""A recording and a portrait that come along, made by ``make_dialogue.py`` and ``make_portrait.py``."""
+"""Bundled sample files: a recorded dialogue and a portrait, made by ``training.samples``."""
 
 from importlib.resources import files
 

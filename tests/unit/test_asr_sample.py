@@ -13,7 +13,8 @@ from models.audio import SAMPLE_RATE, decode
 
 pytestmark = pytest.mark.unit
 
-SAMPLES = Path(__file__).resolve().parents[2] / "models" / "samples"
+REPOSITORY = Path(__file__).resolve().parents[2]
+SAMPLES = REPOSITORY / "models" / "samples"
 ONE_STEP = 1.01 / 32768
 
 
@@ -45,7 +46,7 @@ def test_the_recording_is_loud_where_the_reference_says_and_quiet_elsewhere() ->
 
 def test_the_script_makes_the_bundled_recording_again(tmp_path: Path) -> None:
     pytest.importorskip("espeakng_loader", reason="espeakng-loader is a dependency for development only")
-    subprocess.run([sys.executable, str(SAMPLES / "make_dialogue.py"), str(tmp_path)], check=True)
+    subprocess.run([sys.executable, "-m", "training.samples.make_dialogue", str(tmp_path)], check=True, cwd=REPOSITORY)
 
     recordings = []
     for folder in (SAMPLES, tmp_path):
