@@ -10,7 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 
-from models.speech import mandarin
+from models.speech.mandarin import spell as spell_mandarin
+from models.speech.mandarin import spell_digits
 from models.speech.symbol_words import PERCENT_FIRST, counted, symbol_words
 
 MAX_DIGITS = 15
@@ -127,7 +128,7 @@ class _Speller:
                 return _russian(text)
             case "zh":
                 year = re.compile(r"(?<!\d)(\d{4})(?=\s?年)")
-                return year.sub(lambda found: mandarin.spell_digits(found[1]), text)
+                return year.sub(lambda found: spell_digits(found[1]), text)
         return text
 
     def _negatives(self, text: str) -> str:
@@ -191,7 +192,7 @@ def spell_numbers(text: str, language: str) -> str:
 @cache
 def _speller(language: str) -> _Speller | None:
     if language == "zh":
-        return _Speller(language, mandarin.spell, _mandarin_money)
+        return _Speller(language, spell_mandarin, _mandarin_money)
     from num2words import CONVERTER_CLASSES  # type: ignore[import-untyped]
 
     name = _NUM2WORDS.get(language, language)
@@ -241,7 +242,7 @@ def _money(number: str, currency: str, language: str) -> str:
 
 
 def _mandarin_money(number: str, currency: str) -> str:
-    return mandarin.spell(number) + _MANDARIN_CURRENCIES[currency]
+    return spell_mandarin(number) + _MANDARIN_CURRENCIES[currency]
 
 
 def _english(text: str) -> str:
