@@ -14,23 +14,14 @@ from benchmarks import gpu_checkpoints as checkpoints
 from benchmarks.gpu_checkpoints import Sizes
 from benchmarks.running import dialogue
 from benchmarks.translation import sentences
-from deployments.asr import asr_deployment
-from deployments.diarization import diarization_deployment
-from deployments.lipsync import lipsync_deployment
-from deployments.speaker import speaker_deployment
-from deployments.speech import speech_deployment
-from deployments.spoof import spoof_deployment
-from deployments.translation import translation_deployment
-from graphs.common.roles import (
-    ServedAsr,
-    ServedDiarization,
-    ServedLipsync,
-    ServedSpeaker,
-    ServedSpeech,
-    ServedSpoof,
-    ServedTranslation,
-    SharedFace,
-)
+from deployments.asr import AsrClient, asr_deployment
+from deployments.diarization import DiarizationClient, diarization_deployment
+from deployments.lipsync import LipsyncClient, lipsync_deployment
+from deployments.references import SharedFace
+from deployments.speaker import SpeakerClient, speaker_deployment
+from deployments.speech import SpeechClient, speech_deployment
+from deployments.spoof import SpoofClient, spoof_deployment
+from deployments.translation import TranslationClient, translation_deployment
 from models import asr, diarization, lipsync, speaker, speech, spoof, translation
 from models.audio import SAMPLE_RATE
 from models.speaker import EcapaSettings
@@ -140,7 +131,7 @@ def _asr(folder: Path, sizes: Sizes, device: Device, load: Load) -> Role:
         return _in_threads(concurrency, work, _flat(recordings))
 
     async def served(handle: Any) -> float:
-        role = ServedAsr(handle)
+        role = AsrClient(handle)
 
         async def request(caller: int, at: int) -> float:
             pcm = recordings[caller][at]
@@ -169,7 +160,7 @@ def _diarization(folder: Path, sizes: Sizes, device: Device, load: Load) -> Role
         return _in_threads(concurrency, work, _flat(recordings))
 
     async def served(handle: Any) -> float:
-        role = ServedDiarization(handle)
+        role = DiarizationClient(handle)
 
         async def request(caller: int, at: int) -> float:
             pcm = recordings[caller][at]
@@ -200,7 +191,7 @@ def _spoof(folder: Path, sizes: Sizes, device: Device, load: Load) -> Role:
         return _in_threads(concurrency, lambda part: float(len(engine.score(part, lengths(part)))), parts)
 
     async def served(handle: Any) -> float:
-        role = ServedSpoof(handle)
+        role = SpoofClient(handle)
 
         async def request(caller: int, at: int) -> float:
             part = chunks[caller][at]
@@ -222,7 +213,7 @@ def _speaker(folder: Path, sizes: Sizes, device: Device, load: Load) -> Role:
         return _in_threads(concurrency, lambda call: float(len(engine.embed(call))), _flat(calls))
 
     async def served(handle: Any) -> float:
-        role = ServedSpeaker(handle)
+        role = SpeakerClient(handle)
 
         async def request(caller: int, at: int) -> float:
             return float(len((await role.embed(calls[caller][at], correlation_id=f"caller-{caller}"))[0]))
@@ -260,7 +251,7 @@ def _translation(folder: Path, sizes: Sizes, device: Device, load: Load) -> Role
         return _in_threads(concurrency, lambda batch: float(sum(d.tokens for d in engine.translate(batch))), batches)
 
     async def served(handle: Any) -> float:
-        role = ServedTranslation(handle)
+        role = TranslationClient(handle)
 
         async def request(caller: int, at: int) -> float:
             done = await role.translate(part(caller, at), correlation_id=f"caller-{caller}")
@@ -297,7 +288,7 @@ def _speech(folder: Path, sizes: Sizes, device: Device, load: Load) -> Role:
         return _in_threads(concurrency, work, range(load.callers * load.requests))
 
     async def served(handle: Any) -> float:
-        role = ServedSpeech(handle)
+        role = SpeechClient(handle)
         voice = (await role.voices())[0]
 
         async def request(caller: int, at: int) -> float:
@@ -341,7 +332,7 @@ def _lipsync(folder: Path, sizes: Sizes, device: Device, load: Load) -> Role:
     async def served(handle: Any) -> float:
         if not faces:
             face_of(lipsync.build(settings))
-        role = ServedLipsync(handle)
+        role = LipsyncClient(handle)
         shared = SharedFace(f"benchmark-{await role.fingerprint()}", faces[0].to_bytes())
 
         async def request(caller: int, at: int) -> float:

@@ -34,9 +34,8 @@ from ray import serve
 from benchmarks.running import MEBIBYTE, REPOSITORY, benchmarked, dialogue
 from deployments.logs import configure_logs
 from deployments.serve_config import load
-from deployments.spoof import spoof_deployment
+from deployments.spoof import SpoofClient, spoof_deployment
 from graphs.common.config import ApiConfig, GraphsConfig, SpoofRoleSettings
-from graphs.common.roles import ServedSpoof
 from graphs.local.cluster import ray_with_dashboard
 from models import spoof
 from models.audio import SAMPLE_RATE
@@ -104,7 +103,7 @@ def one_at_a_time(engine: SpoofDetector, chunks: Chunks) -> Way:
     return run
 
 
-def through_the_handle(role: ServedSpoof, talks: list[Chunks]) -> Way:
+def through_the_handle(role: SpoofClient, talks: list[Chunks]) -> Way:
     """Concurrent callers, each with one call under way; scores are awaited before the next is made."""
 
     async def caller(number: int, talk: Chunks) -> None:
@@ -120,7 +119,7 @@ def through_the_handle(role: ServedSpoof, talks: list[Chunks]) -> Way:
 
 
 @contextmanager
-def served(settings: SpoofRoleSettings) -> Iterator[ServedSpoof]:
+def served(settings: SpoofRoleSettings) -> Iterator[SpoofClient]:
     """Run the deployment alone in a Serve of its own, with the whole machine at its disposal."""
     with ray_with_dashboard():
         serve.start(proxy_location="Disabled")
@@ -132,7 +131,7 @@ def served(settings: SpoofRoleSettings) -> Iterator[ServedSpoof]:
         application = spoof_deployment.options(ray_actor_options=options).bind(
             settings.engine, settings.max_batch_chunks, settings.batch_wait_ms, settings.concurrency, "WARNING"
         )
-        yield ServedSpoof(serve.run(application, name="benchmark", route_prefix=None))
+        yield SpoofClient(serve.run(application, name="benchmark", route_prefix=None))
 
 
 def uses_gpu(engine: SpoofSettings) -> bool:
@@ -184,7 +183,7 @@ def throughput(engine: str, model: Path | None, callers: int, seconds: float, ro
     }
 
 
-async def description(deployed: ServedSpoof) -> dict[str, Any]:
+async def description(deployed: SpoofClient) -> dict[str, Any]:
     """Return what the replica says of itself."""
     answer: dict[str, Any] = await deployed.handle.describe.remote()
     return answer

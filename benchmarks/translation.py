@@ -27,9 +27,8 @@ from typing import Any
 from ray import serve
 
 from deployments.logs import configure_logs
-from deployments.translation import translation_deployment
+from deployments.translation import TranslationClient, translation_deployment
 from graphs.common.config import TranslationRoleSettings
-from graphs.common.roles import ServedTranslation
 from graphs.local.cluster import ray_with_dashboard
 from models import translation
 from models.translation import CTranslate2Settings, Sentence, Translator
@@ -154,7 +153,7 @@ def by_engine(engine: Translator, asked: Sequence[Sentence], batch_tokens: float
     return run
 
 
-def through_the_handle(role: ServedTranslation, asked: Sequence[Sentence], callers: int) -> Way:
+def through_the_handle(role: TranslationClient, asked: Sequence[Sentence], callers: int) -> Way:
     """Concurrent callers, each with one call of one sentence under way."""
 
     async def caller(number: int) -> int:
@@ -171,7 +170,7 @@ def through_the_handle(role: ServedTranslation, asked: Sequence[Sentence], calle
 
 
 @contextmanager
-def served(settings: TranslationRoleSettings) -> Iterator[ServedTranslation]:
+def served(settings: TranslationRoleSettings) -> Iterator[TranslationClient]:
     """Run the deployment alone in a Serve of its own, with the whole machine at its disposal."""
     with ray_with_dashboard():
         serve.start(proxy_location="Disabled")
@@ -180,7 +179,7 @@ def served(settings: TranslationRoleSettings) -> Iterator[ServedTranslation]:
         application = translation_deployment.options(ray_actor_options={"num_cpus": os.cpu_count()}).bind(
             settings.engine, settings.max_batch_tokens, settings.batch_wait_ms, settings.concurrency, "WARNING"
         )
-        yield ServedTranslation(serve.run(application, name="benchmark", route_prefix=None))
+        yield TranslationClient(serve.run(application, name="benchmark", route_prefix=None))
 
 
 def rate(way: Way) -> float:
@@ -254,7 +253,7 @@ def against_bare(settings: TranslationRoleSettings, count: int, callers: int, ro
     }
 
 
-async def description(deployed: ServedTranslation) -> dict[str, Any]:
+async def description(deployed: TranslationClient) -> dict[str, Any]:
     """Return what the replica says of itself."""
     answer: dict[str, Any] = await deployed.handle.describe.remote()
     return answer

@@ -1,10 +1,15 @@
-"""The speech recogniser as a Ray Serve deployment."""
+"""Speech recognition as a Ray Serve deployment, and its client."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from ray.serve.handle import DeploymentHandle
 
+from deployments.client import call, stream
+from deployments.references import Recording
 from deployments.replica import EngineReplica, deployment_of
 from deployments.sample import warm_up_speech
 from models.asr import Asr, AsrSettings, Segment, build
@@ -29,23 +34,11 @@ class AsrReplica(EngineReplica[Asr]):
         super().__init__("asr", settings, build, _warm, concurrency, log_level)
 
     async def transcribe(
-        self, pcm: NDArray[np.float32], *, language: str | None = None, correlation_id: str = ""
-    ) -> AsyncIterator[str | Segment]:
-        """Recognise a recording.
-
-        Args:
-            pcm: Mono float32 at 16 kHz, shape [samples].
-            language: ISO 639-1 code, or None to let the engine choose.
-            correlation_id: Put into this call's log lines.
-
-        Yields:
-            First the language, then the segments in order of time.
-
-        Raises:
-            InputError: The engine does not know the language.
-        """
-        with self.serving(len(pcm), correlation_id):
-            transcription = await self.call(retry_once, self.engine.transcribe, pcm, language=language)
+        self, recording: NDArray[np.float32], *, language: str | None = None, correlation_id: str = ""
+    ) -> AsyncGenerator[str | Segment, None]:
+        """Recognise a recording; see ``graphs.common.roles.AsrRole``."""
+        with self.serving(len(recording), correlation_id):
+            transcription = await self.call(retry_once, self.engine.transcribe, recording, language=language)
             yield transcription.language
             async for segment in self.iterate(lambda: iter(transcription.segments)):
                 yield segment
@@ -53,6 +46,25 @@ class AsrReplica(EngineReplica[Asr]):
     async def languages(self) -> tuple[str, ...]:
         """Return the codes of the languages that it may be asked for."""
         return self.engine.languages
+
+
+@dataclass(frozen=True)
+class AsrClient:
+    """The ASR deployment behind its handle; see ``graphs.common.roles.AsrRole``."""
+
+    handle: DeploymentHandle[Any]
+
+    def transcribe(
+        self, recording: Recording, *, language: str | None, correlation_id: str
+    ) -> AsyncGenerator[str | Segment, None]:
+        """Stream the language, then the segments."""
+        method = self.handle.options(stream=True).transcribe
+        return stream(method, recording, language=language, correlation_id=correlation_id)
+
+    async def languages(self) -> tuple[str, ...]:
+        """Return the codes of the languages that it may be asked for."""
+        languages: tuple[str, ...] = await call(self.handle.languages)
+        return languages
 
 
 asr_deployment = deployment_of(AsrReplica, "asr")

@@ -9,16 +9,13 @@ from itertools import count
 from typing import Any, Generic, TypeVar
 
 from deployments.batch_bound import BatchBound
+from deployments.errors import QueueFull
 from deployments.metrics import BatchMetrics
 from models.errors import GpuFault
 from models.gpu_share import is_out_of_memory
 
 ItemT = TypeVar("ItemT")
 ResultT = TypeVar("ResultT")
-
-
-class QueueFull(Exception):
-    """More work is waiting than the replica accepts; another replica or another moment may have room."""
 
 
 @dataclass(eq=False)

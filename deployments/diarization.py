@@ -1,8 +1,14 @@
-"""The speaker diarizer as a Ray Serve deployment."""
+"""Speaker diarization as a Ray Serve deployment, and its client."""
+
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from ray.serve.handle import DeploymentHandle
 
+from deployments.client import call
+from deployments.references import Recording
 from deployments.replica import EngineReplica, deployment_of
 from deployments.sample import warm_up_speech
 from models.diarization import DiarizationSettings, Diarizer, SpeakerTurn, build
@@ -27,23 +33,50 @@ class DiarizationReplica(EngineReplica[Diarizer]):
 
     async def diarize(
         self,
-        pcm: NDArray[np.float32],
+        recording: NDArray[np.float32],
         *,
         num_speakers: int | None = None,
         min_speakers: int | None = None,
         max_speakers: int | None = None,
         correlation_id: str = "",
     ) -> tuple[SpeakerTurn, ...]:
-        """Find who spoke when; arguments, result and errors are those of ``models.diarization.Diarizer``."""
-        with self.serving(len(pcm), correlation_id):
+        """Find who spoke when; see ``graphs.common.roles.DiarizationRole``."""
+        with self.serving(len(recording), correlation_id):
             return await self.call(
                 retry_once,
                 self.engine.diarize,
-                pcm,
+                recording,
                 num_speakers=num_speakers,
                 min_speakers=min_speakers,
                 max_speakers=max_speakers,
             )
+
+
+@dataclass(frozen=True)
+class DiarizationClient:
+    """The diarization deployment behind its handle; see ``graphs.common.roles.DiarizationRole``."""
+
+    handle: DeploymentHandle[Any]
+
+    async def diarize(
+        self,
+        recording: Recording,
+        *,
+        num_speakers: int | None,
+        min_speakers: int | None,
+        max_speakers: int | None,
+        correlation_id: str,
+    ) -> tuple[SpeakerTurn, ...]:
+        """Return the speaker turns."""
+        turns: tuple[SpeakerTurn, ...] = await call(
+            self.handle.diarize,
+            recording,
+            num_speakers=num_speakers,
+            min_speakers=min_speakers,
+            max_speakers=max_speakers,
+            correlation_id=correlation_id,
+        )
+        return turns
 
 
 diarization_deployment = deployment_of(DiarizationReplica, "diarization")

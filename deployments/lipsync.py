@@ -1,7 +1,8 @@
-"""The lip-sync engine as a Ray Serve deployment."""
+"""Lip-sync as a Ray Serve deployment, and its client."""
 
 import threading
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from contextvars import ContextVar
 from typing import Any
@@ -10,9 +11,13 @@ from weakref import WeakValueDictionary
 import numpy as np
 import structlog
 from numpy.typing import NDArray
+from ray.serve.handle import DeploymentHandle
 
 from deployments.batched_replica import BatchedReplica
+from deployments.client import Remembered, call
+from deployments.errors import FaceOfAnotherEngine, RoleUnavailable
 from deployments.multiplexing import multiplexed
+from deployments.references import SharedFace
 from deployments.replica import deployment_of
 from deployments.sample import warm_up_speech
 from models.audio import SAMPLE_RATE
@@ -37,15 +42,14 @@ MAX_QUEUED_FRAMES = 10_000
 MAX_AVATAR_BYTES = 256 * 1024 * 1024
 _SAMPLE_FRAMES = 10
 
+FINGERPRINT_KNOWN_S = 10.0
+"""Seconds for which a client remembers the engine's fingerprint: every film asks for it."""
+
 _Item = tuple[PreparedFace, Shot]
 _log = structlog.get_logger()
 
 # What the call under way offers as its face: what loads a face is told no more than its key.
 _OFFERED: ContextVar[Any] = ContextVar("offered")
-
-
-class FaceOfAnotherEngine(Exception):
-    """A face that was prepared by another engine than the one in force; prepare it anew."""
 
 
 class LipsyncReplica(BatchedReplica[LipsyncEngine, _Item, Patches]):
@@ -220,6 +224,48 @@ def _check(shot: Shot) -> None:
         raise ValueError(f"a shot of {shot.count} frames comes with at most {most:.1f} s of speech")
     if not np.isfinite(shot.pcm).all():
         raise ValueError("speech must hold finite samples")
+
+
+class LipsyncClient:
+    """The lip-sync deployment behind its handle; see ``graphs.common.roles.LipsyncRole``.
+
+    Args:
+        handle: The deployment's.
+        clock: Tells the time in seconds.
+    """
+
+    def __init__(self, handle: DeploymentHandle[Any], clock: Callable[[], float] = time.monotonic) -> None:
+        self.handle = handle
+        self._fingerprint: Remembered[str] = Remembered(FINGERPRINT_KNOWN_S, clock)
+
+    async def fingerprint(self) -> str:
+        """Return the engine's fingerprint, as it was at most ``FINGERPRINT_KNOWN_S`` ago."""
+        return await self._fingerprint.get(lambda: call(self.handle.fingerprint))
+
+    async def device(self) -> str:
+        """Return what the engine computes on."""
+        device: str = await call(self.handle.device)
+        return device
+
+    async def prepare(self, avatar: bytes, kind: AvatarKind, *, correlation_id: str) -> bytes:
+        """Return the prepared face.
+
+        Raises:
+            RoleUnavailable: Another engine made it than the one whose fingerprint was told: one is being replaced.
+        """
+        told = await self.fingerprint()
+        face: bytes
+        face, made_by = await call(self.handle.prepare, avatar, kind, correlation_id=correlation_id)
+        if made_by != told:
+            raise RoleUnavailable("the lip-sync engine is being replaced", retry_after=FINGERPRINT_KNOWN_S)
+        return face
+
+    async def animate(self, face: SharedFace, shot: Shot, *, correlation_id: str) -> Patches:
+        """Draw a shot; it goes to a replica that knows the face, where there is one."""
+        method = self.handle.options(multiplexed_model_id=face.key).animate
+        # In a list: Serve would fetch a bare reference before every call, for replicas that have long known it.
+        patches: Patches = await call(method, face.key, [face.reference], shot, correlation_id=correlation_id)
+        return patches
 
 
 # Frames of several films fill a batch, and the next are to be there when the engine frees.

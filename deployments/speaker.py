@@ -1,10 +1,14 @@
-"""The speaker encoder as a Ray Serve deployment."""
+"""Speaker embeddings as a Ray Serve deployment, and its client."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from ray.serve.handle import DeploymentHandle
 
+from deployments.client import call
 from deployments.replica import EngineReplica, deployment_of
 from deployments.sample import warm_up_speech
 from models.audio import SAMPLE_RATE
@@ -34,20 +38,7 @@ class SpeakerReplica(EngineReplica[SpeakerEncoder]):
     async def embed(
         self, windows: Sequence[NDArray[np.float32]], *, correlation_id: str = ""
     ) -> tuple[NDArray[np.float32], str]:
-        """Embed stretches of speech, each on its own.
-
-        Args:
-            windows: Up to 64, mono float32 at 16 kHz each, shape [samples], at least 0.4 s and together at most 300 s.
-            correlation_id: Put into this call's log lines.
-
-        Returns:
-            L2-normalised embeddings, float32[len(windows), D], and the name of the encoder: only embeddings of one name
-            can be compared.
-
-        Raises:
-            InputError: A window is too short (``too_short``).
-            ValueError: The windows are not as described.
-        """
+        """Embed stretches of speech; see ``graphs.common.roles.SpeakerRole``."""
         samples = _checked(windows)
         # Another engine may take this one's place while the call goes on.
         engine = self.engine
@@ -68,6 +59,22 @@ def _checked(windows: Sequence[NDArray[np.float32]]) -> int:
     if samples > MAX_SECONDS_PER_CALL * SAMPLE_RATE:
         raise ValueError(f"a call takes at most {MAX_SECONDS_PER_CALL} s, not {samples / SAMPLE_RATE:.1f} s")
     return samples
+
+
+@dataclass(frozen=True)
+class SpeakerClient:
+    """The speaker encoder's deployment behind its handle; see ``graphs.common.roles.SpeakerRole``."""
+
+    handle: DeploymentHandle[Any]
+
+    async def embed(
+        self, windows: Sequence[NDArray[np.float32]], *, correlation_id: str
+    ) -> tuple[NDArray[np.float32], str]:
+        """Return the embeddings and their encoder's name."""
+        embedded: tuple[NDArray[np.float32], str] = await call(
+            self.handle.embed, list(windows), correlation_id=correlation_id
+        )
+        return embedded
 
 
 speaker_deployment = deployment_of(SpeakerReplica, "speaker")

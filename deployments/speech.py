@@ -1,11 +1,14 @@
-"""The speech synthesiser as a Ray Serve deployment."""
+"""Speech synthesis as a Ray Serve deployment, and its client."""
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, Callable
 from typing import Any
 from weakref import WeakValueDictionary
 
+from ray.serve.handle import DeploymentHandle
+
+from deployments.client import Remembered, call, stream
 from deployments.metrics import SpeechMetrics
 from deployments.multiplexing import multiplexed
 from deployments.replica import EngineReplica, deployment_of
@@ -27,6 +30,9 @@ _SAMPLES = {
     "zh": "早上好。",
 }
 _ANY_SAMPLE = "1, 2, 3."
+
+VOICES_KNOWN_S = 10.0
+"""Seconds for which a client remembers the voices: every reply asks for them."""
 
 
 class _Loaded:
@@ -78,26 +84,8 @@ class SpeechReplica(EngineReplica[SpeechEngine]):
         speed: float = 1.0,
         reference: Reference | None = None,
         correlation_id: str = "",
-    ) -> AsyncIterator[SpeechChunk]:
-        """Speak a text, clause by clause.
-
-        Args:
-            text: As people write it, up to 20,000 characters.
-            voice: One of ``voices()``.
-            language: One of the voice's languages.
-            speed: 1.0 is the voice's own; 0.25 to 4.
-            reference: Whom to sound like; None for a voice that does not clone.
-            correlation_id: Put into this call's log lines.
-
-        Yields:
-            Speech as it is made, the first of it when the first clause begins.
-
-        Raises:
-            InputError: The text is too long (field ``text``), the voice not one of the engine's (``voice``), the
-                language not one of the voice's (``language``), the speed out of range (``speed``), or the reference
-                can't be used (``reference``).
-            MissingWeights: The voice's model is not on this machine.
-        """
+    ) -> AsyncGenerator[SpeechChunk, None]:
+        """Speak a text; see ``graphs.common.roles.SpeechRole``."""
         started = time.monotonic()
         engine = self.engine
         if voice not in engine.voices:
@@ -201,6 +189,45 @@ def _speak_sample(engine: SpeechEngine, model: SpeechModel, voice: Voice) -> Non
         return
     if text and not loudest:
         raise RuntimeError(f"the voice {voice.id} says nothing")
+
+
+class SpeechClient:
+    """The speech deployment behind its handle; see ``graphs.common.roles.SpeechRole``.
+
+    Args:
+        handle: The deployment's.
+        clock: Tells the time in seconds.
+    """
+
+    def __init__(self, handle: DeploymentHandle[Any], clock: Callable[[], float] = time.monotonic) -> None:
+        self.handle = handle
+        self._voices: Remembered[tuple[Voice, ...]] = Remembered(VOICES_KNOWN_S, clock)
+
+    async def voices(self) -> tuple[Voice, ...]:
+        """Return all voices, as they were at most ``VOICES_KNOWN_S`` ago."""
+        return await self._voices.get(lambda: call(self.handle.voices))
+
+    def synthesize(
+        self,
+        text: str,
+        *,
+        voice: Voice,
+        language: str,
+        speed: float = 1.0,
+        reference: Reference | None = None,
+        correlation_id: str,
+    ) -> AsyncGenerator[SpeechChunk, None]:
+        """Stream the speech; goes to a replica that has the voice's model loaded, where there is one."""
+        method = self.handle.options(stream=True, multiplexed_model_id=voice.model).synthesize
+        return stream(
+            method,
+            text,
+            voice=voice,
+            language=language,
+            speed=speed,
+            reference=reference,
+            correlation_id=correlation_id,
+        )
 
 
 # A listener hears a second of speech for a second: many may wait at once for an engine that is much faster.

@@ -1,13 +1,16 @@
-"""The voice-spoof detector as a Ray Serve deployment."""
+"""Spoof detection as a Ray Serve deployment, and its client."""
 
 import threading
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from ray.serve.handle import DeploymentHandle
 
 from deployments.batched_replica import BatchedReplica
+from deployments.client import call
 from deployments.replica import deployment_of
 from deployments.sample import warm_up_speech
 from models.audio import SAMPLE_RATE
@@ -66,18 +69,9 @@ class SpoofReplica(BatchedReplica[SpoofDetector, _Item, np.float32]):
     async def score(
         self, chunks: NDArray[np.float32], lengths: NDArray[np.int64], *, correlation_id: str = ""
     ) -> SpoofScores:
-        """Score chunks of a recording.
-
-        Args:
-            chunks: Mono float32 at 16 kHz, shape [n, 64000] with n up to 64, zero after a short chunk's end.
-            lengths: Samples of each chunk that are the recording's, shape [n], 1 to 64000.
-            correlation_id: Put into this call's log lines; calls that share it share one caller's part of the engine.
-
-        Returns:
-            Calibrated P(spoof) of each chunk, and the bands in force.
+        """Score chunks of a recording; see ``graphs.common.roles.SpoofRole``.
 
         Raises:
-            ValueError: The arrays are not as described.
             QueueFull: Too many chunks are waiting.
         """
         _check(chunks, lengths)
@@ -110,6 +104,20 @@ def _check(chunks: NDArray[np.float32], lengths: NDArray[np.int64]) -> None:
     check_shapes(chunks, lengths)
     if len(chunks) > MAX_CHUNKS_PER_CALL:
         raise ValueError(f"a call takes at most {MAX_CHUNKS_PER_CALL} chunks, not {len(chunks)}")
+
+
+@dataclass(frozen=True)
+class SpoofClient:
+    """The spoof deployment behind its handle; see ``graphs.common.roles.SpoofRole``."""
+
+    handle: DeploymentHandle[Any]
+
+    async def score(
+        self, chunks: NDArray[np.float32], lengths: NDArray[np.int64], *, correlation_id: str
+    ) -> SpoofScores:
+        """Return the chunks' scores."""
+        scores: SpoofScores = await call(self.handle.score, chunks, lengths, correlation_id=correlation_id)
+        return scores
 
 
 # More than one call fills a batch: the next are to be there when the engine frees.

@@ -1,10 +1,14 @@
-"""Translation of text as a Ray Serve deployment."""
+"""Translation of text as a Ray Serve deployment, and its client."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
+from ray.serve.handle import DeploymentHandle
+
 from deployments.batched_replica import BatchedReplica
+from deployments.client import call
 from deployments.replica import deployment_of
 from models.translation import Sentence, Translation, TranslationSettings, Translator, build
 
@@ -56,19 +60,9 @@ class TranslationReplica(BatchedReplica[Translator, Sentence, Translation]):
         )
 
     async def translate(self, sentences: Sequence[Sentence], *, correlation_id: str = "") -> list[Translation]:
-        """Translate sentences, each on its own; they may be of different pairs.
-
-        Args:
-            sentences: Up to 512.
-            correlation_id: Put into this call's log lines; calls that share it share one caller's part of the engine.
-
-        Returns:
-            The translations in the order of the sentences.
+        """Translate sentences; see ``graphs.common.roles.TranslationRole``.
 
         Raises:
-            InputError: The engine lacks a pair (``unsupported_pair``), or can't take a sentence (``too_long``,
-                ``untranslatable``).
-            ValueError: There are too many sentences.
             QueueFull: Too many sentences are waiting.
         """
         if len(sentences) > MAX_SENTENCES_PER_CALL:
@@ -101,4 +95,23 @@ def _check(engine: Translator, sentences: Sequence[Sentence]) -> None:
 
 
 # More than one call fills a batch: the next are to be there when the engine frees.
+@dataclass(frozen=True)
+class TranslationClient:
+    """The translation deployment behind its handle; see ``graphs.common.roles.TranslationRole``."""
+
+    handle: DeploymentHandle[Any]
+
+    async def translate(self, sentences: Sequence[Sentence], *, correlation_id: str) -> list[Translation]:
+        """Return the translations in the order of the sentences."""
+        translations: list[Translation] = await call(
+            self.handle.translate, list(sentences), correlation_id=correlation_id
+        )
+        return translations
+
+    async def pairs(self) -> Mapping[str, frozenset[str]]:
+        """Return the targets by source language."""
+        pairs: Mapping[str, frozenset[str]] = await call(self.handle.pairs)
+        return pairs
+
+
 translation_deployment = deployment_of(TranslationReplica, "translation", max_ongoing_requests=64)

@@ -13,21 +13,19 @@ from ray import serve
 from ray.serve import Deployment
 from ray.serve.handle import DeploymentHandle
 
+from deployments.asr import AsrClient
 from deployments.backlog import report
+from deployments.diarization import DiarizationClient
+from deployments.lipsync import LipsyncClient
 from deployments.logs import configure_logs
+from deployments.speech import SpeechClient
+from deployments.spoof import SpoofClient
+from deployments.translation import TranslationClient
 from graphs.common.config import GraphsConfig, database_url
 from graphs.common.failures import classify
 from graphs.common.job_kind import JobKinds, WorkerContext, WorkerRoles, handlers_of
 from graphs.common.recordings import SharedRecording
 from graphs.common.retention import run_retention
-from graphs.common.roles import (
-    ServedAsr,
-    ServedDiarization,
-    ServedLipsync,
-    ServedSpeech,
-    ServedSpoof,
-    ServedTranslation,
-)
 from graphs.common.stores import Stores, build_stores
 from graphs.common.voices import Speakers
 from graphs.kinds import KINDS
@@ -111,12 +109,12 @@ class WorkerReplica:
 
 def _roles(handles: dict[str, DeploymentHandle[Any]]) -> WorkerRoles:
     return WorkerRoles(
-        asr=ServedAsr(handles["asr"]),
-        diarization=ServedDiarization(handles["diarization"]),
-        spoof=ServedSpoof(handles["spoof"]),
-        translation=ServedTranslation(handles["translation"]),
-        speech=ServedSpeech(handles["speech"]),
-        lipsync=ServedLipsync(handles["lipsync"]),
+        asr=AsrClient(handles["asr"]),
+        diarization=DiarizationClient(handles["diarization"]),
+        spoof=SpoofClient(handles["spoof"]),
+        translation=TranslationClient(handles["translation"]),
+        speech=SpeechClient(handles["speech"]),
+        lipsync=LipsyncClient(handles["lipsync"]),
     )
 
 

@@ -10,8 +10,8 @@ import numpy as np
 from lipsync_roles import FakeLipsync, mouth_box, prepared_face
 from numpy.typing import NDArray
 
+from deployments.references import SharedFace
 from graphs.avatar.library import ReadyAvatar
-from graphs.common.roles import SharedFace
 from models.lipsync import FRAMES_PER_SECOND
 from models.speech import SpeechChunk
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from graphs.common.roles import SharedFace
+from deployments.references import SharedFace
 from models.audio import SAMPLE_RATE
 from models.errors import InputError
 from models.lipsync import FRAMES_PER_SECOND, Patches, PreparedFace, Shot

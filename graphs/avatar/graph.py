@@ -16,13 +16,14 @@ from typing import BinaryIO
 
 import structlog
 
+from deployments.errors import RoleUnavailable
 from graphs.avatar.encoding import FilmEncoding, FilmFormat
 from graphs.avatar.library import ReadyAvatar
 from graphs.avatar.shots import SHOTS_AT_ONCE, drawn_ahead, scenes, shot_lengths
 from graphs.avatar.sound import Scene
 from graphs.common.concurrency import Stopwatch
 from graphs.common.config import VideoSettings
-from graphs.common.roles import LipsyncRole, RoleUnavailable
+from graphs.common.roles import LipsyncRole
 from models.lipsync import FRAMES_PER_SECOND, Patches
 from models.speech import SpeechChunk
 from models.video.mark import FilmMark

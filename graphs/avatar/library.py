@@ -11,10 +11,12 @@ from uuid import UUID, uuid4
 
 import structlog
 
+from deployments.errors import RoleUnavailable
+from deployments.references import SharedFace
 from graphs.avatar.cache import Memory
 from graphs.avatar.faces import face_key, faces_folder, memory_of, read_face
 from graphs.common.config import MEBIBYTE, AvatarSettings
-from graphs.common.roles import LipsyncRole, RoleUnavailable, SharedFace
+from graphs.common.roles import LipsyncRole
 from models.errors import InputError
 from models.lipsync import PreparedFace
 from models.samples import PORTRAIT

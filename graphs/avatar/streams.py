@@ -9,10 +9,10 @@ from typing import Any
 import structlog
 from ray.serve.metrics import Counter, Gauge, Histogram
 
+from deployments.errors import RoleUnavailable
 from deployments.metrics import LATENCY_BUCKETS_S, PREFIX
 from graphs.avatar.graph import AvatarGraph, FilmData, FilmEvent, FilmReport
 from graphs.avatar.library import ReadyAvatar
-from graphs.common.roles import RoleUnavailable
 from models.errors import InputError
 from models.speech import SpeechChunk
 from models.video.mark import FilmMark

@@ -6,7 +6,8 @@ from contextlib import asynccontextmanager
 
 import structlog
 
-from graphs.common.roles import AsrRole, RoleUnavailable
+from deployments.errors import RoleUnavailable
+from graphs.common.roles import AsrRole
 from models.asr import require_language
 
 _CHECK_S = 5.0

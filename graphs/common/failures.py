@@ -2,7 +2,7 @@
 
 import structlog
 
-from graphs.common.roles import RoleOutOfMemory, RoleUnavailable
+from deployments.errors import RoleOutOfMemory, RoleUnavailable
 from models.errors import InputError
 from storage.jobs import JobFailure
 from storage.objects import ObjectNotFound

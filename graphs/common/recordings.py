@@ -9,8 +9,8 @@ from uuid import UUID, uuid4
 import numpy as np
 from numpy.typing import NDArray
 
+from deployments.references import Recording
 from graphs.common.config import RecordingLimits
-from graphs.common.roles import Recording
 from models.audio import SAMPLE_RATE, AudioInfo, AudioLimits, Waveform, decode, probe, stream
 from storage.objects import ObjectStore
 

@@ -9,10 +9,10 @@ from typing import Any
 import structlog
 from starlette.websockets import WebSocket
 
+from deployments.errors import RoleUnavailable
 from graphs.assistant.graph import AssistantGraph, FindSpeaker
 from graphs.common.concurrency import root_cause
 from graphs.common.config import LiveSettings
-from graphs.common.roles import RoleUnavailable
 from graphs.live.assistant import AssistantSession, open_session
 from graphs.live.close import ClientDisconnected, ConnectionClosed
 from graphs.live.connection import START_SECONDS, Connection

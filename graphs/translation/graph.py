@@ -8,10 +8,11 @@ import numpy as np
 import structlog
 from numpy.typing import NDArray
 
+from deployments.errors import RoleUnavailable
 from graphs.common.concurrency import Stopwatch, in_order, in_thread
 from graphs.common.progress import Progress
 from graphs.common.recordings import SharedRecording
-from graphs.common.roles import AsrRole, RoleUnavailable, SpeechRole
+from graphs.common.roles import AsrRole, SpeechRole
 from graphs.common.voices import Speaker
 from graphs.translation.pairs import check_pair
 from graphs.translation.report import SpeechTranslation, TranslatedAudio, TranslatedUtterance, TranslationQuality

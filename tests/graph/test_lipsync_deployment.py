@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 from ray import serve
 
-from deployments.lipsync import MAX_FRAMES_PER_CALL, FaceOfAnotherEngine, LipsyncReplica, lipsync_deployment
+from deployments.errors import FaceOfAnotherEngine
+from deployments.lipsync import MAX_FRAMES_PER_CALL, LipsyncClient, LipsyncReplica, lipsync_deployment
+from deployments.references import SharedFace
 from deployments.sample import warm_up_speech
-from graphs.common.roles import ServedLipsync, SharedFace
 from models.errors import InputError
 from models.lipsync import Image, MouthWarpSettings, Patches, PreparedFace, Shot
 from models.samples import PORTRAIT
@@ -206,17 +207,17 @@ async def test_shots_of_another_form_are_refused(wrong: Shot, said: str) -> None
 
 
 @pytest.fixture
-def served() -> ServedLipsync:
+def served() -> LipsyncClient:
     handle = serve.run(
         lipsync_deployment.bind(MouthWarpSettings(), 32, 0.0, 1),
         name="lipsync",
         route_prefix=None,
         _local_testing_mode=True,
     )
-    return ServedLipsync(handle)
+    return LipsyncClient(handle)
 
 
-async def test_the_portrait_speaks_through_a_handle(served: ServedLipsync) -> None:
+async def test_the_portrait_speaks_through_a_handle(served: LipsyncClient) -> None:
     fingerprint = await served.fingerprint()
     data = await served.prepare(PORTRAIT.read_bytes(), "still", correlation_id="cid")
     portrait = SharedFace(f"portrait.{fingerprint}", data)

@@ -10,11 +10,10 @@ import pytest
 from checkpoints.pyannote import build_community_1
 from ray import serve
 
-from deployments.diarization import diarization_deployment
-from deployments.speaker import speaker_deployment
+from deployments.diarization import DiarizationClient, diarization_deployment
+from deployments.speaker import SpeakerClient, speaker_deployment
 from graphs.common.progress import result_of
 from graphs.common.recordings import SharedRecording
-from graphs.common.roles import ServedDiarization, ServedSpeaker
 from graphs.transcription.graph import TranscriptionGraph, TranscriptionOptions
 from graphs.transcription.transcript import Transcript
 from models.asr import Segment, Word
@@ -56,7 +55,7 @@ async def test_every_word_is_given_to_one_of_the_speakers_that_pyannote_finds(fo
     )
     pcm = decode(BytesIO(DIALOGUE.read_bytes()))[: 8 * SAMPLE_RATE]
     pcm.flags.writeable = False  # as it comes out of Ray's object store
-    graph = TranscriptionGraph(WordASecond(), ServedDiarization(handle), NoSpoof())
+    graph = TranscriptionGraph(WordASecond(), DiarizationClient(handle), NoSpoof())
     events = graph.run(SharedRecording(pcm, pcm), TranscriptionOptions(num_speakers=2))
     transcript = await result_of(events, Transcript)
 
@@ -74,6 +73,6 @@ async def test_wespeaker_embeds_behind_its_handle(folder: Path) -> None:
         _local_testing_mode=True,
     )
     pcm = decode(BytesIO(DIALOGUE.read_bytes()))[:SAMPLE_RATE]
-    embeddings, encoder = await ServedSpeaker(handle).embed([pcm], correlation_id="cid")
+    embeddings, encoder = await SpeakerClient(handle).embed([pcm], correlation_id="cid")
     assert encoder.startswith("wespeaker-")
     np.testing.assert_allclose(np.linalg.norm(embeddings, axis=1), 1.0, atol=1e-6)

@@ -6,8 +6,13 @@ from numpy.typing import NDArray
 from ray import serve
 
 from deployments.sample import warm_up_speech
-from deployments.speaker import MAX_SECONDS_PER_CALL, MAX_WINDOWS_PER_CALL, SpeakerReplica, speaker_deployment
-from graphs.common.roles import ServedSpeaker
+from deployments.speaker import (
+    MAX_SECONDS_PER_CALL,
+    MAX_WINDOWS_PER_CALL,
+    SpeakerClient,
+    SpeakerReplica,
+    speaker_deployment,
+)
 from models.errors import InputError
 from models.speaker import SpectralSettings, build
 
@@ -69,6 +74,6 @@ async def test_the_role_behind_its_handle_embeds() -> None:
         speaker_deployment.bind(SpectralSettings(), 1), name="speaker", route_prefix=None, _local_testing_mode=True
     )
     given = windows(2)
-    embeddings, encoder = await ServedSpeaker(handle).embed(given, correlation_id="cid")
+    embeddings, encoder = await SpeakerClient(handle).embed(given, correlation_id="cid")
     assert encoder == "spectral"
     np.testing.assert_array_equal(embeddings, build(SpectralSettings()).embed(given))

@@ -15,8 +15,7 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 from ray import serve
 
-from deployments.speech import SpeechReplica, speech_deployment
-from graphs.common.roles import ServedSpeech
+from deployments.speech import SpeechClient, SpeechReplica, speech_deployment
 from models.errors import InputError, MissingWeights
 from models.speech import EspeakSettings, PiperSettings, Reference, SpeechChunk, Voice
 
@@ -268,17 +267,17 @@ async def test_describe_tells_voices_and_models(fake: None) -> None:
 
 
 @pytest.fixture
-def served() -> Iterator[ServedSpeech]:
+def served() -> Iterator[SpeechClient]:
     handle = serve.run(
         speech_deployment.bind(EspeakSettings(variants=()), 2, 2, "INFO"),
         name="speech",
         route_prefix=None,
         _local_testing_mode=True,
     )
-    yield ServedSpeech(handle)
+    yield SpeechClient(handle)
 
 
-async def test_the_role_behind_its_handle_speaks(served: ServedSpeech) -> None:
+async def test_the_role_behind_its_handle_speaks(served: SpeechClient) -> None:
     voices = {language: voice for voice in reversed(await served.voices()) for language in voice.languages}
     text = {"en": "Good morning. How are you?", "ru": "Доброе утро.", "zh": "早上好。3.14。"}
     for language, words in text.items():
@@ -289,7 +288,7 @@ async def test_the_role_behind_its_handle_speaks(served: ServedSpeech) -> None:
         assert max(np.abs(chunk.samples).max() for chunk in chunks) > 0.1
 
 
-async def test_a_refusal_comes_through_the_handle(served: ServedSpeech) -> None:
+async def test_a_refusal_comes_through_the_handle(served: SpeechClient) -> None:
     by = (await served.voices())[0]
     with pytest.raises(InputError) as refused:
         await anext(served.synthesize("Yes.", voice=by, language="fr", correlation_id="cid"))

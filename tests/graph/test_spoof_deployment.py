@@ -12,8 +12,7 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 from ray import serve
 
-from deployments.spoof import MAX_CHUNKS_PER_CALL, SpoofReplica, spoof_deployment
-from graphs.common.roles import ServedSpoof
+from deployments.spoof import MAX_CHUNKS_PER_CALL, SpoofClient, SpoofReplica, spoof_deployment
 from models.errors import InputError, OutOfGpuMemory
 from models.spoof import CHUNK_SAMPLES, Bands, CompactSettings
 
@@ -215,14 +214,14 @@ async def test_describe_counts_batches_and_chunks() -> None:
 
 
 @pytest.fixture
-def served(fake: None) -> Iterator[ServedSpoof]:
+def served(fake: None) -> Iterator[SpoofClient]:
     handle = serve.run(
         spoof_deployment.bind(CompactSettings(), 4, 0.0, 1), name="spoof", route_prefix=None, _local_testing_mode=True
     )
-    yield ServedSpoof(handle)
+    yield SpoofClient(handle)
 
 
-async def test_the_role_behind_its_handle_scores_a_full_call(served: ServedSpoof) -> None:
+async def test_the_role_behind_its_handle_scores_a_full_call(served: SpoofClient) -> None:
     expected = np.linspace(0, 1, MAX_CHUNKS_PER_CALL, dtype=np.float32)
     scores = await served.score(chunks(*expected), whole(MAX_CHUNKS_PER_CALL), correlation_id="cid")
     np.testing.assert_array_equal(scores.p_spoof, expected)

@@ -12,12 +12,11 @@ from checkpoints.whisper import build_tiny_whisper
 from ray import serve
 from recordings import THREE_TURNS_S, beginning
 
-from deployments.asr import asr_deployment
-from deployments.diarization import diarization_deployment
+from deployments.asr import AsrClient, asr_deployment
+from deployments.diarization import DiarizationClient, diarization_deployment
 from graphs.common.concurrency import EVENTS_AHEAD
 from graphs.common.progress import Diarized, Progress, result_of
 from graphs.common.recordings import SharedRecording
-from graphs.common.roles import ServedAsr, ServedDiarization
 from graphs.transcription.graph import (
     LanguageRecognised,
     SegmentRecognised,
@@ -248,7 +247,7 @@ def served_graph() -> Iterator[TranscriptionGraph]:
         route_prefix=None,
         _local_testing_mode=True,
     )
-    yield TranscriptionGraph(ServedAsr(asr), ServedDiarization(diarization), FakeSpoof())
+    yield TranscriptionGraph(AsrClient(asr), DiarizationClient(diarization), FakeSpoof())
 
 
 async def test_the_real_roles_hear_two_speakers_in_the_bundled_dialogue(served_graph: TranscriptionGraph) -> None:
@@ -266,7 +265,7 @@ async def test_whisper_takes_the_recognisers_place_by_its_settings_alone(
     model = build_tiny_whisper(tmp_path_factory.mktemp("whisper"))
     settings = FasterWhisperSettings(model=str(model), device="cpu", compute_type="float32", batch_size=2)
     whisper = serve.run(asr_deployment.bind(settings, 1), name="whisper", route_prefix=None, _local_testing_mode=True)
-    whispering = TranscriptionGraph(ServedAsr(whisper), served_graph.diarization, served_graph.spoof)
+    whispering = TranscriptionGraph(AsrClient(whisper), served_graph.diarization, served_graph.spoof)
     pcm = beginning(THREE_TURNS_S)
     transcript = await transcribed(whispering, TranscriptionOptions(language="kk"), SharedRecording(pcm, pcm))
     assert transcript.language == "kk"

@@ -9,8 +9,12 @@ import pytest
 from pydantic import ValidationError
 from ray import serve
 
-from deployments.translation import MAX_SENTENCES_PER_CALL, TranslationReplica, translation_deployment
-from graphs.common.roles import ServedTranslation
+from deployments.translation import (
+    MAX_SENTENCES_PER_CALL,
+    TranslationClient,
+    TranslationReplica,
+    translation_deployment,
+)
 from graphs.translation.text import TranslationGraph
 from models.errors import InputError
 from models.translation import ApertiumSettings, CTranslate2Settings, Sentence, Translation
@@ -170,12 +174,12 @@ async def test_an_engine_without_pairs_starts(monkeypatch: pytest.MonkeyPatch) -
 
 
 @pytest.fixture
-def served() -> Iterator[ServedTranslation]:
+def served() -> Iterator[TranslationClient]:
     handle = serve.run(translation_deployment.bind(ApertiumSettings()), _local_testing_mode=True)
-    yield ServedTranslation(handle)
+    yield TranslationClient(handle)
 
 
-async def test_the_graph_translates_through_a_handle(served: ServedTranslation) -> None:
+async def test_the_graph_translates_through_a_handle(served: TranslationClient) -> None:
     graph = TranslationGraph(served)
     done = await graph.translate("One. Two.\n\n- three", "en", "es", "cid")
     assert done.text == "ONE. TWO.\n\n- THREE"

@@ -18,13 +18,13 @@ from lipsync_roles import FakeLipsync
 from numpy.typing import NDArray
 from structlog.testing import capture_logs
 
+from deployments.errors import RoleUnavailable
 from graphs.avatar.graph import REDRAWS, AvatarGraph, FilmData, FilmEvent, FilmProgress, FilmReport
 from graphs.avatar.shots import FIRST_SHOTS, MAX_PATCH_BYTES, SHOT, SHOTS_AT_ONCE, drawn_ahead, scenes, shot_lengths
 from graphs.avatar.sound import CLOSING_SILENCE_S, DEFAULT_LOUDNESS, Loudness, Scene
 from graphs.avatar.streams import PIECES_AHEAD, Films, StartedFilm, TooManyFilms
 from graphs.common.concurrency import Stopwatch
 from graphs.common.config import VideoSettings
-from graphs.common.roles import RoleUnavailable
 from models.audio import SAMPLE_RATE
 from models.errors import InputError
 from models.lipsync import CONTEXT_AFTER_S, CONTEXT_BEFORE_S, FRAMES_PER_SECOND, PreparedFace

@@ -13,11 +13,12 @@ from ingress import ADMIN, Serve
 from lipsync_roles import FakeLipsync
 from speech_roles import FakeSpeaker, FakeSpeech
 
+from deployments.errors import RoleUnavailable
 from graphs.avatar.job import AvatarJob
 from graphs.avatar.kind import AVATAR
 from graphs.avatar.report import AvatarFilm
 from graphs.common.config import RecordingLimits
-from graphs.common.roles import Roles, RoleUnavailable
+from graphs.common.roles import Roles
 from models.audio.encoding import encode
 
 pytestmark = pytest.mark.unit

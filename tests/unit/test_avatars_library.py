@@ -14,9 +14,9 @@ import pytest
 from avatar_pictures import as_jpeg, as_png, face_picture, moving_clip, no_face
 from structlog.testing import capture_logs
 
+from deployments.errors import RoleUnavailable
 from graphs.avatar.library import DEFAULT_AVATAR, FACES_KEPT, Avatar, AvatarLibrary
 from graphs.common.config import AvatarSettings
-from graphs.common.roles import RoleUnavailable
 from models.errors import InputError
 from models.lipsync import MouthWarpSettings, Patches, PreparedFace
 from models.lipsync.mouth_warp import MouthWarpEngine

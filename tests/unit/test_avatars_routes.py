@@ -11,7 +11,8 @@ from ingress import ADMIN, Serve
 from lipsync_roles import FakeLipsync
 from structlog.testing import capture_logs
 
-from graphs.common.roles import Roles, RoleUnavailable
+from deployments.errors import RoleUnavailable
+from graphs.common.roles import Roles
 
 pytestmark = pytest.mark.unit
 

@@ -10,7 +10,8 @@ import pytest
 import torch
 
 from deployments.batch_bound import GROW_AFTER
-from deployments.batching import Batcher, QueueFull
+from deployments.batching import Batcher
+from deployments.errors import QueueFull
 from models.errors import GpuFault
 
 pytestmark = [pytest.mark.unit, pytest.mark.anyio]

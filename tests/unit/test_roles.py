@@ -10,10 +10,10 @@ from ray.serve.exceptions import BackPressureError
 from speech_roles import ENGLISH
 from structlog.testing import capture_logs
 
-from deployments.batching import QueueFull
-from deployments.lipsync import FaceOfAnotherEngine
+from deployments.errors import FaceOfAnotherEngine, QueueFull, RoleOutOfMemory, RoleUnavailable
+from deployments.speaker import SpeakerClient
+from deployments.speech import VOICES_KNOWN_S, SpeechClient
 from graphs.common.failures import classify
-from graphs.common.roles import VOICES_KNOWN_S, RoleOutOfMemory, RoleUnavailable, ServedSpeaker, ServedSpeech
 from graphs.http.server.errors import as_api_error
 from models.errors import GpuFault, InputError, OutOfGpuMemory
 
@@ -62,7 +62,7 @@ def raised_by(error: Exception) -> RayTaskError:
 async def raised(error: Exception) -> Exception:
     with pytest.raises(Exception) as caught:
         handle: Any = Handle(error)
-        await ServedSpeaker(handle).embed([], correlation_id="")
+        await SpeakerClient(handle).embed([], correlation_id="")
     return caught.value
 
 
@@ -99,12 +99,12 @@ async def test_a_role_that_has_no_room_or_no_replica_is_to_be_asked_again(cause:
 
 async def test_a_stream_fails_likewise_and_ends_with_its_caller() -> None:
     failing: Any = Handle(raised_by(InputError("unsayable", "No.", field="text")))
-    stream: Any = ServedSpeech(failing).synthesize("a", voice=ENGLISH, language="en", correlation_id="")
+    stream: Any = SpeechClient(failing).synthesize("a", voice=ENGLISH, language="en", correlation_id="")
     with pytest.raises(InputError):
         async for _chunk in stream:
             pass
     endless: Any = Handle()
-    stream = ServedSpeech(endless).synthesize("a", voice=ENGLISH, language="en", correlation_id="")
+    stream = SpeechClient(endless).synthesize("a", voice=ENGLISH, language="en", correlation_id="")
     async with aclosing(stream):
         async for _chunk in stream:
             break
@@ -130,7 +130,7 @@ class Voices:
 async def test_voices_are_asked_for_again_after_a_while() -> None:
     handle: Any = Voices()
     now = 0.0
-    speech = ServedSpeech(handle, clock=lambda: now)
+    speech = SpeechClient(handle, clock=lambda: now)
     for later, times in ((0.0, 1), (VOICES_KNOWN_S - 0.1, 1), (VOICES_KNOWN_S + 0.1, 2)):
         now = later
         assert await speech.voices() == (ENGLISH,)

@@ -21,8 +21,8 @@ from translation_roles import (
     said,
 )
 
+from deployments.errors import RoleUnavailable
 from graphs.common.progress import Progress, result_of
-from graphs.common.roles import RoleUnavailable
 from graphs.common.voices import Speaker
 from graphs.translation.graph import (
     IN_FLIGHT,

@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 from structlog.testing import capture_logs
 from translation_roles import FakeAsr, FakeSpeech, FakeTranslation, said
 
+from deployments.errors import RoleUnavailable
 from graphs.common.config import RecordingLimits
 from graphs.common.recordings import SharedRecording
-from graphs.common.roles import Roles, RoleUnavailable
+from graphs.common.roles import Roles
 from graphs.translation.graph import SpeechTranslationGraph
 from graphs.translation.job import SpeechTranslationJob
 from graphs.translation.kind import TRANSLATION

@@ -14,7 +14,8 @@ from lipsync_roles import FakeLipsync
 from speech_roles import ENGLISH, RATE, RUSSIAN, FakeSpeech
 from structlog.testing import capture_logs
 
-from graphs.common.roles import Roles, RoleUnavailable
+from deployments.errors import RoleUnavailable
+from graphs.common.roles import Roles
 from graphs.http.compat.talking_avatar.health import CACHE_SECONDS, TalkingAvatarHealth
 from models.speech import Voice
 

@@ -12,9 +12,9 @@ from ingress import Serve
 from structlog.testing import capture_logs
 from translation_roles import FakeAsr, said
 
+from deployments.errors import RoleUnavailable
 from graphs.common.config import RecordingLimits
 from graphs.common.recordings import SharedRecording
-from graphs.common.roles import RoleUnavailable
 from graphs.transcription.graph import TranscriptionGraph
 from graphs.transcription.job import TranscriptionJob
 from graphs.transcription.kind import TRANSCRIPTION

@@ -9,7 +9,7 @@ import pytest
 from fake_roles import ABSENT
 from ingress import Serve
 
-from graphs.common.roles import RoleUnavailable
+from deployments.errors import RoleUnavailable
 from graphs.translation.text import SENTENCES_PER_CALL, TranslationGraph
 from models.errors import InputError
 from models.speech import Voice

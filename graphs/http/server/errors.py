@@ -9,8 +9,8 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
+from deployments.errors import RoleOutOfMemory, RoleUnavailable
 from graphs.avatar.streams import TooManyFilms
-from graphs.common.roles import RoleOutOfMemory, RoleUnavailable
 from graphs.http.server.correlation import CORRELATION_HEADER, correlation_id_of
 from models.chat import ChatUnavailable
 from models.errors import InputError

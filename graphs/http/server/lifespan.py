@@ -12,9 +12,10 @@ from graphs.assistant.graph import AssistantGraph
 from graphs.avatar.graph import AvatarGraph
 from graphs.avatar.library import AvatarLibrary
 from graphs.avatar.streams import Films
+from graphs.clients import roles_of_application
 from graphs.common.config import ADMIN_KEY_VARIABLE, ApiConfig
 from graphs.common.job_kind import JobKinds
-from graphs.common.roles import Roles, served_roles
+from graphs.common.roles import Roles
 from graphs.common.stores import Stores, open_stores
 from graphs.common.voices import Speakers
 from graphs.http.server.services import Services
@@ -42,7 +43,7 @@ async def open_services(
     async with open_stores(config.storage) as stores:
         # Roles within this process read what they are given; those in others fetch it from Ray's object store.
         share: Callable[[bytes], Any] = ray.put if roles is None else bytes
-        services = _services(config, stores, roles or served_roles(config.roles_application), kinds, share)
+        services = _services(config, stores, roles or roles_of_application(config.roles_application), kinds, share)
         try:
             yield services
         finally:
