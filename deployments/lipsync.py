@@ -15,7 +15,7 @@ from ray.serve.handle import DeploymentHandle
 
 from deployments.batched_replica import BatchedReplica
 from deployments.client import Remembered, call
-from deployments.errors import FaceOfAnotherEngine, RoleUnavailable
+from deployments.errors import FaceOfAnotherEngine
 from deployments.multiplexing import multiplexed
 from deployments.references import SharedFace
 from deployments.replica import deployment_of
@@ -96,7 +96,7 @@ class LipsyncReplica(BatchedReplica[LipsyncEngine, _Item, Patches]):
         self._faces = multiplexed(load_face, max_faces)
 
     async def fingerprint(self) -> str:
-        """Return what a prepared face depends on besides the avatar: keys of faces end with it."""
+        """Return what a prepared face depends on besides the avatar."""
         return self.engine.fingerprint
 
     async def device(self) -> str:
@@ -104,20 +104,7 @@ class LipsyncReplica(BatchedReplica[LipsyncEngine, _Item, Patches]):
         return self.engine.device
 
     async def prepare(self, avatar: bytes, kind: AvatarKind, *, correlation_id: str = "") -> tuple[bytes, str]:
-        """Do all that can be done for an avatar without speech.
-
-        Args:
-            avatar: The file of ``models.video.types.AvatarFile``.
-            kind: What it is.
-            correlation_id: Put into this call's log lines.
-
-        Returns:
-            A file for ``models.lipsync.PreparedFace.from_bytes``, and the fingerprint of the engine that made it.
-
-        Raises:
-            InputError: There is no face in it that can be used (field ``file``).
-            ValueError: The file is too large.
-        """
+        """Do all that can be done for an avatar without speech; see ``graphs.common.roles.LipsyncRole``."""
         if len(avatar) > MAX_AVATAR_BYTES:
             raise ValueError(f"an avatar's file has at most {MAX_AVATAR_BYTES} bytes, not {len(avatar)}")
         # Another engine may take this one's place while the call goes on.
@@ -126,29 +113,21 @@ class LipsyncReplica(BatchedReplica[LipsyncEngine, _Item, Patches]):
             face = await self.call(retry_once, _prepared, engine, avatar, kind)
             return face.to_bytes(), engine.fingerprint
 
-    async def animate(self, key: str, offered: Sequence[Any], shot: Shot, *, correlation_id: str = "") -> Patches:
-        """Draw a shot.
-
-        Args:
-            key: Names the prepared face; it ends with the engine's fingerprint.
-            offered: The face's file, or an awaitable reference to it, in a list of one; it is asked for only if the
-                replica does not know the face yet.
-            shot: Up to ``MAX_FRAMES_PER_CALL`` frames, and the speech around them.
-            correlation_id: Put into this call's log lines; calls that share it share one caller's part of the engine.
+    async def animate(self, face: SharedFace, shot: Shot, *, correlation_id: str = "") -> Patches:
+        """Draw a shot; see ``graphs.common.roles.LipsyncRole``.
 
         Raises:
             FaceOfAnotherEngine: The face was prepared by another engine than the one in force.
             QueueFull: Too many frames are waiting.
-            ValueError: The shot is not as described.
         """
         _check(shot)
-        if not key.endswith(self.engine.fingerprint):
-            raise FaceOfAnotherEngine(f"the face {key} is not of {self.engine.fingerprint}")
+        if not face.key.endswith(self.engine.fingerprint):
+            raise FaceOfAnotherEngine(f"the face {face.key} is not of {self.engine.fingerprint}")
         with self.serving(len(shot.pcm), correlation_id):
-            _OFFERED.set(offered[0])
-            face = await self._faces(key)
+            _OFFERED.set(face.reference)
+            prepared = await self._faces(face.key)
             (patches,) = await self._batcher.submit(
-                [(face, shot)], caller=correlation_id or None, cost=lambda item: item[1].count
+                [(prepared, shot)], caller=correlation_id or None, cost=lambda item: item[1].count
             )
             return patches
 
@@ -247,24 +226,16 @@ class LipsyncClient:
         device: str = await call(self.handle.device)
         return device
 
-    async def prepare(self, avatar: bytes, kind: AvatarKind, *, correlation_id: str) -> bytes:
-        """Return the prepared face.
-
-        Raises:
-            RoleUnavailable: Another engine made it than the one whose fingerprint was told: one is being replaced.
-        """
-        told = await self.fingerprint()
-        face: bytes
-        face, made_by = await call(self.handle.prepare, avatar, kind, correlation_id=correlation_id)
-        if made_by != told:
-            raise RoleUnavailable("the lip-sync engine is being replaced", retry_after=FINGERPRINT_KNOWN_S)
-        return face
+    async def prepare(self, avatar: bytes, kind: AvatarKind, *, correlation_id: str) -> tuple[bytes, str]:
+        """Return the prepared face, and the fingerprint of the engine that made it."""
+        prepared: tuple[bytes, str] = await call(self.handle.prepare, avatar, kind, correlation_id=correlation_id)
+        return prepared
 
     async def animate(self, face: SharedFace, shot: Shot, *, correlation_id: str) -> Patches:
         """Draw a shot; it goes to a replica that knows the face, where there is one."""
         method = self.handle.options(multiplexed_model_id=face.key).animate
-        # In a list: Serve would fetch a bare reference before every call, for replicas that have long known it.
-        patches: Patches = await call(method, face.key, [face.reference], shot, correlation_id=correlation_id)
+        # Within the face: Serve would fetch a bare reference before every call, for replicas that have long known it.
+        patches: Patches = await call(method, face, shot, correlation_id=correlation_id)
         return patches
 
 

@@ -68,13 +68,13 @@ class FakeLipsync:
     async def device(self) -> str:
         return "cpu"
 
-    async def prepare(self, avatar: bytes, kind: AvatarKind, *, correlation_id: str) -> bytes:
+    async def prepare(self, avatar: bytes, kind: AvatarKind, *, correlation_id: str) -> tuple[bytes, str]:
         self.prepared.append(kind)
         if not self.faces:
             raise InputError("no_face", "There is no face.", field="file")
         with closing(open_footage(avatar, kind)) as footage:
             face = prepared_face(footage.width, footage.height, frames=footage.frames, faces=self.faces)
-        return face.to_bytes()
+        return face.to_bytes(), self.name
 
     async def animate(self, face: SharedFace, shot: Shot, *, correlation_id: str) -> Patches:
         assert face.key.endswith(self.name)

@@ -312,9 +312,8 @@ class AvatarLibrary:
 
     async def _prepared(self, data: bytes, kind: AvatarKind, fingerprint: str, correlation_id: str) -> bytes:
         """Have a face prepared by the engine of that fingerprint."""
-        packed = await self._lipsync.prepare(data, kind, correlation_id=correlation_id)
-        if await self._lipsync.fingerprint() != fingerprint:
-            # Which of the two prepared it is not known, and a face is no other engine's.
+        packed, made_by = await self._lipsync.prepare(data, kind, correlation_id=correlation_id)
+        if made_by != fingerprint:
             raise RoleUnavailable("the engine is being replaced", retry_after=_RETRY_AFTER_REPLACEMENT_S)
         return packed
 

@@ -200,12 +200,35 @@ class LipsyncRole(Protocol):
         """Return what the engine computes on: cpu or cuda."""
         ...
 
-    async def prepare(self, avatar: bytes, kind: AvatarKind, *, correlation_id: str) -> bytes:
-        """Return the prepared face of an avatar's file, as a file; see ``deployments.lipsync.LipsyncReplica``."""
+    async def prepare(self, avatar: bytes, kind: AvatarKind, *, correlation_id: str) -> tuple[bytes, str]:
+        """Do all that can be done for an avatar without speech.
+
+        Args:
+            avatar: The file of ``models.video.types.AvatarFile``.
+            kind: What it is.
+            correlation_id: See above.
+
+        Returns:
+            A file for ``models.lipsync.PreparedFace.from_bytes``, and the fingerprint of the engine that made it, which
+            may be newer than what ``fingerprint`` returned.
+
+        Raises:
+            InputError: There is no face in it that can be used (field ``file``).
+            ValueError: The file is too large.
+        """
         ...
 
     async def animate(self, face: SharedFace, shot: Shot, *, correlation_id: str) -> Patches:
-        """Draw a shot; see ``deployments.lipsync.LipsyncReplica``."""
+        """Draw a shot.
+
+        Args:
+            face: Prepared by the engine in force; its file is asked for only by a replica that does not know its key.
+            shot: Up to 250 frames, and the speech around them.
+            correlation_id: See above.
+
+        Raises:
+            ValueError: The shot is not as described.
+        """
         ...
 
 

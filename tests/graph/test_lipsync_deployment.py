@@ -100,9 +100,11 @@ class Offer:
 async def test_a_replica_fetches_a_face_that_it_does_not_know_and_only_then() -> None:
     made, engine = replica()
     key, offer = f"a.{engine.fingerprint}", Offer(50)
-    first, second = await asyncio.gather(made.animate(key, [offer], shot(0)), made.animate(key, [offer], shot(7)))
+    first, second = await asyncio.gather(
+        made.animate(SharedFace(key, offer), shot(0)), made.animate(SharedFace(key, offer), shot(7))
+    )
     assert (drawn(first), drawn(second)) == ([50, 51, 52], [57, 58, 59])
-    await made.animate(key, [offer], shot(3))
+    await made.animate(SharedFace(key, offer), shot(3))
     assert offer.fetched == 1
     assert (await made.describe())["faces"] == [key]
 
@@ -112,7 +114,7 @@ async def test_the_least_recently_used_face_is_forgotten() -> None:
     made, engine = replica(max_faces=1)
     one, two = Offer(1), Offer(2)
     for key, offer in (("one", one), ("two", two), ("one", one)):
-        await made.animate(f"{key}.{engine.fingerprint}", [offer], shot())
+        await made.animate(SharedFace(f"{key}.{engine.fingerprint}", offer), shot())
     assert (one.fetched, two.fetched) == (2, 1)
 
 
@@ -121,9 +123,11 @@ async def test_films_share_batches_and_each_caller_gets_its_own_faces_frames() -
     made, engine = replica()
     faces = {value: (f"{value}.{engine.fingerprint}", face(value).to_bytes()) for value in (10, 20, 30)}
     for key, data in faces.values():
-        await made.animate(key, [data], shot())
+        await made.animate(SharedFace(key, data), shot())
     engine.batches.clear()
-    calls: list[Awaitable[Patches]] = [made.animate(key, [data], shot(value)) for value, (key, data) in faces.items()]
+    calls: list[Awaitable[Patches]] = [
+        made.animate(SharedFace(key, data), shot(value)) for value, (key, data) in faces.items()
+    ]
     assert [drawn(patches) for patches in await asyncio.gather(*calls)] == [
         [20, 21, 22],
         [40, 41, 42],
@@ -136,9 +140,11 @@ async def test_films_share_batches_and_each_caller_gets_its_own_faces_frames() -
 async def test_a_shot_that_fails_takes_no_other_with_it() -> None:
     made, engine = replica()
     key, data = f"a.{engine.fingerprint}", face().to_bytes()
-    await made.animate(key, [data], shot())
+    await made.animate(SharedFace(key, data), shot())
     good, bad = await asyncio.gather(
-        made.animate(key, [data], shot(1)), made.animate(key, [data], shot(13)), return_exceptions=True
+        made.animate(SharedFace(key, data), shot(1)),
+        made.animate(SharedFace(key, data), shot(13)),
+        return_exceptions=True,
     )
     assert isinstance(bad, RuntimeError)
     assert isinstance(good, Patches)
@@ -149,12 +155,12 @@ async def test_a_shot_that_fails_takes_no_other_with_it() -> None:
 async def test_a_face_of_an_engine_that_was_replaced_is_refused() -> None:
     made, engine = replica()
     key, data = f"a.{engine.fingerprint}", face().to_bytes()
-    await made.animate(key, [data], shot())
+    await made.animate(SharedFace(key, data), shot())
     await made.reconfigure({"blinks_per_minute": 3})
     assert await made.fingerprint() == "fake-3"
     with pytest.raises(FaceOfAnotherEngine):
-        await made.animate(key, [data], shot())
-    assert drawn(await made.animate("a.fake-3", [data], shot())) == [0, 1, 2]
+        await made.animate(SharedFace(key, data), shot())
+    assert drawn(await made.animate(SharedFace("a.fake-3", data), shot())) == [0, 1, 2]
 
 
 @pytest.mark.usefixtures("fake")
@@ -202,7 +208,7 @@ async def test_an_engine_that_does_not_see_the_portrait_starts_and_says_so(
 async def test_shots_of_another_form_are_refused(wrong: Shot, said: str) -> None:
     made, engine = replica()
     with pytest.raises(ValueError, match=said):
-        await made.animate(f"a.{engine.fingerprint}", [face().to_bytes()], wrong)
+        await made.animate(SharedFace(f"a.{engine.fingerprint}", face().to_bytes()), wrong)
     assert engine.batches == []
 
 
@@ -219,7 +225,8 @@ def served() -> LipsyncClient:
 
 async def test_the_portrait_speaks_through_a_handle(served: LipsyncClient) -> None:
     fingerprint = await served.fingerprint()
-    data = await served.prepare(PORTRAIT.read_bytes(), "still", correlation_id="cid")
+    data, made_by = await served.prepare(PORTRAIT.read_bytes(), "still", correlation_id="cid")
+    assert made_by == fingerprint
     portrait = SharedFace(f"portrait.{fingerprint}", data)
     speech = warm_up_speech()
     patches = await served.animate(portrait, Shot(speech[:32_000], 0, False, 0, 40), correlation_id="cid")

@@ -47,7 +47,7 @@ class Preparing:
     async def fingerprint(self) -> str:
         return self.engine
 
-    async def prepare(self, avatar: bytes, kind: AvatarKind, *, correlation_id: str) -> bytes:
+    async def prepare(self, avatar: bytes, kind: AvatarKind, *, correlation_id: str) -> tuple[bytes, str]:
         self.asked.append((kind, correlation_id))
         self.began.set()
         if self.gate is not None:
@@ -57,7 +57,7 @@ class Preparing:
         with closing(open_footage(avatar, kind)) as footage:
             boxes = np.tile(np.array([[2, 4, 20, 30]], np.int32), (footage.frames, 1))
         made_by = {"made_by": np.array(self.engine)}
-        return PreparedFace(boxes, np.full((8, 8), 255, np.uint8), self.faces, made_by).to_bytes()
+        return PreparedFace(boxes, np.full((8, 8), 255, np.uint8), self.faces, made_by).to_bytes(), self.engine
 
     async def animate(self, face: Any, shot: Any, *, correlation_id: str) -> Patches:
         raise AssertionError("the library draws nothing")
@@ -326,12 +326,11 @@ async def test_a_face_of_another_engine_is_prepared_anew_and_old_ones_are_erased
     assert not {"fake-1.npz", "fake-2.npz"} & {key.rsplit("/")[-1] for key in place.keys(f"{avatar.folder}faces")}
 
 
-async def test_an_engine_that_is_replaced_meanwhile_leaves_no_face_of_unknown_origin(place: Place) -> None:
+async def test_an_engine_that_is_replaced_meanwhile_leaves_no_face_of_another(place: Place) -> None:
     class Replaced(Preparing):
-        async def prepare(self, avatar: bytes, kind: AvatarKind, *, correlation_id: str) -> bytes:
-            packed = await super().prepare(avatar, kind, correlation_id=correlation_id)
+        async def prepare(self, avatar: bytes, kind: AvatarKind, *, correlation_id: str) -> tuple[bytes, str]:
             self.engine = "fake-2"
-            return packed
+            return await super().prepare(avatar, kind, correlation_id=correlation_id)
 
     place.role = Replaced()
     library = place.library()
