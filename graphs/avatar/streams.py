@@ -4,13 +4,11 @@ import asyncio
 import logging
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from typing import Any
+from typing import Protocol
 
 import structlog
-from ray.serve.metrics import Counter, Gauge, Histogram
 
 from deployments.errors import RoleUnavailable
-from deployments.metrics import LATENCY_BUCKETS_S, PREFIX
 from graphs.avatar.graph import AvatarGraph, FilmData, FilmEvent, FilmReport
 from graphs.avatar.library import ReadyAvatar
 from models.errors import InputError
@@ -31,39 +29,20 @@ class TooManyFilms(RoleUnavailable):
         super().__init__(f"{places} films are being made", retry_after=_RETRY_AFTER_S)
 
 
-class FilmMetrics:
-    """What is counted of streamed films."""
-
-    def __init__(self) -> None:
-        labels: Any = ("status",)  # Ray annotates tuples of one
-        self._open = Gauge(PREFIX + "films_open", "Films that are being made for a client.")
-        self._started = Counter(PREFIX + "films_started_total", "Films that were begun.")
-        self._ended = Counter(
-            PREFIX + "films_ended_total",
-            "Films that have ended, by how: complete, failed, or left by the client.",
-            tag_keys=labels,
-        )
-        self._frames = Counter(PREFIX + "film_frames_total", "Frames of the complete films.")
-        self._first = Histogram(
-            PREFIX + "film_first_fragment_seconds",
-            "Seconds from a film's beginning to its first fragment.",
-            boundaries=LATENCY_BUCKETS_S,
-        )
+class FilmMetrics(Protocol):
+    """Counts streamed films; see ``graphs.http.observability.film_metrics``."""
 
     def started(self, open: int) -> None:
         """Count a film that begins, and how many there are now."""
-        self._started.inc(1)
-        self._open.set(open)
+        ...
 
     def complete(self, report: FilmReport) -> None:
         """Count what a film consists of."""
-        self._frames.inc(report.frames)
-        self._first.observe(report.timings["first_fragment"])
+        ...
 
     def ended(self, status: str, open: int) -> None:
-        """Count the end of a film, and how many are left."""
-        self._ended.inc(1, tags={"status": status})
-        self._open.set(open)
+        """Count the end of a film, by how (complete, failed, or left by the client), and how many there are now."""
+        ...
 
 
 class Films:
@@ -71,12 +50,13 @@ class Films:
 
     Args:
         graph: Makes them.
+        metrics: Told of every film.
     """
 
-    def __init__(self, graph: AvatarGraph) -> None:
+    def __init__(self, graph: AvatarGraph, metrics: FilmMetrics) -> None:
         self.graph = graph
         self.settings = graph.settings
-        self._metrics = FilmMetrics()
+        self._metrics = metrics
         self._open = 0
 
     def check_place(self) -> None:

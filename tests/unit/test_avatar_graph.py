@@ -25,6 +25,7 @@ from graphs.avatar.sound import CLOSING_SILENCE_S, DEFAULT_LOUDNESS, Loudness, S
 from graphs.avatar.streams import PIECES_AHEAD, Films, StartedFilm, TooManyFilms
 from graphs.common.concurrency import Stopwatch
 from graphs.common.config import VideoSettings
+from graphs.http.observability.film_metrics import RayFilmMetrics
 from models.audio import SAMPLE_RATE
 from models.errors import InputError
 from models.lipsync import CONTEXT_AFTER_S, CONTEXT_BEFORE_S, FRAMES_PER_SECOND, PreparedFace
@@ -439,7 +440,7 @@ async def begin(films: Films, speech: Speech) -> StartedFilm:
 
 
 async def test_places_for_films_are_limited_and_come_back() -> None:
-    films = Films(graph(FakeLipsync(), max_films=2))
+    films = Films(graph(FakeLipsync(), max_films=2), RayFilmMetrics())
     speeches = [Speech(syllables(60)) for _ in range(3)]
     first, second = [await begin(films, speech) for speech in speeches[:2]]
     with pytest.raises(TooManyFilms) as full:
@@ -458,7 +459,7 @@ async def test_places_for_films_are_limited_and_come_back() -> None:
 
 async def test_a_begun_film_goes_on_a_few_pieces_ahead_of_its_reader() -> None:
     role, speech = FakeLipsync(), Speech(syllables(60))
-    film = await begin(Films(graph(role)), speech)
+    film = await begin(Films(graph(role), RayFilmMetrics()), speech)
     # Encoding goes on in a thread: what is asked for bounds it, not when we look.
     pieces = film.pieces()
     taken = [await anext(pieces) for _ in range(3)]
@@ -472,7 +473,7 @@ async def test_a_begun_film_goes_on_a_few_pieces_ahead_of_its_reader() -> None:
 
 
 async def test_a_begun_film_is_the_whole_film() -> None:
-    film = await begin(Films(graph(FakeLipsync())), Speech(syllables(2)))
+    film = await begin(Films(graph(FakeLipsync()), RayFilmMetrics()), Speech(syllables(2)))
     data = b"".join([piece async for piece in film.pieces()])
     assert len(decoded(data).mouth) == frames_of(2)
     assert data == await whole(graph(FakeLipsync()), Speech(syllables(2)))
@@ -482,7 +483,7 @@ async def test_a_begun_film_is_the_whole_film() -> None:
     "error", [InputError("unsayable", "No.", field="text"), RoleUnavailable("busy"), RuntimeError("secret")]
 )
 async def test_what_is_wrong_at_once_is_raised_before_the_film_begins(error: Exception) -> None:
-    films = Films(graph(FakeLipsync(), max_films=1))
+    films = Films(graph(FakeLipsync(), max_films=1), RayFilmMetrics())
     speech = Speech(syllables(0.1), error=error)
     with pytest.raises(type(error)), capture_logs() as logs:
         await begin(films, speech)
@@ -492,7 +493,7 @@ async def test_what_is_wrong_at_once_is_raised_before_the_film_begins(error: Exc
 
 
 async def test_a_film_that_breaks_off_is_logged_with_its_correlation_id() -> None:
-    films = Films(graph(FakeLipsync(), max_films=1))
+    films = Films(graph(FakeLipsync(), max_films=1), RayFilmMetrics())
     film = await begin(films, Speech(syllables(4), error=RuntimeError("secret")))
     with pytest.raises(RuntimeError, match="secret"), capture_logs() as logs:
         async for _piece in film.pieces():

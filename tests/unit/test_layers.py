@@ -16,6 +16,7 @@ FORBIDDEN = {
     "storage": {"ray", "fastapi", "starlette", "httpx", "uvicorn", "deployments", "graphs", "models"},
     "deployments": {"fastapi", "starlette", "graphs", "storage"},
 }
+NO_RAY = ("common", "transcription", "spoof", "translation", "avatar", "assistant")
 HEAVY = (
     "torch",
     "torchaudio",
@@ -50,5 +51,14 @@ def test_a_layer_imports_only_what_lies_below_it(package: str) -> None:
 
 def test_the_graphs_and_deployments_load_no_model_library() -> None:
     program = f"import graphs.app, sys; print([name for name in {HEAVY} if name in sys.modules])"
+    said = subprocess.run([sys.executable, "-c", program], cwd=REPOSITORY, capture_output=True, text=True, check=True)
+    assert said.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("room", NO_RAY)
+def test_a_graph_loads_without_ray(room: str) -> None:
+    modules = [f"graphs.{room}.{file.stem}" for file in sorted((REPOSITORY / "graphs" / room).glob("*.py"))]
+    assert len(modules) > 1
+    program = f"import sys, {', '.join(modules)}; print(sorted(m for m in sys.modules if m.partition('.')[0] == 'ray'))"
     said = subprocess.run([sys.executable, "-c", program], cwd=REPOSITORY, capture_output=True, text=True, check=True)
     assert said.stdout.strip() == "[]"

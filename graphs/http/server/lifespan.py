@@ -18,6 +18,7 @@ from graphs.common.job_kind import JobKinds
 from graphs.common.roles import Roles
 from graphs.common.stores import Stores, open_stores
 from graphs.common.voices import Speakers
+from graphs.http.observability.film_metrics import RayFilmMetrics
 from graphs.http.server.services import Services
 from graphs.kinds import KINDS
 from models.chat import build as build_chat
@@ -76,6 +77,6 @@ def _services(
             roles.asr, roles.speech, build_chat(settings.chat), sessions, settings, find_speaker=speakers.find
         ),
         avatars=AvatarLibrary(Avatars(stores.database), stores.objects, roles.lipsync, config.avatars, share),
-        films=Films(AvatarGraph(roles.lipsync, config.video)),
+        films=Films(AvatarGraph(roles.lipsync, config.video), RayFilmMetrics()),
         admin_key_hash=hashlib.sha256(admin_key.encode()).digest() if admin_key else None,
     )
