@@ -2,18 +2,16 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import cache
 from io import BytesIO
 from typing import Any
 
 import numpy as np
-from assistant_roles import FakeAsr, FakeChat
-from fake_roles import ABSENT
+from fake_roles import ABSENT, FakeAsr, FakeChat, FakeSpeaker, FakeSpeech
 from fastapi.testclient import TestClient
 from ingress import ADMIN, Serve
-from speech_roles import FakeSpeaker, FakeSpeech
 
-from graphs.common.roles import Roles
 from models.audio import decode
 from models.audio.encoding import AudioFormat, encode
 from models.samples import DIALOGUE
@@ -24,13 +22,7 @@ def conversing(
     serve: Serve, chat: FakeChat, *, asr: FakeAsr | None = None, speech: Any = None, **settings: Any
 ) -> Iterator[TestClient]:
     """Serve with these roles and this chat engine."""
-    roles = Roles(
-        asr=asr or FakeAsr("Hello there."),
-        translation=ABSENT.translation,
-        speech=speech or FakeSpeech(),
-        speaker=FakeSpeaker(),
-        lipsync=ABSENT.lipsync,
-    )
+    roles = replace(ABSENT, asr=asr or FakeAsr("Hello there."), speech=speech or FakeSpeech(), speaker=FakeSpeaker())
     with serve(roles, **settings) as client:
         app: Any = client.app
         app.state.services.assistant.chat = chat

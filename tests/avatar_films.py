@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import av
 import cv2
 import numpy as np
-from lipsync_roles import FakeLipsync, mouth_box, prepared_face
+from fake_roles.lipsync import ENGINE, mouth_box, prepared_face
 from numpy.typing import NDArray
 
 from deployments.references import SharedFace
@@ -28,7 +28,7 @@ def picture(side: int = SIDE) -> bytes:
 
 def ready_avatar(side: int = SIDE, *, faces: int = 1) -> ReadyAvatar:
     face = prepared_face(side, side, faces=faces)
-    shared = SharedFace(f"grey-{FakeLipsync.name}", face.to_bytes())
+    shared = SharedFace(f"grey-{ENGINE}", face.to_bytes())
     return ReadyAvatar("still", picture(side), face, shared, side, side, faces)
 
 

@@ -1,9 +1,8 @@
 """The live application over roles that need no model: how loud the speech is says which words it has."""
 
-import asyncio
 import json
 from collections import defaultdict
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -12,6 +11,8 @@ from uuid import uuid4
 
 import numpy as np
 import pytest
+from fake_roles import FakeAsr, FakeChat, FakeSpeech, FakeTranslation, find_speech, last_message, said
+from fake_roles.speech import lasting
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from numpy.typing import NDArray
@@ -26,12 +27,8 @@ from graphs.http.server.live import MountPointMiddleware, router
 from graphs.live.server import LiveServer
 from graphs.translation.graph import SpeechTranslationGraph
 from graphs.translation.text import TranslationGraph
-from models.asr import Segment
 from models.audio import SAMPLE_RATE
-from models.chat import Message
-from models.spans import Span
-from models.speech import SpeechChunk, Voice
-from models.translation import Sentence, Translation
+from models.speech import Voice
 from models.vad.silero import FRAME
 from models.vad.streaming import Samples
 from storage.sessions import Session, SessionNotFound, StoredMessage, Turn
@@ -52,7 +49,7 @@ PAUSE = 0.5
 
 
 def voiced(words: int, seconds: float = 0.6) -> NDArray[np.float32]:
-    return np.full(round(seconds * SAMPLE_RATE), words / 10, np.float32)
+    return said(words, seconds)
 
 
 def sounding(data: bytes, sample_rate: int) -> float:
@@ -74,90 +71,7 @@ class ByLoudness:
         samples = np.concatenate((self.rest, samples))
         count = len(samples) // FRAME
         self.rest = samples[count * FRAME :]
-        return (np.abs(samples[FRAME // 2 : count * FRAME : FRAME]) > 0.05).astype(np.float32)
-
-
-def find_speech(samples: NDArray[np.float32]) -> Sequence[Span]:
-    loud = np.flatnonzero(np.abs(samples) > 0.05)
-    return [Span(loud[0] / SAMPLE_RATE, (loud[-1] + 1) / SAMPLE_RATE)] if len(loud) else []
-
-
-class FakeAsr:
-    def __init__(self) -> None:
-        self.calls: list[str] = []
-        self.error: Exception | None = None
-        self.held: int | None = None
-
-    async def languages(self) -> tuple[str, ...]:
-        return ("en", "ru")
-
-    async def transcribe(
-        self, recording: Any, *, language: str | None, correlation_id: str
-    ) -> AsyncIterator[str | Segment]:
-        self.calls.append(correlation_id)
-        if self.error is not None:
-            raise self.error
-        yield language or "en"
-        loudness = round(float(np.abs(recording).max()) * 10)
-        if loudness == self.held:
-            await asyncio.Event().wait()
-        words = WORDS.get(loudness, "something else")
-        yield Segment(0.0, len(recording) / SAMPLE_RATE, words)
-
-
-class FakeChat:
-    """Says what it heard; counts what it was shown."""
-
-    def __init__(self) -> None:
-        self.asked: list[list[Message]] = []
-        self.error: Exception | None = None
-
-    async def reply(self, messages: Sequence[Message], *, language: str) -> AsyncIterator[str]:
-        self.asked.append(list(messages))
-        if self.error is not None:
-            raise self.error
-        yield "You said: "
-        yield f"{messages[-1].content}. "
-        yield "Is that so?"
-
-    async def check(self) -> None: ...
-
-    async def aclose(self) -> None: ...
-
-
-class FakeSpeech:
-    """Speaks ``seconds`` a clause; where it is told to, it never ends."""
-
-    def __init__(self) -> None:
-        self.seconds = 0.1
-        self.endless = False
-        self.error: Exception | None = None
-        self.open = 0
-        self.asked: list[str] = []
-
-    async def voices(self) -> tuple[Voice, ...]:
-        return (VOICE,)
-
-    async def synthesize(self, text: str, *, voice: Voice, **_options: Any) -> AsyncIterator[SpeechChunk]:
-        self.asked.append(text)
-        if self.error is not None:
-            raise self.error
-        self.open += 1
-        try:
-            samples = np.full(round(self.seconds * voice.sample_rate), 0.5, np.float32)
-            yield SpeechChunk(samples, voice.sample_rate, text)
-            if self.endless:
-                await asyncio.Event().wait()
-        finally:
-            self.open -= 1
-
-
-class FakeTranslation:
-    async def pairs(self) -> dict[str, frozenset[str]]:
-        return {"en": frozenset({"es"})}
-
-    async def translate(self, sentences: Sequence[Sentence], *, correlation_id: str) -> list[Translation]:
-        return [Translation(f"{sentence.target}:{sentence.text}") for sentence in sentences]
+        return (np.abs(samples[FRAME // 2 : count * FRAME : FRAME]) > 0.005).astype(np.float32)
 
 
 class FakeSessions:
@@ -201,9 +115,11 @@ class FakeSessions:
 class LiveSystem:
     """The application and everything behind it."""
 
-    asr: FakeAsr = field(default_factory=FakeAsr)
-    chat: FakeChat = field(default_factory=FakeChat)
-    speech: FakeSpeech = field(default_factory=FakeSpeech)
+    asr: FakeAsr = field(default_factory=lambda: FakeAsr(WORDS))
+    chat: FakeChat = field(
+        default_factory=lambda: FakeChat("You said: ", lambda messages: f"{last_message(messages)}. ", "Is that so?")
+    )
+    speech: FakeSpeech = field(default_factory=lambda: FakeSpeech(VOICE, pieces=lasting(0.1)))
     sessions: FakeSessions = field(default_factory=FakeSessions)
     settings: dict[str, Any] = field(default_factory=dict)
     start_seconds: float = 10.0
@@ -217,8 +133,9 @@ class LiveSystem:
     def open(self) -> None:
         """Let clients in."""
         sessions: Any = self.sessions
-        chat: Any = self.chat
-        assistant = AssistantGraph(self.asr, self.speech, chat, sessions, AssistantSettings(), find_speech=find_speech)
+        assistant = AssistantGraph(
+            self.asr, self.speech, self.chat, sessions, AssistantSettings(), find_speech=find_speech
+        )
         self.live_server = self.app.state.live_server = LiveServer(
             settings=LiveSettings(**self.settings),
             authenticate=self.authenticate,

@@ -2,18 +2,18 @@
 
 import asyncio
 import io
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-from fake_roles import ABSENT
+from fake_roles import ABSENT, FakeAsr, FakeSpeech, FakeTranslation
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
-from live_system import Caller, FakeAsr, FakeSpeech, FakeTranslation, calling, pcm, types
+from live_system import VOICE, Caller, calling, pcm, types
 
 from deployments.strict import validate
 from graphs.common.config import DATABASE_URL_VARIABLE, ApiConfig
-from graphs.common.roles import Roles, SpeakerRole
 from graphs.http.server.live import create_live_app
 from models.audio import SAMPLE_RATE, decode
 from models.samples import DIALOGUE
@@ -23,17 +23,12 @@ from storage.users import Users
 pytestmark = pytest.mark.graph
 
 
-class NoSpeakers:
-    async def embed(self, windows: object, *, correlation_id: str) -> object:
-        raise AssertionError("nobody's voice is asked for")
-
-
 @pytest.fixture
 def app(database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FastAPI:
     monkeypatch.setenv(DATABASE_URL_VARIABLE, database_url)
     config = validate(ApiConfig, {"storage": {"objects": {"kind": "directory", "path": str(tmp_path)}}})
-    speakers: SpeakerRole = NoSpeakers()  # type: ignore[assignment]
-    return create_live_app(config, Roles(FakeAsr(), FakeTranslation(), FakeSpeech(), speakers, ABSENT.lipsync))
+    roles = replace(ABSENT, asr=FakeAsr("something else"), translation=FakeTranslation(), speech=FakeSpeech(VOICE))
+    return create_live_app(config, roles)
 
 
 @pytest.fixture

@@ -44,7 +44,7 @@ def url() -> Iterator[str]:
 
 
 @pytest.mark.parametrize(
-    ("options", "said"), [((), "You said: hello there."), (("--source", "en", "--target", "es"), "es:hello there")]
+    ("options", "said"), [((), "You said: hello there."), (("--source", "en", "--target", "es"), "HELLO THERE")]
 )
 def test_the_example_client_speaks_and_keeps_the_answer(
     url: str, tmp_path: Path, options: tuple[str, ...], said: str

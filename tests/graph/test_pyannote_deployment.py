@@ -1,13 +1,12 @@
 """pyannote's diarization and WeSpeaker's encoder behind their handles, in Serve's local testing mode."""
 
-from collections.abc import AsyncIterator
 from io import BytesIO
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 from checkpoints.pyannote import build_community_1
+from fake_roles import FakeAsr, FakeSpoof
 from ray import serve
 
 from deployments.diarization import DiarizationClient, diarization_deployment
@@ -21,24 +20,11 @@ from models.audio import SAMPLE_RATE, decode
 from models.diarization import PyannoteSettings
 from models.samples import DIALOGUE
 from models.speaker import WespeakerSettings
-from models.spoof import SpoofScores
 
 pytestmark = [pytest.mark.graph, pytest.mark.anyio]
 
 
-class WordASecond:
-    """Hears a word in every second."""
-
-    async def transcribe(self, recording: Any, *, language: str | None, correlation_id: str) -> AsyncIterator[Any]:
-        yield language or "en"
-        for second in range(8):
-            word = Word(f"word{second}", second + 0.2, second + 0.8)
-            yield Segment(word.start, word.end, word.text, (word,))
-
-
-class NoSpoof:
-    async def score(self, *arguments: Any, **options: Any) -> SpoofScores:
-        raise AssertionError("nobody asked")
+WORDS = [Word(f"word{second}", second + 0.2, second + 0.8) for second in range(8)]
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +41,8 @@ async def test_every_word_is_given_to_one_of_the_speakers_that_pyannote_finds(fo
     )
     pcm = decode(BytesIO(DIALOGUE.read_bytes()))[: 8 * SAMPLE_RATE]
     pcm.flags.writeable = False  # as it comes out of Ray's object store
-    graph = TranscriptionGraph(WordASecond(), DiarizationClient(handle), NoSpoof())
+    asr = FakeAsr(*(Segment(word.start, word.end, word.text, (word,)) for word in WORDS))
+    graph = TranscriptionGraph(asr, DiarizationClient(handle), FakeSpoof())
     events = graph.run(SharedRecording(pcm, pcm), TranscriptionOptions(num_speakers=2))
     transcript = await result_of(events, Transcript)
 

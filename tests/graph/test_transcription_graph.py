@@ -1,7 +1,7 @@
 """The transcription graph over fakes in this process, and once over the real roles in Serve's local testing mode."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing
 from typing import Any
 
@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from anyio import wait_all_tasks_blocked
 from checkpoints.whisper import build_tiny_whisper
+from fake_roles import FakeAsr, FakeDiarization, FakeSpoof, voice
 from ray import serve
 from recordings import THREE_TURNS_S, beginning
 
@@ -28,7 +29,6 @@ from models.asr import FasterWhisperSettings, PocketSphinxSettings, Segment, Wor
 from models.audio import SAMPLE_RATE
 from models.diarization import ClusteringSettings, SpeakerTurn
 from models.errors import InputError
-from models.spoof import Bands, SpoofScores
 
 pytestmark = [pytest.mark.graph, pytest.mark.anyio]
 
@@ -41,54 +41,8 @@ SEGMENTS = [
 TURNS = (SpeakerTurn(0.0, 1.2, "SPEAKER_00"), SpeakerTurn(1.9, 3.2, "SPEAKER_01"))
 
 
-class FakeAsr:
-    """Yields fixed segments, each after ``gate`` opens if there is one."""
-
-    def __init__(self, gate: asyncio.Event | None = None) -> None:
-        self.gate = gate
-        self.asked: list[Any] = []
-        self.closed = False
-
-    async def languages(self) -> tuple[str, ...]:
-        return ("en", "ru")
-
-    async def transcribe(self, recording: Any, *, language: str | None, correlation_id: str) -> AsyncIterator[Any]:
-        self.asked.append((language, correlation_id))
-        try:
-            yield language or "en"
-            for segment in SEGMENTS:
-                if self.gate is not None:
-                    await self.gate.wait()
-                yield segment
-        finally:
-            self.closed = True
-
-
-class FakeDiarization:
-    """Returns fixed turns and opens ``gate``, or raises."""
-
-    def __init__(self, gate: asyncio.Event | None = None, error: Exception | None = None) -> None:
-        self.gate, self.error = gate, error
-        self.asked: list[Any] = []
-
-    async def diarize(self, recording: Any, **options: Any) -> tuple[SpeakerTurn, ...]:
-        self.asked.append(options)
-        if self.error is not None:
-            raise self.error
-        if self.gate is not None:
-            self.gate.set()
-        return TURNS
-
-
-class FakeSpoof:
-    """Takes every other chunk for synthetic."""
-
-    def __init__(self) -> None:
-        self.asked: list[Any] = []
-
-    async def score(self, chunks: Any, lengths: Any, *, correlation_id: str) -> SpoofScores:
-        self.asked.append((lengths.tolist(), correlation_id))
-        return SpoofScores(np.arange(len(chunks), dtype=np.float32) % 2, Bands(0.3, 0.7), "fake")
+def hearing() -> FakeAsr:
+    return FakeAsr(*SEGMENTS)
 
 
 def graph(asr: FakeAsr, diarization: FakeDiarization) -> TranscriptionGraph:
@@ -107,7 +61,7 @@ async def transcribed(
 
 
 async def test_words_and_turns_become_who_said_what() -> None:
-    asr, diarization = FakeAsr(), FakeDiarization()
+    asr, diarization = hearing(), FakeDiarization(*TURNS)
     options = TranscriptionOptions(language="en", max_speakers=3)
     transcript = await transcribed(graph(asr, diarization), options, correlation_id="cid")
     assert [(turn.speaker, turn.text) for turn in transcript.turns] == [
@@ -117,22 +71,29 @@ async def test_words_and_turns_become_who_said_what() -> None:
     assert transcript.speakers == ("SPEAKER_00", "SPEAKER_01")
     assert transcript.spoof is None
     assert set(transcript.timings) == {"asr", "diarization", "merge"}
-    assert asr.asked == [("en", "cid")]
+    assert (asr.asked, asr.correlation_ids) == (["en"], ["cid"])
     assert diarization.asked == [
-        {"num_speakers": None, "min_speakers": None, "max_speakers": 3, "correlation_id": "cid"}
+        {
+            "recording": PCM,
+            "num_speakers": None,
+            "min_speakers": None,
+            "max_speakers": 3,
+            "correlation_id": "cid",
+        }
     ]
 
 
 async def test_diarization_and_recognition_run_at_the_same_time() -> None:
     # Recognition waits for what only diarization does: one after the other would never end.
-    gate = asyncio.Event()
+    asr, diarization = hearing(), FakeDiarization(*TURNS)
+    asr.gates[0] = diarization.called
     async with asyncio.timeout(10):
-        transcript = await transcribed(graph(FakeAsr(gate), FakeDiarization(gate)))
+        transcript = await transcribed(graph(asr, diarization))
     assert len(transcript.turns) == 2
 
 
 async def test_segments_come_as_they_are_recognised_with_progress_and_the_transcript_last() -> None:
-    events = [event async for event in graph(FakeAsr(), FakeDiarization()).run(RECORDING, TranscriptionOptions())]
+    events = [event async for event in graph(hearing(), FakeDiarization(*TURNS)).run(RECORDING, TranscriptionOptions())]
     *told, transcript = events
     assert [event for event in told if not isinstance(event, Diarized)] == [
         LanguageRecognised("en"),
@@ -151,7 +112,7 @@ async def test_the_first_segment_comes_while_the_diarizer_is_at_work() -> None:
             await asyncio.Event().wait()
             return TURNS
 
-    async with asyncio.timeout(10), aclosing(graph(FakeAsr(), Slow()).run(RECORDING, TranscriptionOptions())) as events:
+    async with asyncio.timeout(10), aclosing(graph(hearing(), Slow()).run(RECORDING, TranscriptionOptions())) as events:
         assert await anext(events) == LanguageRecognised("en")
         assert await anext(events) == SegmentRecognised(SEGMENTS[0])
 
@@ -160,8 +121,11 @@ class Talkative(FakeAsr):
     """Recognises a thousand segments without a pause."""
 
     recognised = 0
+    closed = False
 
-    async def transcribe(self, recording: Any, *, language: str | None, correlation_id: str) -> AsyncIterator[Any]:
+    async def transcribe(
+        self, recording: Any, *, language: str | None, correlation_id: str
+    ) -> AsyncGenerator[Any, None]:
         try:
             yield "en"
             for self.recognised in range(1, 1001):
@@ -172,7 +136,7 @@ class Talkative(FakeAsr):
 
 async def test_recognition_does_not_outrun_a_slow_reader_beyond_the_bound() -> None:
     asr = Talkative()
-    async with aclosing(graph(asr, FakeDiarization()).run(RECORDING, TranscriptionOptions())) as events:
+    async with aclosing(graph(asr, FakeDiarization(*TURNS)).run(RECORDING, TranscriptionOptions())) as events:
         for taken in range(1, 6):
             await anext(events)
             await wait_all_tasks_blocked()
@@ -208,22 +172,24 @@ async def test_a_reader_who_leaves_stops_the_roles(monkeypatch: pytest.MonkeyPat
 
 
 async def test_a_stage_that_fails_stops_the_other_and_keeps_its_error() -> None:
-    asr = FakeAsr(gate=asyncio.Event())
+    asr = hearing()
+    asr.gates[0] = asyncio.Event()
     refusal = InputError("bad_number", "Too many.", field="num_speakers")
     with pytest.raises(InputError) as raised:
         async with asyncio.timeout(10):
-            await transcribed(graph(asr, FakeDiarization(error=refusal)))
+            await transcribed(graph(asr, FakeDiarization().failing(diarize=refusal)))
     assert raised.value is refusal
-    assert asr.closed
+    assert asr.stopped == [0]
 
 
 async def test_every_speakers_voice_is_judged_where_it_is_asked_for() -> None:
     spoof = FakeSpoof()
     options = TranscriptionOptions(spoof=True)
-    transcript = await transcribed(
-        TranscriptionGraph(FakeAsr(), FakeDiarization(), spoof), options, correlation_id="cid"
-    )
-    assert spoof.asked == [([19_200, 20_800], "cid")]
+    pcm = np.concatenate((voice(0.0, 1.5), voice(1.0, 2.5)))
+    over = TranscriptionGraph(hearing(), FakeDiarization(*TURNS), spoof)
+    transcript = await transcribed(over, options, SharedRecording(pcm, pcm), correlation_id="cid")
+    assert [lengths.tolist() for lengths in spoof.calls] == [[19_200, 20_800]]
+    assert spoof.correlation_ids == {"cid"}
     assert transcript.spoof is not None
     assert [(s.speaker, s.verdict, s.p_spoof, s.speech_seconds) for s in transcript.spoof.speakers] == [
         ("SPEAKER_00", "bona_fide", 0.0, 1.2),

@@ -7,15 +7,15 @@ from typing import Any
 
 import numpy as np
 import pytest
-from assistant_roles import FakeAsr, FakeChat, assistant
-from fake_roles import silence, voice
-from speech_roles import RUSSIAN, FakeSpeech
+from fake_roles import FakeAsr, FakeChat, FakeSpeech, find_speech, silence, voice
+from fake_roles.speech import RUSSIAN
 
 from graphs.assistant.conversation import conversation
 from graphs.assistant.events import ReplyAudio, ReplyEnd, ReplyEvent, ReplyText, SpeechFailed
 from graphs.assistant.graph import AssistantGraph
 from graphs.assistant.text import understood
 from graphs.common.concurrency import EVENTS_AHEAD
+from graphs.common.config import AssistantSettings
 from models.chat import ChatUnavailable, Message
 from models.errors import InputError
 from storage.database import Database
@@ -25,6 +25,20 @@ from storage.users import Users
 pytestmark = [pytest.mark.unit, pytest.mark.anyio]
 
 PCM = np.concatenate((silence(1.0), voice(0.5, 2.0), silence(1.0)))
+
+
+def assistant(
+    sessions: Sessions, chat: FakeChat, *, asr: FakeAsr | None = None, speech: FakeSpeech | None = None, **settings: Any
+) -> AssistantGraph:
+    """Return the graph over fakes; silence is zeros."""
+    return AssistantGraph(
+        asr or FakeAsr("hello"),
+        speech or FakeSpeech(),
+        chat,
+        sessions,
+        AssistantSettings(**settings),
+        find_speech=find_speech,
+    )
 
 
 class Talk:
@@ -142,11 +156,8 @@ async def test_without_a_voice_for_the_language_the_text_comes(talk: Talk) -> No
 
 
 async def test_a_synthesiser_that_is_down_leaves_the_text(talk: Talk) -> None:
-    class Down(FakeSpeech):
-        async def voices(self) -> Any:
-            raise RuntimeError("secret")
-
-    events = await all_of(talk.say(assistant(talk.sessions, FakeChat("Fine."), speech=Down()), speak=True))
+    down = FakeSpeech().failing(voices=RuntimeError("secret"))
+    events = await all_of(talk.say(assistant(talk.sessions, FakeChat("Fine."), speech=down), speak=True))
     assert {type(event) for event in events} == {SpeechFailed, ReplyText, ReplyEnd}
     assert text_of(events) == "Fine."
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from assistant_app import another_owner, conversing, seconds, silent, spoken
-from assistant_roles import FakeAsr, FakeChat
+from fake_roles import FakeAsr, FakeChat
 from fastapi.testclient import TestClient
 from ingress import Serve
 from structlog.testing import capture_logs

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from anyio import wait_all_tasks_blocked
 from avatar_films import RATE, SIDE, Speech, decoded, ready_avatar, syllables
-from lipsync_roles import FakeLipsync
+from fake_roles import FakeLipsync
 from numpy.typing import NDArray
 from structlog.testing import capture_logs
 

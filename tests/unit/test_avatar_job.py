@@ -1,17 +1,16 @@
 """Avatar jobs from a text or a recording to a stored film: the real ingress, queue, encoder and stores."""
 
 import uuid
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from avatar_films import decoded, picture, syllables
-from fake_roles import Absent
+from fake_roles import ABSENT, FakeLipsync, FakeSpeaker, FakeSpeech
 from fastapi.testclient import TestClient
 from finished_jobs import finish, told
 from ingress import ADMIN, Serve
-from lipsync_roles import FakeLipsync
-from speech_roles import FakeSpeaker, FakeSpeech
 
 from deployments.errors import RoleUnavailable
 from graphs.avatar.job import AvatarJob
@@ -29,8 +28,7 @@ WORDS = " ".join(["word"] * 17)
 
 
 def roles(speech: FakeSpeech | None = None, lipsync: FakeLipsync | None = None) -> Roles:
-    absent: Any = Absent()
-    return Roles(absent, absent, speech or FakeSpeech(), FakeSpeaker(), lipsync or FakeLipsync())
+    return replace(ABSENT, speech=speech or FakeSpeech(), speaker=FakeSpeaker(), lipsync=lipsync or FakeLipsync())
 
 
 def recording(seconds: float = 2.0) -> bytes:

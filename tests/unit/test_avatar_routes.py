@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -9,10 +10,8 @@ from uuid import uuid4
 import numpy as np
 import pytest
 from avatar_films import decoded, picture, syllables
-from fake_roles import Absent
+from fake_roles import ABSENT, FakeLipsync, FakeSpeaker, FakeSpeech
 from ingress import ADMIN, Serve
-from lipsync_roles import FakeLipsync
-from speech_roles import FakeSpeaker, FakeSpeech
 from structlog.testing import capture_logs
 
 from graphs.avatar.streams import TooManyFilms
@@ -28,8 +27,7 @@ SPEAK = "/v1/avatars/default/speak"
 
 
 def filming(speech: FakeSpeech | None = None, lipsync: FakeLipsync | None = None) -> Roles:
-    absent: Any = Absent()
-    return Roles(absent, absent, speech or FakeSpeech(), FakeSpeaker(), lipsync or FakeLipsync())
+    return replace(ABSENT, speech=speech or FakeSpeech(), speaker=FakeSpeaker(), lipsync=lipsync or FakeLipsync())
 
 
 def recording(seconds: float = 2.0, rate: int = 44_100) -> bytes:

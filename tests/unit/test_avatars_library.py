@@ -12,13 +12,14 @@ from uuid import UUID, uuid4
 import numpy as np
 import pytest
 from avatar_pictures import as_jpeg, as_png, face_picture, moving_clip, no_face
+from fake_roles import FakeLipsync
 from structlog.testing import capture_logs
 
 from deployments.errors import RoleUnavailable
 from graphs.avatar.library import DEFAULT_AVATAR, FACES_KEPT, Avatar, AvatarLibrary
 from graphs.common.config import AvatarSettings
 from models.errors import InputError
-from models.lipsync import MouthWarpSettings, Patches, PreparedFace
+from models.lipsync import MouthWarpSettings, PreparedFace
 from models.lipsync.mouth_warp import MouthWarpEngine
 from models.samples import PORTRAIT
 from models.video.footage import open_footage
@@ -31,36 +32,6 @@ from storage.objects import DirectorySettings, ObjectInfo, ObjectStore, StorageU
 from storage.users import Users
 
 pytestmark = [pytest.mark.unit, pytest.mark.anyio]
-
-
-class Preparing:
-    """Finds ``faces`` faces wherever it is asked; what it was asked is in ``asked``."""
-
-    def __init__(self, faces: int = 1) -> None:
-        self.faces = faces
-        self.engine = "fake-1"
-        self.asked: list[tuple[str, str]] = []
-        self.error: Exception | None = None
-        self.gate: asyncio.Event | None = None
-        self.began = asyncio.Event()
-
-    async def fingerprint(self) -> str:
-        return self.engine
-
-    async def prepare(self, avatar: bytes, kind: AvatarKind, *, correlation_id: str) -> tuple[bytes, str]:
-        self.asked.append((kind, correlation_id))
-        self.began.set()
-        if self.gate is not None:
-            await self.gate.wait()
-        if self.error is not None:
-            raise self.error
-        with closing(open_footage(avatar, kind)) as footage:
-            boxes = np.tile(np.array([[2, 4, 20, 30]], np.int32), (footage.frames, 1))
-        made_by = {"made_by": np.array(self.engine)}
-        return PreparedFace(boxes, np.full((8, 8), 255, np.uint8), self.faces, made_by).to_bytes(), self.engine
-
-    async def animate(self, face: Any, shot: Any, *, correlation_id: str) -> Patches:
-        raise AssertionError("the library draws nothing")
 
 
 class Broken:
@@ -85,7 +56,7 @@ class Place:
 
     database: Database
     objects: Any
-    role: Preparing
+    role: FakeLipsync
     owner: int
 
     def library(self, **settings: Any) -> AvatarLibrary:
@@ -104,7 +75,7 @@ class Place:
 async def place(database: Database, tmp_path: Path) -> AsyncIterator[Place]:
     owner = (await Users(database).create("Ada")).id
     objects = build(DirectorySettings(kind="directory", path=tmp_path))
-    yield Place(database, Broken(objects), Preparing(), owner)
+    yield Place(database, Broken(objects), FakeLipsync(), owner)
 
 
 def still(warmth: float = 0.0) -> bytes:
@@ -119,13 +90,13 @@ async def test_a_picture_becomes_an_avatar_that_is_ready_without_preparing_it_ag
     library = place.library()
     avatar = await library.add(place.owner, " me ", as_jpeg(face_picture(128, 144)), "c1")
     assert (avatar.name, avatar.kind, avatar.width, avatar.height, avatar.frames) == ("me", "still", 128, 144, 1)
-    assert place.role.asked == [("still", "c1")]
+    assert place.role.prepared == [("still", "c1")]
     assert await library.find(place.owner, avatar.id) == avatar
     assert await library.find(place.owner, UUID(avatar.id)) == avatar
     assert (await library.picture(avatar)).startswith(b"\xff\xd8\xff")
 
     ready = await library.ready(avatar, "c2")
-    assert place.role.asked == [("still", "c1")]
+    assert place.role.prepared == [("still", "c1")]
     assert (ready.kind, ready.width, ready.height, ready.faces) == ("still", 128, 144, 1)
     assert ready.data.startswith(b"\x89PNG")
     assert ready.shared.key == f"{avatar.content_hash}-fake-1"
@@ -153,12 +124,12 @@ async def test_the_number_of_faces_is_kept(place: Place) -> None:
 async def test_what_is_no_picture_leaves_nothing_behind(place: Place, data: bytes) -> None:
     with pytest.raises(InputError):
         await place.library().add(place.owner, "me", data, "c")
-    assert (place.keys(), place.role.asked) == ([], [])
+    assert (place.keys(), place.role.prepared) == ([], [])
 
 
 async def test_a_picture_without_a_face_leaves_nothing_behind(place: Place) -> None:
     library = place.library()
-    place.role.error = InputError("no_face", "There is no face in it.")
+    place.role.errors["prepare"] = InputError("no_face", "There is no face in it.")
     with pytest.raises(InputError, match="no face"):
         await library.add(place.owner, "me", as_png(no_face(128, 144)), "c")
     assert place.keys() == []
@@ -174,7 +145,7 @@ async def test_a_taken_name_and_a_full_library_are_refused_before_any_work(place
     await library.add(place.owner, "two", still(), "c")
     with pytest.raises(TooManyAvatars):
         await library.add(place.owner, "three", still(), "c")
-    assert len(place.role.asked) == 2
+    assert len(place.role.prepared) == 2
     assert len(place.keys()) == 2 * len(kept)
 
 
@@ -264,11 +235,11 @@ async def test_the_bundled_avatar_is_everybodys_and_is_prepared_once_for_all_pro
     default = await library.find(place.owner, DEFAULT_AVATAR)
     assert (default.id, default.kind, default.frames, default.created_at) == (DEFAULT_AVATAR, "still", 1, None)
     assert (await library.picture(default)).startswith(b"\xff\xd8")
-    assert place.role.asked == []
+    assert place.role.prepared == []
     ready = await library.ready(default, "c")
     again = await place.library().ready(await place.library().default(), "c")
     assert ready.data == again.data
-    assert len(place.role.asked) == 1
+    assert len(place.role.prepared) == 1
     (key,) = place.keys()
     assert default.content_hash in key
     assert not key.startswith(avatars_prefix(place.owner))
@@ -286,26 +257,26 @@ async def test_callers_of_one_avatar_at_once_share_one_preparation_and_may_leave
     default = await library.default()
     place.role.gate = asyncio.Event()
     callers = [asyncio.create_task(library.ready(default, f"c{n}")) for n in range(4)]
-    await place.role.began.wait()
+    await place.role.preparing.wait()
     callers[0].cancel()
     place.role.gate.set()
     left, *others = await asyncio.gather(*callers, return_exceptions=True)
     assert isinstance(left, asyncio.CancelledError)
     assert len({id(ready) for ready in others}) == 1
     assert await library.ready(default, "c") is others[0]
-    assert len(place.role.asked) == 1
+    assert len(place.role.prepared) == 1
 
 
 async def test_a_failed_preparation_is_told_to_all_who_wait_and_tried_anew_by_the_next(place: Place) -> None:
     library = place.library()
     default = await library.default()
-    place.role.error = InputError("face_too_small", "The face is too small.")
+    place.role.errors["prepare"] = InputError("face_too_small", "The face is too small.")
     failed = await asyncio.gather(*(library.ready(default, "c") for _ in range(2)), return_exceptions=True)
     assert [(error.code, error.field) for error in failed if isinstance(error, InputError)] == [
         ("face_too_small", "avatar")
     ] * 2
-    assert len(place.role.asked) == 1
-    place.role.error = None
+    assert len(place.role.prepared) == 1
+    place.role.errors.clear()
     assert (await library.ready(default, "c")).faces == 1
 
 
@@ -327,7 +298,7 @@ async def test_a_face_of_another_engine_is_prepared_anew_and_old_ones_are_erased
 
 
 async def test_an_engine_that_is_replaced_meanwhile_leaves_no_face_of_another(place: Place) -> None:
-    class Replaced(Preparing):
+    class Replaced(FakeLipsync):
         async def prepare(self, avatar: bytes, kind: AvatarKind, *, correlation_id: str) -> tuple[bytes, str]:
             self.engine = "fake-2"
             return await super().prepare(avatar, kind, correlation_id=correlation_id)
@@ -372,7 +343,7 @@ async def test_a_damaged_face_is_prepared_anew_and_said_so(place: Place, damage:
     with capture_logs() as logs:
         ready = await place.library().ready(avatar, "c")
     assert made_by(ready.face) == "fake-1"
-    assert len(place.role.asked) == 2
+    assert len(place.role.prepared) == 2
     assert [line["avatar"] for line in logs if "damaged" in line["event"]] == [avatar.id]
     assert place.objects.get(key) == ready.shared.reference
 

@@ -1,14 +1,14 @@
 """/v1/avatars over fake roles."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from avatar_pictures import animated, as_jpeg, as_png, bomb_png, face_picture, moving_clip
-from fake_roles import Absent
+from fake_roles import ABSENT, FakeLipsync
 from fastapi.testclient import TestClient
 from ingress import ADMIN, Serve
-from lipsync_roles import FakeLipsync
 from structlog.testing import capture_logs
 
 from deployments.errors import RoleUnavailable
@@ -18,8 +18,7 @@ pytestmark = pytest.mark.unit
 
 
 def seeing(lipsync: FakeLipsync | None = None) -> Roles:
-    absent: Any = Absent()
-    return Roles(asr=absent, translation=absent, speech=absent, speaker=absent, lipsync=lipsync or FakeLipsync())
+    return replace(ABSENT, lipsync=lipsync or FakeLipsync())
 
 
 def upload(client: TestClient, data: bytes | None = None, name: str | None = "me", **request: Any) -> Any:
@@ -164,11 +163,8 @@ def test_what_cannot_be_an_avatar_is_refused_and_leaves_nothing(serve: Serve, tm
 
 
 def test_a_role_that_is_busy_is_told_with_a_time_to_come_back(serve: Serve, tmp_path: Path) -> None:
-    class Busy(FakeLipsync):
-        async def prepare(self, *_args: Any, **_keywords: Any) -> bytes:
-            raise RoleUnavailable("too many calls are waiting", retry_after=7.0)
-
-    with serve(seeing(Busy())) as client, capture_logs():
+    busy = FakeLipsync().failing(prepare=RoleUnavailable("too many calls are waiting", retry_after=7.0))
+    with serve(seeing(busy)) as client, capture_logs():
         response = upload(client)
     assert (response.status_code, response.json()["code"], response.headers["retry-after"]) == (
         503,

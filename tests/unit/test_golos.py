@@ -7,10 +7,9 @@ from typing import Any
 
 import pytest
 from assistant_app import another_owner, conversing, seconds, silent, spoken
-from assistant_roles import FakeAsr, FakeChat
+from fake_roles import FakeAsr, FakeChat, FakeSpeech
 from fastapi.testclient import TestClient
 from ingress import Serve
-from speech_roles import FakeSpeech
 from structlog.testing import capture_logs
 
 from graphs.http.compat.golos.routes import written_language
@@ -74,12 +73,9 @@ def test_without_speech_the_text_still_comes(serve: Serve) -> None:
 
 
 def test_without_any_voice_the_audio_is_empty(serve: Serve) -> None:
-    class Down(FakeSpeech):
-        async def voices(self) -> Any:
-            raise RuntimeError("secret")
-
+    down = FakeSpeech().failing(voices=RuntimeError("secret"))
     chat, asr = FakeChat("Нет голоса."), FakeAsr("Да?")
-    with conversing(serve, chat, speech=Down(), asr=asr, assistant=RUSSIAN) as client, capture_logs():
+    with conversing(serve, chat, speech=down, asr=asr, assistant=RUSSIAN) as client, capture_logs():
         answer = ask_aloud(client).json()
         unheard = ask_aloud(client, silent())
     assert (answer["response"], answer["audio"]) == ("Нет голоса.", "")
@@ -220,7 +216,7 @@ def test_health_needs_no_key_and_names_what_is_down(serve: Serve) -> None:
 
 def test_a_model_that_is_down_degrades_the_health(serve: Serve) -> None:
     chat = FakeChat("Да.")
-    chat.down = ChatUnavailable("secret")
+    chat.errors["check"] = ChatUnavailable("secret")
     with conversing(serve, chat) as client, capture_logs():
         response = client.get("/api/v1/health")
     assert (response.status_code, response.json()["status"]) == (503, "degraded")

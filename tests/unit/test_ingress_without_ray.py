@@ -6,10 +6,9 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from fake_roles import ABSENT
+from fake_roles import ABSENT, FakeAsr
 from fastapi.testclient import TestClient
 from ingress import ADMIN, Serve
-from translation_roles import FakeAsr
 
 from graphs.common.config import ADMIN_KEY_VARIABLE
 from graphs.http.server.ingress import create_app

@@ -4,50 +4,41 @@ import base64
 import io
 import json
 import wave
-from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from fake_roles import ABSENT, find_speech, silence
+from fake_roles import ABSENT, FakeAsr, FakeSpeaker, FakeSpeech, FakeTranslation, find_speech, numbered, said, silence
+from fake_roles.speech import letters
 from fastapi.testclient import TestClient
 from ingress import ADMIN, Serve
 from numpy.typing import NDArray
-from translation_roles import RATE, FakeAsr, FakeSpeech, FakeTranslation, said
 
-from graphs.common.roles import Roles
 from graphs.http.compat.lingua import routes as lingua
 from models.audio import SAMPLE_RATE, decode
 from models.audio.encoding import encode
+from models.speech import Voice
 
 pytestmark = pytest.mark.unit
 
 
-class FakeSpeaker:
-    """An embedding that tells what was heard: its mean and its length in seconds."""
-
-    def __init__(self) -> None:
-        self.heard: list[NDArray[np.float32]] = []
-
-    async def embed(
-        self, windows: Sequence[NDArray[np.float32]], *, correlation_id: str
-    ) -> tuple[NDArray[np.float32], str]:
-        self.heard += windows
-        rows = [[float(window.mean()), len(window) / SAMPLE_RATE, 0.0] for window in windows]
-        return np.array(rows, np.float32), "fake"
+RATE = 8000
+ANNA = Voice("anna", "Anna", ("es",), "anna", RATE)
+CLONE = Voice("clone", "Clone", ("es", "en"), "clone", RATE, clones=True)
 
 
 @pytest.fixture
 def speech() -> FakeSpeech:
-    return FakeSpeech()
+    return FakeSpeech(ANNA, CLONE, pieces=letters)
 
 
 @pytest.fixture
 def client(serve: Serve, speech: FakeSpeech, monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.setattr(lingua, "utterance_finder", lambda: find_speech)
-    asr = FakeAsr("good day", "my friend", "[music]")
-    roles = Roles(asr, FakeTranslation(), speech, FakeSpeaker(), ABSENT.lipsync)
+    asr = FakeAsr(numbered("good day", "my friend", "[music]"))
+    roles = replace(ABSENT, asr=asr, translation=FakeTranslation(), speech=speech, speaker=FakeSpeaker())
     with serve(roles, texts={"max_speech_chars": 800}) as client:
         yield client
 
@@ -182,7 +173,9 @@ def test_a_registered_speaker_goes_before_a_reference_and_that_before_a_named_vo
         answer = client.post("/synthesize", json={**asked, **extra})
         assert (answer.headers["x-used-reference"], answer.headers["x-speaker-applied"]) == ("true", "false")
     levels = [
-        round(float(used.pcm.mean()), 2) for used in speech.references if used is not None and used.pcm is not None
+        round(float(used.pcm.mean()), 2)
+        for used in (call["reference"] for call in speech.calls)
+        if used is not None and used.pcm is not None
     ]
     assert levels == [0.5, 0.25, 0.25]
     unknown = client.post("/synthesize", json={"text": "hola", "language": "es", "speaker_id": "nobody"})
@@ -259,10 +252,10 @@ def test_a_voice_speaks_by_its_name(client: TestClient) -> None:
 
 def test_an_embedding_comes_as_a_bare_array_or_described(client: TestClient) -> None:
     body = {"audio": [0.5] * 32000, "sample_rate": 16000}
-    assert client.post("/extract_embedding", json=body).json() == [0.5, 2.0, 0.0]
+    assert client.post("/extract_embedding", json=body).json() == [0.5, 2.0]
     described = client.post("/extract", json={"audio": [0.5] * 32000}).json()
-    assert described["embedding"] == [0.5, 2.0, 0.0]
-    assert (described["dimension"], described["input_samples"], described["sample_rate"]) == (3, 32000, 16000)
+    assert described["embedding"] == [0.5, 2.0]
+    assert (described["dimension"], described["input_samples"], described["sample_rate"]) == (2, 32000, 16000)
     assert described["stats"]["max"] == 2.0
     assert set(described["stats"]) == {"mean", "std", "min", "max", "norm", "abs_mean"}
     resampled = client.post("/extract_embedding", json={"audio": [0.5] * 16000, "sample_rate": 8000}).json()

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from fake_roles.speech import lasting
 from live_system import Caller, LiveSystem, calling, no_logs, pcm, sounding, types, voiced
 
 from models.chat import ChatUnavailable
@@ -42,7 +43,7 @@ def test_a_conversation_of_three_turns_with_an_interruption() -> None:
         interrupted = caller.until("interrupted")[-1]
         assert (interrupted["turn"], interrupted["reason"]) == (2, "speech")
         assert system.speech.open == 0
-        assert interrupted["spoken"] == system.speech.asked[2]
+        assert interrupted["spoken"] == system.speech.texts[2]
 
         caller.send("commit")
         third = caller.until("reply.end")
@@ -89,8 +90,8 @@ def test_words_are_told_while_they_are_said_and_known_at_the_end_of_the_pause() 
         caller.play(pcm(np.zeros(8000, np.float32)))
         assert "transcript.final" in types(caller.until("reply.end"))
     # After a second of speech, and at the pause; that was the utterance, so it is not recognised again.
-    assert len(system.asr.calls) == 2
-    assert len(set(system.asr.calls)) == 1
+    assert len(system.asr.correlation_ids) == 2
+    assert len(set(system.asr.correlation_ids)) == 1
 
 
 def test_no_partial_transcripts_where_none_are_wanted() -> None:
@@ -98,7 +99,7 @@ def test_no_partial_transcripts_where_none_are_wanted() -> None:
     with system.running() as client, calling(client, partials=False) as caller:
         caller.say(1)
         assert "transcript.partial" not in types(caller.until("reply.end"))
-    assert len(system.asr.calls) == 1
+    assert len(system.asr.correlation_ids) == 1
 
 
 def test_a_commit_ends_the_utterance_without_a_pause_and_silence_has_none() -> None:
@@ -154,7 +155,7 @@ def test_a_typed_message_interrupts_a_reply() -> None:
 
 def test_the_end_of_a_reply_that_is_still_heard_can_be_interrupted() -> None:
     system = LiveSystem()
-    system.speech.seconds = 2.0
+    system.speech.pieces = lasting(2.0)
     with system.running() as client, calling(client) as caller:
         caller.send("text", text="talk")
         caller.until("reply.end")
@@ -166,7 +167,7 @@ def test_the_end_of_a_reply_that_is_still_heard_can_be_interrupted() -> None:
 
 def test_audio_is_not_sent_far_ahead_of_its_playing() -> None:
     system = LiveSystem()
-    system.speech.seconds = 60.0
+    system.speech.pieces = lasting(60.0)
     with system.running() as client, calling(client) as caller:
         caller.send("text", text="talk")
         caller.until("reply.audio")
@@ -184,12 +185,12 @@ def test_no_speech_is_made_where_none_is_wanted() -> None:
         events = caller.until("reply.end")
         assert "reply.audio" not in types(events)
         assert events[-1]["spoken"] is False
-    assert system.speech.asked == []
+    assert system.speech.texts == []
 
 
 def test_the_text_comes_where_speech_fails() -> None:
     system = LiveSystem()
-    system.speech.error = RuntimeError("no sound card")
+    system.speech.errors["synthesize"] = RuntimeError("no sound card")
     with system.running() as client, calling(client) as caller:
         caller.say(1)
         events = caller.until("reply.end")
@@ -210,24 +211,24 @@ def test_the_text_comes_where_speech_fails() -> None:
 )
 def test_a_turn_that_fails_says_so_and_the_next_is_answered(error: Exception, code: str) -> None:
     system = LiveSystem()
-    system.chat.error = error
+    system.chat.errors["reply"] = error
     with system.running() as client, calling(client) as caller:
         caller.send("text", text="hi")
         told = caller.until("error")[-1]
         assert (told["code"], told["turn"], told["fatal"]) == (code, 1, False)
         assert "secret" not in told["message"]
-        system.chat.error = None
+        system.chat.errors.clear()
         caller.send("text", text="again")
         assert texts(caller.until("reply.end")) == "You said: again. Is that so?"
 
 
 def test_a_recogniser_that_fails_ends_the_turn_alone() -> None:
     system = LiveSystem()
-    system.asr.error = InputError("unsupported_language", "It knows en.", field="language")
+    system.asr.errors["transcribe"] = InputError("unsupported_language", "It knows en.", field="language")
     with system.running() as client, calling(client, language="xx") as caller:
         caller.say(1)
         assert caller.until("error")[-1]["code"] == "unsupported_language"
-        system.asr.error = None
+        system.asr.errors.clear()
         caller.say(2)
         assert caller.until("reply.end")[-1]["turn"] == 2
 
@@ -276,7 +277,7 @@ def test_a_stop_finishes_what_was_said_and_closes() -> None:
 def test_audio_comes_and_goes_at_any_rate(sent: int, replied: int) -> None:
     system = LiveSystem()
     with system.running() as client, calling(client, sample_rate=sent, reply_sample_rate=replied) as caller:
-        seconds = np.concatenate((np.full(sent, 0.2, np.float32), np.zeros(sent, np.float32)))
+        seconds = np.concatenate((np.full(sent, 0.02, np.float32), np.zeros(sent, np.float32)))
         caller.play(pcm(seconds), size=sent // 5)
         events = caller.until("reply.end")
         (final,) = (event for event in events if event["type"] == "transcript.final")

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from fake_roles.speech import lasting
 from live_system import LiveSystem, calling, no_logs, pcm, types, voiced
 from ray.serve.metrics import Gauge
 
@@ -73,7 +74,7 @@ def test_the_correlation_id_is_the_callers() -> None:
         socket.send_text('{"type": "commit"}')
         while socket.receive_json()["type"] != "transcript.final":
             pass
-    assert system.asr.calls == ["call-7.1"]
+    assert system.asr.correlation_ids == ["call-7.1"]
 
 
 @pytest.mark.parametrize(
@@ -317,7 +318,7 @@ async def test_an_interrupted_turns_audio_is_taken_back_and_its_events_are_not()
 
 def test_a_slow_client_is_disconnected() -> None:
     system = LiveSystem(settings={"max_unsent_bytes": 20_000})
-    system.speech.seconds = 1.0
+    system.speech.pieces = lasting(1.0)
     with system.running() as client, calling(client, reply_sample_rate=48_000) as caller:
         caller.send("text", text="talk")
         assert caller.closed() == (1008, "slow_client")

@@ -1,5 +1,6 @@
 """Being interpreted over a WebSocket, in the live protocol and in lingua's."""
 
+import asyncio
 import base64
 import io
 import json
@@ -10,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from fake_roles.speech import lasting
 from fastapi.testclient import TestClient
 from live_system import Caller, LiveSystem, calling, no_logs, pcm, types, voiced
 
@@ -43,14 +45,14 @@ def test_an_utterance_is_transcribed_translated_and_spoken() -> None:
         ]
         final, translation, audio, end = (*events[2:5], events[-1])
         assert (final["text"], final["language"]) == ("hello there", "en")
-        assert (translation["text"], translation["language"]) == ("es:hello there", "es")
-        assert audio["text"] == end["text"] == "es:hello there"
+        assert (translation["text"], translation["language"]) == ("HELLO THERE", "es")
+        assert audio["text"] == end["text"] == "HELLO THERE"
         assert {"asr", "translation", "speech"} == set(end["stages"])
 
 
 def test_the_next_utterance_is_recognised_while_one_is_spoken_and_speech_comes_in_order() -> None:
     system = LiveSystem()
-    system.speech.seconds = 6.0
+    system.speech.pieces = lasting(6.0)
     with system.running() as client, interpreted(client, partials=False) as caller:
         caller.play(pcm(np.concatenate((voiced(1), SILENCE, voiced(2), SILENCE))))
         events = caller.until("translation")
@@ -58,15 +60,15 @@ def test_the_next_utterance_is_recognised_while_one_is_spoken_and_speech_comes_i
         # The first is longer than what is sent ahead of its playing: it can't be over.
         assert "reply.end" not in types(events)
         assert [event["text"] for event in events if event["type"] == "translation"] == [
-            "es:hello there",
-            "es:how are you",
+            "HELLO THERE",
+            "HOW ARE YOU",
         ]
         assert {event["turn"] for event in events if event["type"] == "reply.audio"} <= {1}
 
 
 def test_texts_come_in_order_even_where_a_later_utterance_is_done_first() -> None:
     system = LiveSystem()
-    system.asr.held = 1
+    system.asr.gates[1] = asyncio.Event()
     with system.running() as client, interpreted(client, partials=False) as caller:
         caller.play(pcm(np.concatenate((voiced(1), SILENCE, voiced(2), SILENCE))))
         events = [caller.event() for _ in range(4)]
@@ -96,7 +98,7 @@ def test_the_users_speech_interrupts_nothing() -> None:
 
 def test_an_utterance_that_fails_does_not_let_a_later_one_overtake() -> None:
     system = LiveSystem()
-    system.speech.error = RuntimeError("no sound card")
+    system.speech.errors["synthesize"] = RuntimeError("no sound card")
     with system.running() as client, interpreted(client, partials=False) as caller:
         caller.play(pcm(np.concatenate((voiced(1), SILENCE, voiced(4), SILENCE, voiced(2), SILENCE))))
         events = caller.until("reply.end")
@@ -162,7 +164,7 @@ def test_linguas_clients_get_each_utterance_in_one_message() -> None:
         for words in ("hello there", "how are you"):
             message = socket.receive_json()
             assert set(message) == {"transcript", "translation", "audio"}
-            assert (message["transcript"], message["translation"]) == (words, f"es:{words}")
+            assert (message["transcript"], message["translation"]) == (words, words.upper())
             with wave.open(io.BytesIO(base64.b64decode(message["audio"]))) as speech:
                 assert (speech.getnchannels(), speech.getframerate()) == (1, 22_050)
                 assert speech.getnframes() == pytest.approx(2205, abs=20)

@@ -2,21 +2,21 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import boto3
 import numpy as np
 import pytest
-from fake_roles import ABSENT
+from fake_roles import ABSENT, FakeAsr, FakeSpeech, FakeTranslation
 from fastapi.testclient import TestClient
 from ingress import ADMIN, Serve
-from translation_roles import FakeAsr, FakeSpeech, FakeTranslation
 
-from graphs.common.roles import Roles
 from graphs.http.routes.media import LINKED_FOR
 from models.audio import AUDIO_FORMATS, encode
 from models.samples import DIALOGUE
+from models.speech import Voice
 
 pytestmark = pytest.mark.unit
 
@@ -117,7 +117,8 @@ def test_what_is_no_recording_any_more_is_never_shown_as_a_page(serve: Serve) ->
 
 
 def test_links_are_for_the_owner_and_for_what_there_is(serve: Serve) -> None:
-    with serve(Roles(FakeAsr(), FakeTranslation(), FakeSpeech(), ABSENT, ABSENT)) as client:
+    speech = FakeSpeech(Voice("anna", "Anna", ("es",), "anna", 8000))
+    with serve(replace(ABSENT, asr=FakeAsr(), translation=FakeTranslation(), speech=speech)) as client:
         job = submit(client)
         url = link(client, job)["url"]
         for name in ("spoof.json", "nonsense"):

@@ -5,9 +5,9 @@ from contextlib import aclosing
 from typing import Any
 
 import pytest
+from fake_roles.speech import ENGLISH
 from ray.exceptions import RayActorError, RayTaskError
 from ray.serve.exceptions import BackPressureError
-from speech_roles import ENGLISH
 from structlog.testing import capture_logs
 
 from deployments.errors import FaceOfAnotherEngine, QueueFull, RoleOutOfMemory, RoleUnavailable

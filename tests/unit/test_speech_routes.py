@@ -3,6 +3,7 @@
 import base64
 import io
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +11,12 @@ import av
 import numpy as np
 import openai
 import pytest
+from fake_roles import ABSENT, FakeSpeaker, FakeSpeech
 from fastapi.testclient import TestClient
 from ingress import ADMIN, Serve
-from speech_roles import FakeSpeech, speaking
 from structlog.testing import capture_logs
 
+from graphs.common.roles import Roles
 from models.audio import AudioLimits, decode
 from models.audio.encoding import encode
 from models.samples import DIALOGUE
@@ -26,6 +28,10 @@ LIMITS = AudioLimits(min_seconds=0.01, max_seconds=60)
 
 def seconds(body: bytes) -> float:
     return len(decode(io.BytesIO(body), LIMITS)) / 16_000
+
+
+def speaking(speech: FakeSpeech | None = None) -> Roles:
+    return replace(ABSENT, speech=speech or FakeSpeech(), speaker=FakeSpeaker())
 
 
 def refused(client: TestClient, path: str = "/v1/speech", **body: Any) -> tuple[int, str, str | None]:
@@ -153,7 +159,7 @@ def test_a_registered_voice_is_spoken_with_by_its_owner_alone(serve: Serve, tmp_
             assert response.headers["x-synthetic-speech"] == "engine=fake-clone; voice=my voice"
         heard = speech.calls[-1]["reference"]
         assert (speech.calls[-1]["voice"], len(heard.pcm), heard.encoder) == ("clone", 32_000, "fake")
-        assert heard.embedding[1] == 32_000
+        assert heard.embedding[1] == 2.0
         assert refused(client, text="a", voice=voice["id"], language="ru") == (422, "unsupported_voice", "voice")
         other = {"X-API-Key": client.post("/admin/users?name=other", headers=ADMIN).json()["api_key"]}
         assert client.get(f"/v1/voices/{voice['id']}", headers=other).status_code == 404

@@ -6,23 +6,15 @@ from typing import Any
 
 import numpy as np
 import pytest
-from fake_roles import silence
+from fake_roles import FakeAsr, FakeSpeech, FakeTranslation, find_speech, numbered, said, silence
+from fake_roles.speech import letters
+from fake_roles.translation import QUALITY
 from numpy.typing import NDArray
 from structlog.testing import capture_logs
-from translation_roles import (
-    ANNA,
-    QUALITY,
-    RATE,
-    SPEAKER,
-    FakeAsr,
-    FakeSpeech,
-    graph,
-    recording,
-    said,
-)
 
 from deployments.errors import RoleUnavailable
 from graphs.common.progress import Progress, result_of
+from graphs.common.recordings import SharedRecording
 from graphs.common.voices import Speaker
 from graphs.translation.graph import (
     IN_FLIGHT,
@@ -38,9 +30,33 @@ from graphs.translation.graph import (
     UtteranceTranslated,
 )
 from graphs.translation.report import SpeechTranslation, TranslatedUtterance
+from graphs.translation.text import TranslationGraph
 from models.errors import InputError
+from models.speech import Voice
 
 pytestmark = [pytest.mark.unit, pytest.mark.anyio]
+
+RATE = 8000
+ANNA = Voice("anna", "Anna", ("es",), "anna", RATE)
+SPEAKER = Speaker(ANNA, "es", None, "anna")
+
+
+def hearing(*texts: str, language: str = "en") -> FakeAsr:
+    return FakeAsr(numbered(*texts), language=language)
+
+
+def speaking() -> FakeSpeech:
+    return FakeSpeech(ANNA, pieces=letters)
+
+
+def graph(asr: FakeAsr, speech: FakeSpeech | None = None) -> SpeechTranslationGraph:
+    return SpeechTranslationGraph(asr, TranslationGraph(FakeTranslation()), speech or speaking(), find_speech)
+
+
+def recording(*parts: NDArray[np.float32]) -> SharedRecording:
+    pcm = np.concatenate(parts)
+    pcm.flags.writeable = False
+    return SharedRecording(pcm, pcm)
 
 
 class Told:
@@ -83,7 +99,7 @@ async def events(over: SpeechTranslationGraph, pcm: NDArray[np.float32], **optio
 
 
 async def test_an_utterance_is_recognised_translated_and_spoken() -> None:
-    found = await events(graph(FakeAsr("good day")), said(1, 2))
+    found = await events(graph(hearing("good day")), said(1, 2))
     assert found[:2] == [Recognised("good day", "en"), Translated("GOOD DAY", QUALITY, suspect=False)]
     first, second, end = found[2:]
     assert isinstance(first, Spoken) and isinstance(second, Spoken) and isinstance(end, UtteranceEnd)
@@ -94,34 +110,34 @@ async def test_an_utterance_is_recognised_translated_and_spoken() -> None:
 
 @pytest.mark.parametrize("heard", ["", "[Music]", "um", "Thank you for watching!"])
 async def test_noise_is_neither_translated_nor_spoken(heard: str) -> None:
-    speech = FakeSpeech()
-    found = await events(graph(FakeAsr(heard), speech), said(1, 2))
+    speech = speaking()
+    found = await events(graph(hearing(heard), speech), said(1, 2))
     assert [type(event) for event in found] == [UtteranceEnd]
     assert speech.speeds == []
 
 
 async def test_an_utterance_that_is_in_the_target_language_passes_as_it_is() -> None:
-    found = await events(graph(FakeAsr("buenos dias", language="es")), said(1, 2), source=None)
+    found = await events(graph(hearing("buenos dias", language="es")), said(1, 2), source=None)
     assert found[:2] == [Recognised("buenos dias", "es"), Translated("buenos dias", None, suspect=False)]
 
 
 async def test_speech_that_fails_is_told_and_leaves_the_text() -> None:
-    speech = FakeSpeech()
+    speech = speaking()
     speech.failures["GOOD DAY"] = InputError("unspeakable", "Nobody can say that.", field="text")
-    found = await events(graph(FakeAsr("good day"), speech), said(1, 2))
+    found = await events(graph(hearing("good day"), speech), said(1, 2))
     assert found[1].text == "GOOD DAY"
     assert found[2] == SpeechFailed("unspeakable", "Nobody can say that.")
     assert isinstance(found[3], UtteranceEnd)
 
 
 async def test_an_utterance_can_stay_unspoken() -> None:
-    found = await events(graph(FakeAsr("good day")), said(1, 2), speaker=None)
+    found = await events(graph(hearing("good day")), said(1, 2), speaker=None)
     assert [type(event) for event in found] == [Recognised, Translated, UtteranceEnd]
 
 
 async def test_a_translation_keeps_the_time_line_of_its_recording() -> None:
     parts = (silence(1), said(1, 2), silence(1), said(2, 3), silence(2))
-    report, told = await run(graph(FakeAsr("one", "two and")), *parts)
+    report, told = await run(graph(hearing("one", "two and")), *parts)
     assert [(u.start, u.end, u.source_text, u.target_text) for u in report.utterances] == [
         (1.0, 3.0, "one", "ONE"),
         (4.0, 7.0, "two and", "TWO AND"),
@@ -139,8 +155,8 @@ async def test_a_translation_keeps_the_time_line_of_its_recording() -> None:
 
 
 async def test_speech_that_is_too_long_is_hurried_to_fit() -> None:
-    speech = FakeSpeech()
-    report, _told = await run(graph(FakeAsr("a" * 12, "b"), speech), said(1, 0.9), silence(0.1), said(2, 1))
+    speech = speaking()
+    report, _told = await run(graph(hearing("a" * 12, "b"), speech), said(1, 0.9), silence(0.1), said(2, 1))
     first, second = report.utterances
     assert sorted(speech.speeds) == [("A" * 12, 1.0), ("A" * 12, 1.2), ("B", 1.0)]
     assert (first.speed, first.audio_start, first.audio_end) == (1.2, 0.0, 1.0)
@@ -150,8 +166,8 @@ async def test_speech_that_is_too_long_is_hurried_to_fit() -> None:
 
 
 async def test_what_can_not_be_hurried_enough_delays_the_next_and_is_never_cut() -> None:
-    speech = FakeSpeech()
-    report, told = await run(graph(FakeAsr("a" * 27, "b" * 9), speech), said(1, 0.9), silence(0.1), said(2, 1))
+    speech = speaking()
+    report, told = await run(graph(hearing("a" * 27, "b" * 9), speech), said(1, 0.9), silence(0.1), said(2, 1))
     first, second = report.utterances
     assert (first.speed, first.audio_end) == (MAX_SPEED, 2.0)
     # It begins when the first one ends and hurries, because nothing is left of its own time.
@@ -163,7 +179,7 @@ async def test_what_can_not_be_hurried_enough_delays_the_next_and_is_never_cut()
 
 
 async def test_the_next_utterances_are_recognised_while_one_is_spoken_but_not_without_bound() -> None:
-    asr, speech = FakeAsr(*"abcdefgh"), FakeSpeech()
+    asr, speech = hearing(*"abcdefgh"), speaking()
     speech.gates["A"] = asyncio.Event()
     parts = [part for number in range(1, 9) for part in (said(number, 1), silence(1))]
     running = asyncio.create_task(run(graph(asr, speech), *parts))
@@ -177,7 +193,7 @@ async def test_the_next_utterances_are_recognised_while_one_is_spoken_but_not_wi
 
 
 async def test_utterances_are_told_in_order_whatever_their_roles_take() -> None:
-    asr = FakeAsr("a", "b", "c")
+    asr = hearing("a", "b", "c")
     asr.gates = {1: asyncio.Event(), 2: asyncio.Event()}
     running = asyncio.create_task(run(graph(asr), said(1, 1), silence(1), said(2, 1), silence(1), said(3, 1)))
     await asr.begun[3].wait()
@@ -188,17 +204,17 @@ async def test_utterances_are_told_in_order_whatever_their_roles_take() -> None:
 
 
 async def test_noise_leaves_a_pause() -> None:
-    report, told = await run(graph(FakeAsr("(laughs)", "so")), said(1, 1), silence(1), said(2, 1))
+    report, told = await run(graph(hearing("(laughs)", "so")), said(1, 1), silence(1), said(2, 1))
     assert [utterance.source_text for utterance in report.utterances] == ["so"]
     assert np.flatnonzero(told.audio)[0] == 2 * RATE
     assert told.progress == [pytest.approx(1 / 3, abs=0.01), 1.0]
 
 
 async def test_one_failure_of_speech_keeps_the_text_and_the_rest_goes_on() -> None:
-    speech = FakeSpeech()
+    speech = speaking()
     speech.failures["A"] = RuntimeError("a kernel died")
     with capture_logs():
-        report, told = await run(graph(FakeAsr("a", "b"), speech), said(1, 1), silence(1), said(2, 1))
+        report, told = await run(graph(hearing("a", "b"), speech), said(1, 1), silence(1), said(2, 1))
     first, second = report.utterances
     assert (first.target_text, first.audio_start) == ("A", None)
     assert first.speech_error == "The translation could not be spoken."
@@ -209,21 +225,21 @@ async def test_one_failure_of_speech_keeps_the_text_and_the_rest_goes_on() -> No
 
 
 async def test_a_translation_of_which_nothing_could_be_spoken_fails() -> None:
-    speech = FakeSpeech()
+    speech = speaking()
     speech.failures = {text: RuntimeError(text) for text in "AB"}
     with capture_logs(), pytest.raises(RuntimeError, match="A"):
-        await run(graph(FakeAsr("a", "b"), speech), said(1, 1), silence(1), said(2, 1))
+        await run(graph(hearing("a", "b"), speech), said(1, 1), silence(1), said(2, 1))
 
 
 async def test_a_voice_that_is_out_of_reach_leaves_no_gap_but_fails_the_attempt() -> None:
-    speech = FakeSpeech()
+    speech = speaking()
     speech.failures["B"] = RoleUnavailable("no replica can be reached")
     with pytest.raises(RoleUnavailable):
-        await run(graph(FakeAsr("a", "b"), speech), said(1, 1), silence(1), said(2, 1))
+        await run(graph(hearing("a", "b"), speech), said(1, 1), silence(1), said(2, 1))
 
 
 async def test_a_cancelled_translation_stops_its_roles() -> None:
-    asr, speech = FakeAsr("a", "b"), FakeSpeech()
+    asr, speech = hearing("a", "b"), speaking()
     asr.gates[2] = asyncio.Event()
     speech.gates["A"] = asyncio.Event()
     running = asyncio.create_task(run(graph(asr, speech), said(1, 1), silence(1), said(2, 1)))
@@ -236,7 +252,7 @@ async def test_a_cancelled_translation_stops_its_roles() -> None:
 
 
 async def test_each_utterance_comes_after_its_audio_and_a_reader_who_leaves_stops_the_roles() -> None:
-    asr = FakeAsr("a", "b")
+    asr = hearing("a", "b")
     asr.gates[2] = asyncio.Event()
     spoken = recording(silence(1), said(1, 1), silence(1), said(2, 1))
     seen = []
@@ -258,7 +274,7 @@ async def test_each_utterance_comes_after_its_audio_and_a_reader_who_leaves_stop
 
 
 async def test_leaving_an_utterance_early_stops_its_recogniser() -> None:
-    asr = FakeAsr("a")
+    asr = hearing("a")
     asr.gates[1] = asyncio.Event()
     first = asyncio.ensure_future(anext(graph(asr).utterance(said(1, 1), source="en", target="es", speaker=None)))
     await asr.begun[1].wait()
@@ -269,7 +285,7 @@ async def test_leaving_an_utterance_early_stops_its_recogniser() -> None:
 
 
 async def test_an_unnamed_language_is_detected_once_for_the_whole_recording() -> None:
-    asr = FakeAsr("a", "b")
+    asr = hearing("a", "b")
     report, _told = await run(graph(asr), silence(1), said(1, 1), silence(1), said(2, 1), source=None)
     assert report.source == "en"
     assert asr.asked == [None, "en", "en"]
@@ -277,7 +293,7 @@ async def test_an_unnamed_language_is_detected_once_for_the_whole_recording() ->
 
 async def test_a_recording_in_the_target_language_is_refused_once_it_is_heard() -> None:
     with pytest.raises(InputError) as refused:
-        await run(graph(FakeAsr("a", language="es")), said(1, 1), source=None)
+        await run(graph(hearing("a", language="es")), said(1, 1), source=None)
     assert (refused.value.code, refused.value.field) == ("same_language", "target")
 
 
@@ -293,7 +309,7 @@ async def test_a_recording_in_the_target_language_is_refused_once_it_is_heard() 
 async def test_a_pair_that_does_not_go_is_refused_with_those_that_do(
     source: str | None, target: str, code: str, says: str
 ) -> None:
-    asr = FakeAsr("a")
+    asr = hearing("a")
     with pytest.raises(InputError) as refused:
         await run(graph(asr), said(1, 1), source=source, target=target)
     assert (refused.value.code, refused.value.message, refused.value.field) == (code, says, "target")
@@ -301,14 +317,14 @@ async def test_a_pair_that_does_not_go_is_refused_with_those_that_do(
 
 
 async def test_a_silent_recording_becomes_a_silent_translation() -> None:
-    report, told = await run(graph(FakeAsr()), silence(25), source=None)
+    report, told = await run(graph(hearing()), silence(25), source=None)
     assert (report.source, report.utterances) == (None, ())
     assert len(told.audio) == 25 * RATE
     assert max(len(piece) for piece in told.pieces) <= 10 * RATE
 
 
 async def test_without_a_speaker_there_is_text_alone() -> None:
-    report, told = await run(graph(FakeAsr("a")), said(1, 1), speaker=None)
+    report, told = await run(graph(hearing("a")), said(1, 1), speaker=None)
     assert (report.audio, report.voice, told.pieces) == (None, None, [])
     assert report.utterances[0].target_text == "A"
 
@@ -322,4 +338,4 @@ async def test_a_voice_that_speaks_at_another_rate_than_it_says_is_a_fault() -> 
             return super().synthesize(text, **{**options, "voice": slower})
 
     with capture_logs(), pytest.raises(RuntimeError, match="anna speaks at 16000 Hz, not 8000"):
-        await run(graph(FakeAsr("a"), Lying()), said(1, 1), speaker=lying)
+        await run(graph(hearing("a"), Lying(ANNA, pieces=letters)), said(1, 1), speaker=lying)

@@ -2,18 +2,19 @@
 
 import io
 import wave
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from fake_roles import ABSENT, find_speech, silence
+from fake_roles import ABSENT, FakeAsr, FakeSpeech, FakeTranslation, find_speech, numbered, said, silence
+from fake_roles.speech import letters
 from fastapi.testclient import TestClient
 from finished_jobs import finish, told
 from ingress import ADMIN, Serve
 from numpy.typing import NDArray
 from structlog.testing import capture_logs
-from translation_roles import FakeAsr, FakeSpeech, FakeTranslation, said
 
 from deployments.errors import RoleUnavailable
 from graphs.common.config import RecordingLimits
@@ -26,6 +27,7 @@ from graphs.translation.report import SpeechTranslation
 from graphs.translation.text import TranslationGraph
 from models.audio import SAMPLE_RATE, decode
 from models.audio.encoding import encode
+from models.speech import Voice
 from storage.voices import new_voice_key
 
 pytestmark = pytest.mark.unit
@@ -35,12 +37,20 @@ def as_wav(*parts: NDArray[np.float32]) -> bytes:
     return encode(parts, "wav", SAMPLE_RATE)
 
 
+CLONE = Voice("clone", "Clone", ("es", "en"), "clone", 8000, clones=True)
 RECORDING = as_wav(silence(1), said(1, 2), silence(1), said(2, 2), silence(1))
 
 
-def roles(speech: FakeSpeech | None = None, translation: Any = None) -> Roles:
-    return Roles(
-        FakeAsr("good day", "my friend"), translation or FakeTranslation(), speech or FakeSpeech(), ABSENT, ABSENT
+def speaking() -> FakeSpeech:
+    return FakeSpeech(Voice("anna", "Anna", ("es",), "anna", 8000), CLONE, pieces=letters)
+
+
+def roles(speech: FakeSpeech | None = None, translation: FakeTranslation | None = None) -> Roles:
+    return replace(
+        ABSENT,
+        asr=FakeAsr(numbered("good day", "my friend")),
+        translation=translation or FakeTranslation(),
+        speech=speech or speaking(),
     )
 
 
@@ -127,7 +137,7 @@ def test_the_audio_comes_in_the_format_that_was_asked_for(serve: Serve) -> None:
 
 
 def test_without_speech_there_is_text_alone(serve: Serve) -> None:
-    speech = FakeSpeech()
+    speech = speaking()
     with serve(roles(speech)) as client:
         job = do(client, submit(client, speak="false"))
         assert [name for name in job["artifacts"] if "translation" in name] == ["translation.json"]
@@ -138,12 +148,13 @@ def test_without_speech_there_is_text_alone(serve: Serve) -> None:
 
 
 def test_a_registered_voice_is_spoken_with_and_another_owners_is_unknown(serve: Serve) -> None:
-    speech = FakeSpeech()
+    speech = speaking()
     with serve(roles(speech)) as client:
         voice = register(client, "grandmother")
         job = do(client, submit(client, voice=voice))
         assert (job["state"], job["result"]["voice"]) == ("succeeded", "grandmother")
-        assert all(reference is not None and reference.encoder == "fake" for reference in speech.references)
+        used = [call["reference"] for call in speech.calls]
+        assert used and all(reference is not None and reference.encoder == "fake" for reference in used)
         client.headers["X-API-Key"] = client.post("/admin/users?name=stranger", headers=ADMIN).json()["api_key"]
         refused = client.post(
             "/v1/jobs/translation", files={"file": ("a.wav", RECORDING)}, data={"target": "es", "voice": voice}
@@ -195,25 +206,12 @@ def test_a_language_that_goes_without_speech_is_taken_as_text(serve: Serve) -> N
     assert (job["state"], job["result"]["target"]) == ("succeeded", "fr")
 
 
-class Away(FakeTranslation):
-    """A translator that is out of reach for the ingress."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.away = True
-
-    async def pairs(self) -> Any:
-        if self.away:
-            raise RoleUnavailable("no replica can be reached")
-        return await super().pairs()
-
-
 def test_roles_that_are_away_are_asked_by_the_job(serve: Serve) -> None:
-    translation = Away()
+    translation = FakeTranslation().failing(pairs=RoleUnavailable("no replica can be reached"))
     with serve(roles(translation=translation)) as client, capture_logs():
         job_id = submit(client, target="kk")
-        translation.away = False
-        job = do(client, job_id, FakeSpeech())
+        translation.errors.clear()
+        job = do(client, job_id, speaking())
     assert (job["state"], job["attempt"]) == ("failed", 1)
     assert job["error"]["code"] in ("unsupported_pair", "unsupported_language")
 

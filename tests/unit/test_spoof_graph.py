@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from fake_roles import BANDS, FakeDiarization, FakeSpoof, find_speech, silence, voice
+from fake_roles import FakeDiarization, FakeSpoof, find_speech, silence, voice
+from fake_roles.spoof import BANDS
 from numpy.typing import NDArray
 
 from graphs.common.progress import Diarized, result_of
@@ -190,7 +191,7 @@ async def test_a_detector_that_fails_ends_the_run_and_lets_go_of_the_recording()
 
     with pytest.raises(RuntimeError, match="out of memory"):
         async with asyncio.timeout(30):
-            await analysed(graph(FakeSpoof(error=RuntimeError("out of memory"))), blocks())
+            await analysed(graph(FakeSpoof().failing(score=RuntimeError("out of memory"))), blocks())
     assert closed
 
 
@@ -225,7 +226,7 @@ async def test_with_diarization_every_speaker_has_a_verdict_too() -> None:
     assert report.verdict == "inconclusive"
     assert [event for event in told if isinstance(event, Diarized)] == [Diarized(turns)]
     options = {"num_speakers": None, "min_speakers": None, "max_speakers": 3, "correlation_id": "cid"}
-    assert diarization.asked == [("a reference", options)]
+    assert diarization.asked == [{"recording": "a reference", **options}]
     assert "diarization" in report.timings
     named = report.renamed({"SPEAKER_01": "Anna"})
     assert [speaker.speaker for speaker in named.speakers or ()] == ["SPEAKER_00", "Anna"]

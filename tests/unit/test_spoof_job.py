@@ -160,7 +160,7 @@ def test_damage_that_only_decoding_finds_fails_the_job_at_once(serve: Serve) -> 
 
 class FailsOnce(FakeSpoof):
     async def score(self, *args: Any, **options: Any) -> Any:
-        self.error = RuntimeError("the replica died") if not self.calls else None
+        self.errors = {} if self.calls else {"score": RuntimeError("the replica died")}
         return await super().score(*args, **options)
 
 

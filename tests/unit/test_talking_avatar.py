@@ -3,15 +3,15 @@
 # ruff: noqa: RUF001 - Russian texts
 import asyncio
 import io
+from dataclasses import replace
 from typing import Any
 
 import av
 import pytest
-from fake_roles import Absent
+from fake_roles import ABSENT, FakeLipsync, FakeSpeech
+from fake_roles.speech import ENGLISH, RATE, RUSSIAN
 from fastapi.testclient import TestClient
 from ingress import Serve
-from lipsync_roles import FakeLipsync
-from speech_roles import ENGLISH, RATE, RUSSIAN, FakeSpeech
 from structlog.testing import capture_logs
 
 from deployments.errors import RoleUnavailable
@@ -25,14 +25,8 @@ KAZAKH = Voice("kk-aigul", "Aigul", ("kk",), "fake", RATE, "female")
 
 
 def roles(lipsync: FakeLipsync | None = None, speech: FakeSpeech | None = None) -> Roles:
-    absent: Any = Absent()
-    return Roles(
-        asr=absent,
-        translation=absent,
-        speech=speech or FakeSpeech(ENGLISH, RUSSIAN, KAZAKH),
-        speaker=absent,
-        lipsync=lipsync or FakeLipsync(),
-    )
+    speech = speech or FakeSpeech(ENGLISH, RUSSIAN, KAZAKH)
+    return replace(ABSENT, speech=speech, lipsync=lipsync or FakeLipsync())
 
 
 def generate(client: TestClient, path: str = "/api/generate", **body: Any) -> Any:
@@ -112,28 +106,19 @@ def test_a_film_needs_a_key_and_so_does_the_picture(serve: Serve) -> None:
         assert refused(client.get("/api/avatar", headers=wrong)) == (401, "Неверный ключ API")
 
 
-class Busy(FakeLipsync):
-    async def fingerprint(self) -> str:
-        raise RoleUnavailable("no replica can be reached", retry_after=9.0)
-
-
-class Faulty(FakeLipsync):
-    async def fingerprint(self) -> str:
-        raise RuntimeError("secret")
-
-    async def device(self) -> str:
-        raise RuntimeError("secret")
+SECRET = RuntimeError("secret")
+AWAY = RoleUnavailable("no replica can be reached", retry_after=9.0)
 
 
 def test_a_model_that_is_not_there_is_told_with_a_time_to_come_back(serve: Serve) -> None:
-    with serve(roles(Busy())) as client, capture_logs():
+    with serve(roles(FakeLipsync().failing(fingerprint=AWAY))) as client, capture_logs():
         response = generate(client, text="да")
     assert refused(response) == (503, "Модель не загружена или перегружена. Попробуйте позже.")
     assert response.headers["retry-after"] == "9"
 
 
 def test_a_fault_says_nothing_of_the_inside(serve: Serve) -> None:
-    with serve(roles(Faulty())) as client, capture_logs():
+    with serve(roles(FakeLipsync().failing(fingerprint=SECRET))) as client, capture_logs():
         assert refused(generate(client, text="да")) == (500, "Внутренняя ошибка сервера")
 
 
@@ -147,29 +132,18 @@ def test_the_picture_is_the_bundled_avatars(serve: Serve) -> None:
         assert again.status_code == 304
 
 
-class OnAGpu(FakeLipsync):
-    async def device(self) -> str:
-        return "cuda"
-
-
-class Blind(FakeLipsync):
-    async def prepare(self, *_args: Any, **_keywords: Any) -> bytes:
-        raise RuntimeError("secret")
-
-
-class Dumb(FakeSpeech):
-    async def voices(self) -> tuple[Voice, ...]:
-        raise RoleUnavailable("no replica can be reached")
+def dumb() -> FakeSpeech:
+    return FakeSpeech().failing(voices=AWAY)
 
 
 @pytest.mark.parametrize(
     ("lipsync", "speech", "expected"),
     [
         (FakeLipsync(), FakeSpeech(), ("ready", True, True, "cpu")),
-        (OnAGpu(), FakeSpeech(), ("ready", True, True, "cuda")),
-        (Blind(), FakeSpeech(), ("degraded", True, False, "cpu")),
-        (OnAGpu(), Dumb(), ("degraded", False, True, "cuda")),
-        (Faulty(), Dumb(), ("offline", False, False, "cpu")),
+        (FakeLipsync(device="cuda"), FakeSpeech(), ("ready", True, True, "cuda")),
+        (FakeLipsync().failing(prepare=SECRET), FakeSpeech(), ("degraded", True, False, "cpu")),
+        (FakeLipsync(device="cuda"), dumb(), ("degraded", False, True, "cuda")),
+        (FakeLipsync().failing(fingerprint=SECRET, device=SECRET), dumb(), ("offline", False, False, "cpu")),
     ],
 )
 def test_health_needs_no_key_and_tells_what_works(

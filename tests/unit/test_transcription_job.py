@@ -5,12 +5,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from fake_roles import ABSENT, FakeDiarization, FakeSpoof, silence
+from fake_roles import ABSENT, FakeAsr, FakeDiarization, FakeSpoof, said, silence
 from fastapi.testclient import TestClient
 from finished_jobs import finish
 from ingress import Serve
 from structlog.testing import capture_logs
-from translation_roles import FakeAsr, said
 
 from deployments.errors import RoleUnavailable
 from graphs.common.config import RecordingLimits
@@ -59,13 +58,6 @@ def test_a_recording_becomes_a_transcript_and_a_waveform(serve: Serve) -> None:
     assert not {"artifact", "waveform_object"} & set(job["result"])
 
 
-class Away(FakeAsr):
-    """A recogniser that is out of reach for the ingress."""
-
-    async def languages(self) -> tuple[str, ...]:
-        raise RoleUnavailable("no replica can be reached")
-
-
 def test_a_language_is_refused_at_once_where_the_recogniser_lacks_it(serve: Serve) -> None:
     files = {"file": ("talk.wav", encode([SAMPLES], "wav", SAMPLE_RATE))}
     with serve(replace(ABSENT, asr=FakeAsr())) as client:
@@ -78,5 +70,6 @@ def test_a_language_is_refused_at_once_where_the_recogniser_lacks_it(serve: Serv
 
 def test_a_recogniser_that_is_away_is_asked_by_the_job(serve: Serve) -> None:
     files = {"file": ("talk.wav", encode([SAMPLES], "wav", SAMPLE_RATE))}
-    with serve(replace(ABSENT, asr=Away())) as client, capture_logs():
+    away = FakeAsr().failing(languages=RoleUnavailable("no replica can be reached"))
+    with serve(replace(ABSENT, asr=away)) as client, capture_logs():
         assert client.post("/v1/jobs/transcription", files=files, data={"language": "de"}).status_code == 202

@@ -1,20 +1,18 @@
 """The translation graph over a fake role, and its routes."""
 
 import math
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 import pytest
-from fake_roles import ABSENT
+from fake_roles import ABSENT, FakeAsr, FakeSpeech, FakeTranslation
 from ingress import Serve
 
 from deployments.errors import RoleUnavailable
 from graphs.translation.text import SENTENCES_PER_CALL, TranslationGraph
 from models.errors import InputError
 from models.speech import Voice
-from models.translation import Quality, Sentence, Translation
-from models.translation.pairs import require_pair
+from models.translation import Quality
 
 pytestmark = [pytest.mark.unit, pytest.mark.anyio]
 
@@ -22,46 +20,18 @@ PAIRS = {"en": frozenset({"es", "zh"}), "es": frozenset({"en"})}
 QUALITY = Quality(perplexity=2.0, average_probability=0.6, minimum_probability=0.1)
 
 
-class FakeTranslation:
-    """Upper case; a token for each character, of one quality unless told."""
-
-    def __init__(self, quality: dict[str, Quality] | None = None, error: Exception | None = None) -> None:
-        self.calls: list[list[str]] = []
-        self.correlation_ids: set[str] = set()
-        self.quality, self.error = quality, error
-
-    async def translate(self, sentences: Sequence[Sentence], *, correlation_id: str) -> list[Translation]:
-        self.calls.append([sentence.text for sentence in sentences])
-        self.correlation_ids.add(correlation_id)
-        if self.error is not None:
-            raise self.error
-        for sentence in sentences:
-            require_pair(PAIRS, sentence.source, sentence.target)
-        return [self._translated(sentence.text) for sentence in sentences]
-
-    def _translated(self, text: str) -> Translation:
-        quality = QUALITY if self.quality is None else self.quality.get(text)
-        return Translation(text.upper(), len(text), quality, complete="endless" not in text, model="org/m2m100_tiny")
-
-    async def pairs(self) -> dict[str, frozenset[str]]:
-        return PAIRS
+VOICES = (
+    Voice("a", "A", ("en", "en-gb"), "m", 16_000),
+    Voice("b", "B", ("es",), "m", 16_000, clones=True),
+)
 
 
-class FakeSpeech:
-    async def voices(self) -> tuple[Voice, ...]:
-        return (
-            Voice("a", "A", ("en", "en-gb"), "m", 16_000),
-            Voice("b", "B", ("es",), "m", 16_000, clones=True),
-        )
-
-
-class FakeAsr:
-    async def languages(self) -> tuple[str, ...]:
-        return ("ru", "en")
+def translator(quality: Quality | dict[str, Quality] = QUALITY) -> FakeTranslation:
+    return FakeTranslation(PAIRS, quality)
 
 
 async def test_the_layout_stays_and_equal_sentences_are_translated_once() -> None:
-    role = FakeTranslation()
+    role = translator()
     done = await TranslationGraph(role).translate("# A b.\n\n  - One.  One.\n12 %\n", "en", "es", "cid")
     assert done.text == "# A B.\n\n  - ONE.  ONE.\n12 %\n"
     assert role.calls == [["A b.", "One."]]
@@ -72,7 +42,7 @@ async def test_the_layout_stays_and_equal_sentences_are_translated_once() -> Non
 
 
 async def test_a_long_text_goes_in_calls_of_bounded_size() -> None:
-    role = FakeTranslation()
+    role = translator()
     text = "\n".join(f"line {number}" for number in range(300))
     assert (await TranslationGraph(role).translate(text, "en", "es", "cid")).text == text.upper()
     assert [len(call) for call in role.calls] == [SENTENCES_PER_CALL, SENTENCES_PER_CALL, 300 - 2 * SENTENCES_PER_CALL]
@@ -80,7 +50,7 @@ async def test_a_long_text_goes_in_calls_of_bounded_size() -> None:
 
 async def test_quality_is_over_the_tokens_of_all_sentences() -> None:
     qualities = {"Abcd.": Quality(2.0, 0.5, 0.2), "Abcdefghijklmn.": Quality(4.0, 0.9, 0.4)}
-    done = await TranslationGraph(FakeTranslation(qualities)).translate("Abcd. Abcdefghijklmn.", "en", "es", "cid")
+    done = await TranslationGraph(translator(qualities)).translate("Abcd. Abcdefghijklmn.", "en", "es", "cid")
     assert done.quality is not None
     assert done.tokens == 20
     assert done.quality.perplexity == pytest.approx(math.exp((5 * math.log(2) + 15 * math.log(4)) / 20))
@@ -89,20 +59,20 @@ async def test_quality_is_over_the_tokens_of_all_sentences() -> None:
 
 
 async def test_without_probabilities_there_is_no_quality() -> None:
-    done = await TranslationGraph(FakeTranslation({})).translate("One.", "en", "es", "cid")
+    done = await TranslationGraph(translator({})).translate("One.", "en", "es", "cid")
     assert done.quality is None
     assert done.sentences[0].quality is None
 
 
 async def test_a_suspect_sentence_makes_the_text_suspect_and_keeps_its_words() -> None:
-    done = await TranslationGraph(FakeTranslation()).translate("Fine. An endless one.", "en", "es", "cid")
+    done = await TranslationGraph(translator()).translate("Fine. An endless one.", "en", "es", "cid")
     assert done.suspect
     assert [sentence.suspect for sentence in done.sentences] == [None, "cut off"]
     assert done.text == "FINE. AN ENDLESS ONE."
 
 
 async def test_text_without_letters_needs_a_pair_that_exists_all_the_same() -> None:
-    role = FakeTranslation()
+    role = translator()
     graph = TranslationGraph(role)
     done = await graph.translate("12.5 % 😀\n---", "en", "es", "cid")
     assert (done.text, done.quality, done.sentences) == ("12.5 % 😀\n---", None, ())
@@ -114,13 +84,15 @@ async def test_text_without_letters_needs_a_pair_that_exists_all_the_same() -> N
 @pytest.mark.parametrize(("text", "source", "code"), [(" \n", "en", "empty_text"), ("Hi.", "auto", "unsupported_pair")])
 async def test_bad_input_is_refused(text: str, source: str, code: str) -> None:
     with pytest.raises(InputError) as refused:
-        await TranslationGraph(FakeTranslation()).translate(text, source, "es", "cid")
+        await TranslationGraph(translator()).translate(text, source, "es", "cid")
     assert refused.value.code == code
     assert source != "auto" or "not detected" in refused.value.message
 
 
 def roles(translation: FakeTranslation | None = None) -> Any:
-    return replace(ABSENT, asr=FakeAsr(), translation=translation or FakeTranslation(), speech=FakeSpeech())
+    return replace(
+        ABSENT, asr=FakeAsr(languages=("ru", "en")), translation=translation or translator(), speech=FakeSpeech(*VOICES)
+    )
 
 
 OWN = {"text": "The house is red.\n\n- Two", "source": "en", "target": "es"}
@@ -128,7 +100,7 @@ LINGUA = {"text": "The house is red.", "src_lang": "en", "tgt_lang": "es"}
 
 
 def test_the_own_shape_gets_text_quality_and_sentences(serve: Serve) -> None:
-    translation = FakeTranslation()
+    translation = translator()
     with serve(roles=roles(translation)) as client:
         response = client.post("/v1/translate", json=OWN, headers={"X-Correlation-ID": "mine"})
     assert response.status_code == 200
@@ -143,7 +115,7 @@ def test_the_own_shape_gets_text_quality_and_sentences(serve: Serve) -> None:
 
 
 def test_quality_is_null_where_the_engine_has_no_probabilities(serve: Serve) -> None:
-    with serve(roles=roles(FakeTranslation({}))) as client:
+    with serve(roles=roles(translator({}))) as client:
         assert client.post("/v1/translate", json=OWN).json()["quality"] is None
         assert "quality_metrics" not in client.post("/v1/translate", json=LINGUA).json()
 
@@ -217,7 +189,7 @@ def test_a_body_that_is_no_json_or_too_large_is_refused(serve: Serve) -> None:
 
 @pytest.mark.parametrize("shape", [OWN, LINGUA])
 def test_the_routes_need_a_key_and_say_when_the_model_is_busy(serve: Serve, shape: dict[str, str]) -> None:
-    with serve(roles=roles(FakeTranslation(error=RoleUnavailable("full")))) as client:
+    with serve(roles=roles(translator().failing(translate=RoleUnavailable("full")))) as client:
         busy = client.post("/v1/translate", json=shape)
         assert busy.status_code == 503
         assert int(busy.headers["Retry-After"]) >= 1

@@ -3,12 +3,12 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import closing
-from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from deployments.references import SharedFace
+from fake_roles.failures import Failing
 from models.audio import SAMPLE_RATE
 from models.errors import InputError
 from models.lipsync import FRAMES_PER_SECOND, Patches, PreparedFace, Shot
@@ -16,6 +16,7 @@ from models.video.footage import open_footage
 from models.video.types import AvatarKind
 
 PATCH = 16
+ENGINE = "fake-1"
 _SAMPLES = SAMPLE_RATE // FRAMES_PER_SECOND
 
 
@@ -24,9 +25,9 @@ def mouth_box(width: int, height: int) -> tuple[int, int, int, int]:
     return width // 3, height // 3, 2 * width // 3, 2 * height // 3
 
 
-def prepared_face(width: int, height: int, *, frames: int = 1, faces: int = 1) -> PreparedFace:
+def prepared_face(width: int, height: int, *, frames: int = 1, faces: int = 1, made_by: str = ENGINE) -> PreparedFace:
     boxes = np.tile(np.array(mouth_box(width, height), np.int32), (frames, 1))
-    return PreparedFace(boxes, np.full((PATCH, PATCH), 255, np.uint8), faces, {})
+    return PreparedFace(boxes, np.full((PATCH, PATCH), 255, np.uint8), faces, {"made_by": np.array(made_by)})
 
 
 def brightness(shot: Shot, frame: int) -> int:
@@ -40,49 +41,70 @@ async def _at_once() -> None:
     return None
 
 
-@dataclass
-class FakeLipsync:
+class FakeLipsync(Failing):
     """Draws as described above.
 
-    Attributes:
-        name: Its fingerprint.
+    Args:
         faces: How many faces it sees in every avatar; with none, it refuses it.
+        device: What it computes on.
+        before: Awaited before each shot; what it raises, the role raises.
+
+    Attributes:
+        engine: Its fingerprint.
+        faces: See above.
+        prepared: What it was asked to prepare: kinds, with the correlation ids.
+        preparing: Set when it begins to.
+        gate: Awaited before a face is prepared, if there is one.
         shots: What it was asked to draw.
         drawing: Shots under way, and ``most_drawing`` the most at once.
         cancelled: Shots that were given up.
-        before: Awaited before each shot; what it raises, the role raises.
     """
 
-    name: str = "fake-1"
-    faces: int = 1
-    before: Callable[[], Awaitable[None]] = _at_once
-    shots: list[Shot] = field(default_factory=list)
-    prepared: list[AvatarKind] = field(default_factory=list)
-    drawing: int = 0
-    most_drawing: int = 0
-    cancelled: int = 0
+    def __init__(
+        self, *, faces: int = 1, device: str = "cpu", before: Callable[[], Awaitable[None]] = _at_once
+    ) -> None:
+        super().__init__()
+        self._before = before
+        self._device = device
+        self.engine = ENGINE
+        self.faces = faces
+        self.prepared: list[tuple[AvatarKind, str]] = []
+        self.preparing = asyncio.Event()
+        self.gate: asyncio.Event | None = None
+        self.shots: list[Shot] = []
+        self.drawing = 0
+        self.most_drawing = 0
+        self.cancelled = 0
 
     async def fingerprint(self) -> str:
-        return self.name
+        self.raise_ordered("fingerprint")
+        return self.engine
 
     async def device(self) -> str:
-        return "cpu"
+        self.raise_ordered("device")
+        return self._device
 
     async def prepare(self, avatar: bytes, kind: AvatarKind, *, correlation_id: str) -> tuple[bytes, str]:
-        self.prepared.append(kind)
+        self.prepared.append((kind, correlation_id))
+        self.preparing.set()
+        if self.gate is not None:
+            await self.gate.wait()
+        self.raise_ordered("prepare")
         if not self.faces:
             raise InputError("no_face", "There is no face.", field="file")
         with closing(open_footage(avatar, kind)) as footage:
-            face = prepared_face(footage.width, footage.height, frames=footage.frames, faces=self.faces)
-        return face.to_bytes(), self.name
+            face = prepared_face(
+                footage.width, footage.height, frames=footage.frames, faces=self.faces, made_by=self.engine
+            )
+        return face.to_bytes(), self.engine
 
     async def animate(self, face: SharedFace, shot: Shot, *, correlation_id: str) -> Patches:
-        assert face.key.endswith(self.name)
+        assert face.key.endswith(self.engine)
         self.shots.append(shot)
         self.drawing += 1
         self.most_drawing = max(self.most_drawing, self.drawing)
         try:
-            await self.before()
+            await self._before()
             return draw(shot)
         except asyncio.CancelledError:
             self.cancelled += 1
