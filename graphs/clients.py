@@ -1,16 +1,18 @@
 """The roles behind their Serve handles."""
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ray import serve
 from ray.serve.handle import DeploymentHandle
 
-from deployments.asr import AsrClient
-from deployments.lipsync import LipsyncClient
-from deployments.speaker import SpeakerClient
-from deployments.speech import SpeechClient
-from deployments.translation import TranslationClient
+from deployments.asr import AsrClient, AsrReplica
+from deployments.diarization import DiarizationClient, DiarizationReplica
+from deployments.lipsync import LipsyncClient, LipsyncReplica
+from deployments.speaker import SpeakerClient, SpeakerReplica
+from deployments.speech import SpeechClient, SpeechReplica
+from deployments.spoof import SpoofClient, SpoofReplica
+from deployments.translation import TranslationClient, TranslationReplica
 from graphs.common.roles import Roles
 
 
@@ -30,8 +32,33 @@ def roles_of_handles(handles: Mapping[str, DeploymentHandle[Any]]) -> Roles:
 def _roles(handle: Callable[[str], DeploymentHandle[Any]]) -> Roles:
     return Roles(
         asr=AsrClient(handle("asr")),
+        diarization=DiarizationClient(handle("diarization")),
+        spoof=SpoofClient(handle("spoof")),
+        speaker=SpeakerClient(handle("speaker")),
         translation=TranslationClient(handle("translation")),
         speech=SpeechClient(handle("speech")),
-        speaker=SpeakerClient(handle("speaker")),
         lipsync=LipsyncClient(handle("lipsync")),
     )
+
+
+if TYPE_CHECKING:
+
+    def _replicas_are_roles(
+        asr: AsrReplica,
+        diarization: DiarizationReplica,
+        spoof: SpoofReplica,
+        speaker: SpeakerReplica,
+        translation: TranslationReplica,
+        speech: SpeechReplica,
+        lipsync: LipsyncReplica,
+    ) -> Roles:
+        """Let the type checker compare the replicas' methods with the Protocols, as it does those of the clients."""
+        return Roles(
+            asr=asr,
+            diarization=diarization,
+            spoof=spoof,
+            speaker=speaker,
+            translation=translation,
+            speech=speech,
+            lipsync=lipsync,
+        )

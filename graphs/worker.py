@@ -13,19 +13,15 @@ from ray import serve
 from ray.serve import Deployment
 from ray.serve.handle import DeploymentHandle
 
-from deployments.asr import AsrClient
 from deployments.backlog import report
-from deployments.diarization import DiarizationClient
-from deployments.lipsync import LipsyncClient
 from deployments.logs import configure_logs
-from deployments.speech import SpeechClient
-from deployments.spoof import SpoofClient
-from deployments.translation import TranslationClient
+from graphs.clients import roles_of_handles
 from graphs.common.config import GraphsConfig, database_url
 from graphs.common.failures import classify
-from graphs.common.job_kind import JobKinds, WorkerContext, WorkerRoles, handlers_of
+from graphs.common.job_kind import JobKinds, WorkerContext, handlers_of
 from graphs.common.recordings import SharedRecording
 from graphs.common.retention import run_retention
+from graphs.common.roles import Roles
 from graphs.common.stores import Stores, build_stores
 from graphs.common.voices import Speakers
 from graphs.kinds import KINDS
@@ -42,11 +38,13 @@ class WorkerReplica:
 
     Args:
         config: Settings of the application.
-        roles: Handles of the roles, by name; not every one is needed by a job.
+        handles: Handles of the roles, by name.
         kinds: Kinds of job that are taken; others stay in the queue.
     """
 
-    def __init__(self, config: GraphsConfig, roles: dict[str, DeploymentHandle[Any]], kinds: JobKinds = KINDS) -> None:
+    def __init__(
+        self, config: GraphsConfig, handles: dict[str, DeploymentHandle[Any]], kinds: JobKinds = KINDS
+    ) -> None:
         configure_logs(config.logs.level)
         self._config = config
         self._kinds = kinds
@@ -54,7 +52,7 @@ class WorkerReplica:
         # Here, so that a store that can't be used and a model that is missing stop the deployment with their reason.
         stores = build_stores(config.storage)
         stores.objects.ensure()
-        handlers = handlers_of(kinds, _context(config, stores, _roles(roles)))
+        handlers = handlers_of(kinds, _context(config, stores, roles_of_handles(handles)))
         self._stores: Stores | None = None
         self._stop = asyncio.Event()
         self._running = asyncio.get_running_loop().create_task(self._run(stores, handlers))
@@ -107,18 +105,7 @@ class WorkerReplica:
         await self._running
 
 
-def _roles(handles: dict[str, DeploymentHandle[Any]]) -> WorkerRoles:
-    return WorkerRoles(
-        asr=AsrClient(handles["asr"]),
-        diarization=DiarizationClient(handles["diarization"]),
-        spoof=SpoofClient(handles["spoof"]),
-        translation=TranslationClient(handles["translation"]),
-        speech=SpeechClient(handles["speech"]),
-        lipsync=LipsyncClient(handles["lipsync"]),
-    )
-
-
-def _context(config: GraphsConfig, stores: Stores, roles: WorkerRoles) -> WorkerContext:
+def _context(config: GraphsConfig, stores: Stores, roles: Roles) -> WorkerContext:
     return WorkerContext(
         config=config,
         database=stores.database,

@@ -14,15 +14,7 @@ from pydantic import BaseModel
 
 from graphs.common.config import ApiConfig, GraphsConfig
 from graphs.common.recordings import SharedRecording
-from graphs.common.roles import (
-    AsrRole,
-    DiarizationRole,
-    LipsyncRole,
-    Roles,
-    SpeechRole,
-    SpoofRole,
-    TranslationRole,
-)
+from graphs.common.roles import Roles
 from graphs.common.voices import Speakers
 from storage.database import Database
 from storage.jobs import Handler, Job
@@ -60,7 +52,7 @@ class CheckContext:
         config: Settings of the HTTP API.
         database: Open database.
         objects: Object store.
-        roles: Roles that answer at once.
+        roles: Roles.
         speakers: Finds a voice by its name.
     """
 
@@ -70,18 +62,6 @@ class CheckContext:
     objects: ObjectStore
     roles: Roles
     speakers: Speakers
-
-
-@dataclass(frozen=True)
-class WorkerRoles:
-    """Roles that the handlers of jobs call."""
-
-    asr: AsrRole
-    diarization: DiarizationRole
-    spoof: SpoofRole
-    translation: TranslationRole
-    speech: SpeechRole
-    lipsync: LipsyncRole
 
 
 @dataclass(frozen=True)
@@ -101,7 +81,7 @@ class WorkerContext:
     config: GraphsConfig
     database: Database
     objects: ObjectStore
-    roles: WorkerRoles
+    roles: Roles
     speakers: Speakers
     share: Callable[[NDArray[np.float32]], SharedRecording]
     put: Callable[[bytes], Any]

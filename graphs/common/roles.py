@@ -232,12 +232,14 @@ class LipsyncRole(Protocol):
         ...
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Roles:
-    """All roles that answer at once, as the ingress uses them."""
+    """All roles, as the ingress, the job worker and the live application use them."""
 
     asr: AsrRole
+    diarization: DiarizationRole
+    spoof: SpoofRole
+    speaker: SpeakerRole
     translation: TranslationRole
     speech: SpeechRole
-    speaker: SpeakerRole
     lipsync: LipsyncRole

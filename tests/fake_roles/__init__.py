@@ -1,7 +1,7 @@
 """Every role without a model: one fake each, which the tests order to wait, to fail and to say what they need."""
 
 from dataclasses import fields
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fake_roles.asr import FakeAsr, numbered
 from fake_roles.chat import FakeChat, last_message
@@ -42,6 +42,18 @@ class Absent:
             raise AttributeError(name)
         raise AssertionError(f"a role was called: {name}")
 
+
+if TYPE_CHECKING:
+    # The fakes have the roles' methods, too.
+    Roles(
+        asr=FakeAsr(),
+        diarization=FakeDiarization(),
+        spoof=FakeSpoof(),
+        speaker=FakeSpeaker(),
+        translation=FakeTranslation(),
+        speech=FakeSpeech(),
+        lipsync=FakeLipsync(),
+    )
 
 _absent: Any = Absent()
 ABSENT = Roles(**{role.name: _absent for role in fields(Roles)})

@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from fake_roles import Absent
+from fake_roles import ABSENT, Absent
 from fastapi.testclient import TestClient
 from finished_jobs import finish
 from ingress import Serve
@@ -24,7 +24,6 @@ from graphs.common.job_kind import (
     MediaArtifact,
     Options,
     WorkerContext,
-    WorkerRoles,
     as_json,
     by_name,
     handlers_of,
@@ -110,12 +109,11 @@ def submit(client: TestClient, **fields: str) -> Any:
 
 def context(client: TestClient) -> WorkerContext:
     services = client.app.state.services  # type: ignore[attr-defined]
-    absent: Any = Absent()
     return WorkerContext(
         config=GraphsConfig(),
         database=services.database,
         objects=services.objects,
-        roles=WorkerRoles(absent, absent, absent, absent, absent, absent),
+        roles=ABSENT,
         speakers=services.speakers,
         share=lambda samples: pytest.fail("nothing is shared"),
         put=lambda data: pytest.fail("nothing is shared"),

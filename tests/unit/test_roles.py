@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import aclosing
+from dataclasses import fields
 from typing import Any
 
 import pytest
@@ -13,7 +14,9 @@ from structlog.testing import capture_logs
 from deployments.errors import FaceOfAnotherEngine, QueueFull, RoleOutOfMemory, RoleUnavailable
 from deployments.speaker import SpeakerClient
 from deployments.speech import VOICES_KNOWN_S, SpeechClient
+from graphs.clients import roles_of_handles
 from graphs.common.failures import classify
+from graphs.common.roles import Roles
 from graphs.http.server.errors import as_api_error
 from models.errors import GpuFault, InputError, OutOfGpuMemory
 
@@ -143,3 +146,16 @@ async def test_a_want_of_gpu_memory_is_the_services_fault_and_may_pass() -> None
     answer, failure = as_api_error(error), classify(error)
     assert (answer.status, answer.code, answer.retry_after) == (503, "out_of_memory", 10.0)
     assert (failure.code, failure.retryable) == ("out_of_memory", True)
+
+
+class Handles(dict[str, Any]):
+    """A handle for whatever name it is asked."""
+
+    def __missing__(self, name: str) -> str:
+        return f"the handle of {name}"
+
+
+async def test_every_role_is_behind_the_handle_of_its_name() -> None:
+    roles = roles_of_handles(Handles())
+    for role in fields(Roles):
+        assert getattr(roles, role.name).handle == f"the handle of {role.name}"

@@ -67,7 +67,7 @@ def create_app(config: ApiConfig, roles: Roles | None = None, kinds: JobKinds = 
 
     Args:
         config: Its settings.
-        roles: The roles that answer at once; left out, those of the Serve application that the settings name.
+        roles: The roles; left out, those of the Serve application that the settings name.
         kinds: Kinds of job.
     """
     metrics = HttpMetrics()

@@ -38,7 +38,7 @@ async def open_services(
 
     Args:
         config: Settings of the application.
-        roles: The roles that answer at once; left out, those of the Serve application that the settings name.
+        roles: The roles; left out, those of the Serve application that the settings name.
         kinds: Kinds of job.
     """
     async with open_stores(config.storage) as stores:

@@ -30,7 +30,7 @@ class Services:
     Attributes:
         kinds: Kinds of job.
         media_links: Addresses for players.
-        roles: The roles that answer at once.
+        roles: Every model, behind its role.
         voices: Voices that owners have registered.
         speakers: Finds who is meant by the name of a voice.
         sessions: Conversations with the assistant.
