@@ -22,6 +22,7 @@ from structlog.testing import capture_logs
 from graphs.assistant.graph import AssistantGraph
 from graphs.common.config import AssistantSettings, LiveSettings
 from graphs.http.compat.lingua.live import LazyLiveServer
+from graphs.http.observability.live_metrics import RayLiveMetrics
 from graphs.http.server.correlation import CorrelationMiddleware
 from graphs.http.server.live import MountPointMiddleware, router
 from graphs.live.server import LiveServer
@@ -143,6 +144,7 @@ class LiveSystem:
             assistant=assistant,
             translation=SpeechTranslationGraph(self.asr, TranslationGraph(FakeTranslation()), self.speech, find_speech),
             find_speaker=assistant.find_speaker,
+            metrics=RayLiveMetrics(),
             start_seconds=self.start_seconds,
         )
         self.app.state.lazy_live_server = LazyLiveServer(self._live_server)

@@ -2,9 +2,9 @@
 
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import structlog
 from starlette.websockets import WebSocket
@@ -16,7 +16,6 @@ from graphs.common.config import LiveSettings
 from graphs.live.assistant import AssistantSession, open_session
 from graphs.live.close import ClientDisconnected, ConnectionClosed
 from graphs.live.connection import START_SECONDS, Connection
-from graphs.live.metrics import GONE, LiveMetrics
 from graphs.live.protocol import MAX_KEY_LENGTH, AssistantStart, CloseCode, Ready, Start, TranslationStart
 from graphs.live.recognition import ActiveRecognitions
 from graphs.live.serializers import LiveSerializer, Serializer, StartT
@@ -35,6 +34,20 @@ Authenticate = Callable[[str], Awaitable[User | None]]
 OpenSession = Callable[[Connection[StartT], StartT, User], Awaitable[LiveSession[StartT]]]
 
 _RESTART = ConnectionClosed(CloseCode.RESTART, "restart", "This part of the service restarts; connect again.")
+# Status of a connection whose client left without closing it.
+_GONE = "gone"
+
+
+class LiveMetrics(Protocol):
+    """Metrics of the connections of one replica."""
+
+    def connection(self) -> AbstractContextManager[None]:
+        """Count a connection as open for the length of the block."""
+        ...
+
+    def ended(self, reason: str) -> None:
+        """Count the end of a connection."""
+        ...
 
 
 @dataclass
@@ -48,9 +61,9 @@ class LiveServer:
         assistant: Answers.
         translation: Interprets.
         find_speaker: Finds who is meant by the name of a voice.
+        metrics: Counts connections.
         load: Recognitions under way.
         start_seconds: Time that a client has for its first message.
-        metrics: Told of every connection.
     """
 
     settings: LiveSettings
@@ -59,9 +72,9 @@ class LiveServer:
     assistant: AssistantGraph
     translation: SpeechTranslationGraph
     find_speaker: FindSpeaker
+    metrics: LiveMetrics
     load: ActiveRecognitions = field(default_factory=ActiveRecognitions)
     start_seconds: float = START_SECONDS
-    metrics: LiveMetrics = field(default_factory=LiveMetrics)
     _owners: Counter[int] = field(default_factory=Counter)
     _connections: set[Connection[Any]] = field(default_factory=set)
     _closing: bool = False
@@ -160,7 +173,7 @@ class LiveServer:
             closed = _close_reason(error)
         finally:
             self._connections.discard(connection)
-            reason = closed.reason if closed else GONE
+            reason = closed.reason if closed else _GONE
             self.metrics.ended(reason)
             _log.info("live connection ended", reason=reason)
             await connection.close(closed)

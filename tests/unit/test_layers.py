@@ -16,7 +16,7 @@ FORBIDDEN = {
     "storage": {"ray", "fastapi", "starlette", "httpx", "uvicorn", "deployments", "graphs", "models"},
     "deployments": {"fastapi", "starlette", "graphs", "storage"},
 }
-NO_RAY = ("common", "transcription", "spoof", "translation", "avatar", "assistant")
+NO_RAY = ("common", "transcription", "spoof", "translation", "avatar", "assistant", "live")
 HEAVY = (
     "torch",
     "torchaudio",

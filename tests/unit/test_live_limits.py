@@ -11,9 +11,9 @@ from fake_roles.speech import lasting
 from live_system import LiveSystem, calling, no_logs, pcm, types, voiced
 from ray.serve.metrics import Gauge
 
+from graphs.http.observability.live_metrics import RayLiveMetrics
 from graphs.live.close import ConnectionClosed
 from graphs.live.connection import MAX_FAULTS
-from graphs.live.metrics import LiveMetrics
 from graphs.live.protocol import (
     MAX_AUDIO_FRAME_BYTES,
     MAX_TEXT_FRAME_BYTES,
@@ -327,7 +327,7 @@ def test_a_slow_client_is_disconnected() -> None:
 def test_connections_are_counted_by_how_they_end(monkeypatch: pytest.MonkeyPatch) -> None:
     ended: list[str] = []
     open_now: list[int] = []
-    monkeypatch.setattr(LiveMetrics, "ended", lambda _self, reason: ended.append(reason))
+    monkeypatch.setattr(RayLiveMetrics, "ended", lambda _self, reason: ended.append(reason))
     monkeypatch.setattr(Gauge, "set", lambda _self, value: open_now.append(value))
     with LiveSystem().running() as client:
         for key, last in (("first-key", '{"type": "stop"}'), ("nobody's", "")):

@@ -16,6 +16,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from deployments.logs import configure_logs
 from graphs.common.config import ApiConfig, database_url
 from graphs.common.roles import Roles
+from graphs.http.observability.live_metrics import RayLiveMetrics
 from graphs.http.server import errors
 from graphs.http.server.correlation import CorrelationMiddleware, correlation_id_of
 from graphs.http.server.lifespan import open_services
@@ -67,6 +68,7 @@ async def create_live_server(services: Services) -> LiveServer:
             roles.asr, TranslationGraph(roles.translation), roles.speech, utterances.speech
         ),
         find_speaker=services.speakers.find,
+        metrics=RayLiveMetrics(),
     )
 
 

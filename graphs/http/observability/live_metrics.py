@@ -8,12 +8,9 @@ from ray.serve.metrics import Counter, Gauge
 
 from deployments.metrics import PREFIX
 
-GONE = "gone"
-"""How a connection ended whose client left without a word."""
 
-
-class LiveMetrics:
-    """Counts a replica's connections."""
+class RayLiveMetrics:
+    """Counts a replica's connections; see ``graphs.live.server.LiveMetrics``."""
 
     def __init__(self) -> None:
         labels: Any = ("status",)  # Ray annotates tuples of one
