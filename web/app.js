@@ -25,7 +25,7 @@ const t = speaker({
   },
 });
 
-/** Address and name of each section; its module and its style sheet are sections/ID.js and .css. */
+/** Address and name of each section; its module and its style sheet are ID/page.js and ID/style.css. */
 const SECTIONS = [
   {id: "voice-check", name: "voice"},
   {id: "transcript", name: "transcript"},
@@ -145,9 +145,9 @@ async function show(content, focus = false) {
   if (focus) heading.focus();
   try {
     const [{mount}] = await Promise.all([
-      import(`./sections/${section.id}.js`),
+      import(`./${section.id}/page.js`),
       whoAmI(abort.signal),
-      loadStyle(new URL(`sections/${section.id}.css`, import.meta.url).href),
+      loadStyle(new URL(`${section.id}/style.css`, import.meta.url).href),
     ]);
     if (abort.signal.aborted) return;
     fill(body);

@@ -64,11 +64,10 @@ def test_a_section_is_one_script_and_one_style_sheet(client: TestClient) -> None
     sections = re.findall(r'{id: "([^"]+)", name', entry())
     assert len(sections) == 7
     for name in sections:
-        for suffix in ("js", "css"):
-            assert client.get(f"/page/x/sections/{name}.{suffix}").status_code == 200
-        imported = re.findall(
-            r'^import .* from "([^"]+)";$', client.get(f"/page/x/sections/{name}.js").text, re.MULTILINE
-        )
+        for file in ("page.js", "style.css"):
+            assert client.get(f"/page/x/{name}/{file}").status_code == 200
+        script = client.get(f"/page/x/{name}/page.js").text
+        imported = re.findall(r'^import .* from "([^"]+)";$', script, re.MULTILINE)
         assert imported == ["../app.js"]
     assert client.get("/page/x/lib/api.js").status_code == 404
 

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.unit
 SOURCES = {
     "app.js": (
         'import {count} from "./lib/counter.js";\n'
-        "export const open = (name) => import(`./sections/${name}.js`);\n"
+        "export const open = (name) => import(`./${name}/page.js`);\n"
         "export const counted = () => count();\n"
     ),
     "lib/counter.js": (
@@ -30,16 +30,16 @@ SOURCES = {
         "export const both = () => [step(), new Counter()];\n"
     ),
     "lib/address.js": "export const own = () => import.meta.url;\n",
-    "sections/one.js": (
+    "one/page.js": (
         'import {both} from "../lib/shared.js";\nimport {own} from "../lib/address.js";\n'
-        'import {words} from "./one-words.js";\nexport const mount = () => [both()[0], own(), words];\n'
+        'import {words} from "./words.js";\nexport const mount = () => [both()[0], own(), words];\n'
     ),
-    "sections/one-words.js": 'export const words = "of one";\n',
-    "sections/two.js": (
+    "one/words.js": 'export const words = "of one";\n',
+    "two/page.js": (
         'import {both} from "../lib/shared.js";\nexport async function mount() {\n  return both()[0];\n}\n'
     ),
 }
-SECTIONS = ("sections/one.js", "sections/two.js")
+SECTIONS = ("one/page.js", "two/page.js")
 
 
 def test_each_module_is_in_one_script_and_what_sections_share_in_the_frames() -> None:
@@ -50,10 +50,10 @@ def test_each_module_is_in_one_script_and_what_sections_share_in_the_frames() ->
         "app.js": ["app.js"],
         "lib/counter.js": ["app.js"],
         "lib/shared.js": ["app.js"],
-        "lib/address.js": ["sections/one.js"],
-        "sections/one.js": ["sections/one.js"],
-        "sections/one-words.js": ["sections/one.js"],
-        "sections/two.js": ["sections/two.js"],
+        "lib/address.js": ["one/page.js"],
+        "one/page.js": ["one/page.js"],
+        "one/words.js": ["one/page.js"],
+        "two/page.js": ["two/page.js"],
     }
 
 
@@ -111,8 +111,9 @@ def test_modules_that_need_each_other_or_are_not_there_are_named() -> None:
 def test_every_module_of_the_page_is_in_exactly_one_script() -> None:
     assets = Site.read().assets
     scripts = "".join(body.decode() for path, body in assets.items() if path.endswith(".js"))
-    root = files("web")
-    for folder in ("lib", "sections"):
-        for entry in root.joinpath(folder).iterdir():
+    folders = [folder for folder in files("web").iterdir() if folder.is_dir() and folder.name != "__pycache__"]
+    assert len(folders) == 8
+    for folder in folders:
+        for entry in folder.iterdir():
             if entry.name.endswith(".js") and not entry.name.endswith(".worklet.js"):
-                assert scripts.count(f'modules["{folder}/{entry.name}"] = ') == 1, entry.name
+                assert scripts.count(f'modules["{folder.name}/{entry.name}"] = ') == 1, entry.name

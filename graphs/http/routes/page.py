@@ -77,7 +77,7 @@ class Site:
         index = assets.pop(_INDEX).decode()
         modules = [path for path in assets if path.endswith(".js") and not path.endswith(_WORKLET)]
         sources = {path: assets.pop(path).decode() for path in modules}
-        sections = (f"sections/{name}.js" for name in _SECTION.findall(sources[_ENTRY]))
+        sections = (f"{name}/page.js" for name in _SECTION.findall(sources[_ENTRY]))
         assets |= {path: script.encode() for path, script in bundle(sources, _ENTRY, sections).items()}
         digest = hashlib.sha256(index.encode())
         for path, body in sorted(assets.items()):

@@ -238,7 +238,7 @@ class TestNetworks:
         held: list[Route] = []
         page = visit(
             "voice-check",
-            prepare=lambda profile: profile.route("**/sections/history.js", lambda route: held.append(route)),
+            prepare=lambda profile: profile.route("**/history/page.js", lambda route: held.append(route)),
         )
         link(page, "history")
         expect(page.get_by_role("heading", level=1, name="History")).to_be_focused()
@@ -252,7 +252,7 @@ class TestNetworks:
         expect(page.locator('main [data-section="history"][data-ready]')).to_be_visible()
 
     def test_a_section_that_does_not_arrive_is_asked_for_again(self, visit: Visitor) -> None:
-        visit.expects("request failed: GET .*/sections/history.js")
+        visit.expects("request failed: GET .*/history/page.js")
         visit.expects("console error: Failed to load resource")
         failing = ["in English", "in Russian"]
 
@@ -263,7 +263,7 @@ class TestNetworks:
             else:
                 route.continue_()
 
-        page = visit(prepare=lambda profile: profile.route("**/sections/history.js", answer))
+        page = visit(prepare=lambda profile: profile.route("**/history/page.js", answer))
         link(page, "history")
         alert = page.get_by_role("alert")
         expect(alert).to_have_text("The server cannot be reached. Check the connection, then try again.")

@@ -2,10 +2,10 @@
 
 import {speaker} from "../lib/i18n.js";
 import {tabs} from "../lib/tabs.js";
-import {filePanel} from "./translate-file.js";
-import {languageList} from "./translate-languages.js";
-import {livePanel} from "./translate-live.js";
-import {textPanel} from "./translate-text.js";
+import {filePanel} from "./file.js";
+import {languageList} from "./languages.js";
+import {livePanel} from "./live.js";
+import {textPanel} from "./text.js";
 
 const t = speaker({
   en: {what: "What to translate", text: "Text", file: "Recording", live: "Live"},

@@ -4,7 +4,7 @@ import {ask, askJson, sentenceOf} from "../lib/api.js";
 import {fill, h, icon} from "../lib/dom.js";
 import {moment, percent, speaker} from "../lib/i18n.js";
 import {cancelJob, isActive} from "../lib/jobs.js";
-import {badge, facts, failure, jobHash, jobName, KINDS, kindName, stateName} from "./history-short.js";
+import {badge, facts, failure, jobHash, jobName, KINDS, kindName, stateName} from "./short.js";
 
 const t = speaker({
   en: {

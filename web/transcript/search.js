@@ -2,7 +2,7 @@
 
 import {fill, h, icon} from "../lib/dom.js";
 import {speaker} from "../lib/i18n.js";
-import {occurrences} from "./transcript-model.js";
+import {occurrences} from "./model.js";
 
 const t = speaker({
   en: {

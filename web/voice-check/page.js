@@ -10,10 +10,10 @@ import {save} from "../lib/media.js";
 import {RecordingPlayer} from "../lib/recording-player.js";
 import {soundInput} from "../lib/sound-input.js";
 import {failure} from "../lib/try-again.js";
-import {segments} from "./voice-check-segments.js";
-import {speakerVerdicts} from "./voice-check-speakers.js";
-import {liveTimeline, timeline} from "./voice-check-timeline.js";
-import {verdictCard} from "./voice-check-verdict.js";
+import {segments} from "./segments.js";
+import {speakerVerdicts} from "./speakers.js";
+import {liveTimeline, timeline} from "./timeline.js";
+import {verdictCard} from "./verdict.js";
 
 const t = speaker({
   en: {

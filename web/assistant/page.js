@@ -4,11 +4,11 @@ import {ask, askJson, sentenceOf} from "../lib/api.js";
 import {fill, h, icon, uniqueId} from "../lib/dom.js";
 import {loudness, openMicrophone} from "../lib/microphone.js";
 import {failureBeside} from "../lib/try-again.js";
-import {dialogue} from "./assistant-dialogue.js";
-import {conversation} from "./assistant-log.js";
-import {assistantSettings} from "./assistant-settings.js";
-import {talkButton} from "./assistant-talk.js";
-import {t} from "./assistant-words.js";
+import {dialogue} from "./dialogue.js";
+import {conversation} from "./log.js";
+import {assistantSettings} from "./settings.js";
+import {talkButton} from "./talk.js";
+import {t} from "./words.js";
 
 /** Who lets the button go has often not quite finished. */
 const TAIL_MS = 250;

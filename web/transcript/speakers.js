@@ -2,7 +2,7 @@
 
 import {fill, h, icon} from "../lib/dom.js";
 import {duration, percent, speaker} from "../lib/i18n.js";
-import {renameInPlace} from "./transcript-people.js";
+import {renameInPlace} from "./people.js";
 import {playButton} from "../lib/play-button.js";
 import {chanceAgainst, VERDICT_TONES} from "../lib/spoof-scores.js";
 

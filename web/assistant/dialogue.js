@@ -3,8 +3,8 @@
 import {pause, Problem, sentenceOf} from "../lib/api.js";
 import {openLive, REPLY_RATE} from "../lib/live.js";
 import {soundOut} from "../lib/sound-out.js";
-import {t} from "./assistant-words.js";
-import {write} from "./assistant-written.js";
+import {t} from "./words.js";
+import {write} from "./written.js";
 
 const STORED = "voicegraph-conversation";
 const BUSY_TRIES = 5;

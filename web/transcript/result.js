@@ -2,11 +2,11 @@
 
 import {fill, h} from "../lib/dom.js";
 import {clock, duration, languageName, speaker} from "../lib/i18n.js";
-import {dock} from "./transcript-dock.js";
-import {files} from "./transcript-files.js";
-import {paragraphsOf} from "./transcript-model.js";
-import {speakersCard} from "./transcript-speakers.js";
-import {turnList} from "./transcript-turns.js";
+import {dock} from "./dock.js";
+import {files} from "./files.js";
+import {paragraphsOf} from "./model.js";
+import {speakersCard} from "./speakers.js";
+import {turnList} from "./turns.js";
 
 const t = speaker({
   en: {

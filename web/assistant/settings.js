@@ -5,7 +5,7 @@ import {fill, h} from "../lib/dom.js";
 import {languageTitle, locale} from "../lib/i18n.js";
 import {failureBeside} from "../lib/try-again.js";
 import {voicesOf} from "../lib/voices.js";
-import {t} from "./assistant-words.js";
+import {t} from "./words.js";
 
 const STORED = "voicegraph-assistant";
 const CODE = /^[a-z]{2,3}$/;

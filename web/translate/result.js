@@ -7,7 +7,7 @@ import {clock, decimal, duration, languageTitle, speaker} from "../lib/i18n.js";
 import {jobMedia} from "../lib/job-media.js";
 import {exclusive, playSpan, save} from "../lib/media.js";
 import {problemSentence} from "../lib/problems.js";
-import {langOf} from "./translate-languages.js";
+import {langOf} from "./languages.js";
 
 const t = speaker({
   en: {

@@ -5,9 +5,9 @@ import {fill, h, icon} from "../lib/dom.js";
 import {speaker} from "../lib/i18n.js";
 import {isActive} from "../lib/jobs.js";
 import {failure} from "../lib/try-again.js";
-import {clearEnded} from "./history-clear.js";
-import {historyRow} from "./history-row.js";
-import {KINDS, kindName, STATES, stateName} from "./history-short.js";
+import {clearEnded} from "./clear.js";
+import {historyRow} from "./row.js";
+import {KINDS, kindName, STATES, stateName} from "./short.js";
 
 const t = speaker({
   en: {

@@ -2,9 +2,9 @@
 
 import {h} from "../lib/dom.js";
 import {clock, speaker} from "../lib/i18n.js";
-import {lastBegun, wordAround, wordAt} from "./transcript-model.js";
-import {renameInPlace} from "./transcript-people.js";
-import {playFrom} from "./transcript-dock.js";
+import {lastBegun, wordAround, wordAt} from "./model.js";
+import {renameInPlace} from "./people.js";
+import {playFrom} from "./dock.js";
 
 const t = speaker({
   en: {turns: "Turns", play: "Play from {at}", pause: "Pause, {at}", rename: "Rename {name}"},

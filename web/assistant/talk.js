@@ -1,7 +1,7 @@
 /** The button that is held to talk: by pointer, by the space bar, or pressed twice by whoever can't hold it. */
 
 import {fill, h, icon} from "../lib/dom.js";
-import {t} from "./assistant-words.js";
+import {t} from "./words.js";
 
 /** A press that is shorter than this goes on until the next one. */
 const TAP_MS = 350;

@@ -2,7 +2,7 @@
 
 import {fill, h, icon} from "../lib/dom.js";
 import {decimal} from "../lib/i18n.js";
-import {t} from "./assistant-words.js";
+import {t} from "./words.js";
 
 /** Pixels from the bottom within which new text is followed. */
 const NEAR = 80;

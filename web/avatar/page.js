@@ -6,9 +6,9 @@ import {fill, h, icon} from "../lib/dom.js";
 import {playArriving} from "../lib/film-player.js";
 import {speaker} from "../lib/i18n.js";
 import {jobPanel} from "../lib/job-panel.js";
-import {BUNDLED, faceChoice, nameOf} from "./avatar-faces.js";
-import {stage} from "./avatar-stage.js";
-import {words} from "./avatar-words.js";
+import {BUNDLED, faceChoice, nameOf} from "./faces.js";
+import {stage} from "./stage.js";
+import {words} from "./words.js";
 
 const t = speaker({
   en: {

@@ -4,8 +4,8 @@ import {askJson, sentenceOf} from "../lib/api.js";
 import {copyButton} from "../lib/copy-button.js";
 import {fill, h, icon, uniqueId} from "../lib/dom.js";
 import {languageTitle, percent, speaker} from "../lib/i18n.js";
-import {langOf, languagePair} from "./translate-languages.js";
-import {listenButton} from "./translate-listen.js";
+import {langOf, languagePair} from "./languages.js";
+import {listenButton} from "./listen.js";
 
 const t = speaker({
   en: {

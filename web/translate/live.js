@@ -7,8 +7,8 @@ import {openLive, REPLY_RATE} from "../lib/live.js";
 import {save} from "../lib/media.js";
 import {loudness, openMicrophone} from "../lib/microphone.js";
 import {soundOut} from "../lib/sound-out.js";
-import {asSubtitles, asText, captions} from "./translate-captions.js";
-import {languagePair, voiceChoice} from "./translate-languages.js";
+import {asSubtitles, asText, captions} from "./captions.js";
+import {languagePair, voiceChoice} from "./languages.js";
 
 const t = speaker({
   en: {

@@ -6,10 +6,10 @@ import {speaker} from "../lib/i18n.js";
 import {jobPanel} from "../lib/job-panel.js";
 import {RecordingPlayer} from "../lib/recording-player.js";
 import {failure} from "../lib/try-again.js";
-import {startForm} from "./transcript-form.js";
-import {liveTranscript} from "./transcript-live.js";
-import {People} from "./transcript-people.js";
-import {transcriptResult} from "./transcript-result.js";
+import {startForm} from "./form.js";
+import {liveTranscript} from "./live.js";
+import {People} from "./people.js";
+import {transcriptResult} from "./result.js";
 
 const t = speaker({
   en: {another: "Transcribe another", loading: "Loading the transcript…", recording: "Recording"},

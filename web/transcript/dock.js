@@ -4,7 +4,7 @@ import {fill, h, icon} from "../lib/dom.js";
 import {clock, locale, speaker} from "../lib/i18n.js";
 import {WHOLE} from "../lib/recording-player.js";
 import {tryAgain} from "../lib/try-again.js";
-import {searchField} from "./transcript-search.js";
+import {searchField} from "./search.js";
 
 const t = speaker({
   en: {

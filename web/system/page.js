@@ -3,10 +3,10 @@
 import {address, ask, Problem, sentenceOf} from "../lib/api.js";
 import {fill, h, icon} from "../lib/dom.js";
 import {duration, speaker} from "../lib/i18n.js";
-import {systemAbilities} from "./system-abilities.js";
-import {systemParts} from "./system-parts.js";
-import {systemQueue} from "./system-queue.js";
-import {partName, statusLook, statusName} from "./system-words.js";
+import {systemAbilities} from "./abilities.js";
+import {systemParts} from "./parts.js";
+import {systemQueue} from "./queue.js";
+import {partName, statusLook, statusName} from "./words.js";
 
 const t = speaker({
   en: {

@@ -2,8 +2,8 @@
 
 import {fill, h, icon} from "../lib/dom.js";
 import {decimal, speaker} from "../lib/i18n.js";
-import {remember, sparkline} from "./system-sparkline.js";
-import {partName, statusLook, statusName} from "./system-words.js";
+import {remember, sparkline} from "./sparkline.js";
+import {partName, statusLook, statusName} from "./words.js";
 
 const t = speaker({
   en: {

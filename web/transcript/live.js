@@ -2,7 +2,7 @@
 
 import {fill, h} from "../lib/dom.js";
 import {clock, speaker} from "../lib/i18n.js";
-import {hueOf, unnamed} from "./transcript-people.js";
+import {hueOf, unnamed} from "./people.js";
 
 const t = speaker({
   en: {title: "Recognised so far", undecided: "Who says what is still being worked out."},

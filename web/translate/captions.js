@@ -2,7 +2,7 @@
 
 import {fill, h, icon} from "../lib/dom.js";
 import {clock, speaker} from "../lib/i18n.js";
-import {langOf} from "./translate-languages.js";
+import {langOf} from "./languages.js";
 
 const t = speaker({
   en: {

@@ -6,8 +6,8 @@ import {speaker} from "../lib/i18n.js";
 import {jobPanel} from "../lib/job-panel.js";
 import {soundInput} from "../lib/sound-input.js";
 import {failure} from "../lib/try-again.js";
-import {languagePair, voiceChoice} from "./translate-languages.js";
-import {translationResult, utteranceRows} from "./translate-result.js";
+import {languagePair, voiceChoice} from "./languages.js";
+import {translationResult, utteranceRows} from "./result.js";
 
 const t = speaker({
   en: {
