@@ -6,7 +6,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 
-.PHONY: run test test-page test-production lint types proto install install-dev clean
+OLD_NODE := process.exit(Number(parseInt(process.version.slice(1)) < 18))
+NPM := $(shell node -e '$(OLD_NODE)' 2>/dev/null && command -v npm)
+
+.PHONY: run test test-page test-production lint lint-page types proto install install-dev clean
 
 run: install
 	@$(BIN)/python -m graphs.local $(if $(FILE),--file "$(FILE)") $(if $(ONCE),--once)
@@ -23,9 +26,22 @@ test-page: install-dev
 test-production: install-dev
 	$(BIN)/python -m pytest tests/production
 
-lint: install-dev
+lint: install-dev lint-page
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+
+# ESLint and the type checker on the page's JavaScript, npm packages of exact versions.
+ifneq ($(NPM),)
+lint-page: node_modules/.installed
+	npm run --silent lint
+else
+lint-page:
+	@echo "The page's JavaScript is not checked: there is no Node.js 18 or newer with npm here"
+endif
+
+node_modules/.installed: package.json package-lock.json .npmrc
+	@npm ci --silent --no-audit --no-fund
+	@touch $@
 
 types: install-dev
 	$(BIN)/mypy
@@ -56,4 +72,4 @@ $(VENV)/dev.installed: pyproject.toml constraints.txt | $(BIN)/python
 	@touch $@ $(VENV)/core.installed
 
 clean:
-	rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) build node_modules *.egg-info .mypy_cache .ruff_cache .pytest_cache

@@ -1,7 +1,10 @@
-/** The frame: language, sign-in, navigation; sections are loaded when they are first seen. */
+/**
+ * The frame: language, sign-in, navigation; sections are loaded when they are first seen.
+ * @import {Locale, Me, Place} from "./lib/types.js"
+ */
 
 import {askJson, dropKey, forgetKey, key, sentenceOf, setKey} from "./lib/api.js";
-import {fill, h, icon, loadStyle} from "./lib/dom.js";
+import {fill, focusFirst, h, icon, loadStyle} from "./lib/dom.js";
 import {locale, LOCALES, setLocale, speaker} from "./lib/i18n.js";
 import {problemSentence} from "./lib/problems.js";
 import {failure} from "./lib/try-again.js";
@@ -26,7 +29,7 @@ const t = speaker({
 });
 
 /** Address and name of each section; its module and its style sheet are ID/page.js and ID/style.css. */
-const SECTIONS = [
+const SECTIONS = /** @type {const} */ ([
   {id: "voice-check", name: "voice"},
   {id: "transcript", name: "transcript"},
   {id: "translate", name: "translate"},
@@ -34,9 +37,11 @@ const SECTIONS = [
   {id: "avatar", name: "avatar"},
   {id: "history", name: "history"},
   {id: "system", name: "system"},
-];
+]);
 
+/** @type {Me|null} */
 let owner = null;
+/** @type {{abort: AbortController, content: HTMLElement, section: string}|null} */
 let shown = null;
 
 function takeKeyFromAddress() {
@@ -47,7 +52,7 @@ function takeKeyFromAddress() {
   history.replaceState(null, "", location.pathname + location.search);
 }
 
-/** `#/transcript/ID?x=y` as its parts. */
+/** Return the parts of `#/transcript/ID?x=y`. */
 function route() {
   const [path, query = ""] = location.hash.replace(/^#\/?/, "").split("?");
   const [id, ...params] = path.split("/").map(decodeURIComponent);
@@ -55,7 +60,11 @@ function route() {
   return {section, params: section.id === id ? params : [], query: new URLSearchParams(query)};
 }
 
-/** Put a section's parameter into the address without leaving what is shown; a link to share. */
+/**
+ * Put a section's parameters into the address, as a link to share, without leaving what is shown.
+ * @param {string} section
+ * @param {...string} params
+ */
 function showInAddress(section, ...params) {
   const hash = `#/${[section, ...params].map(encodeURIComponent).join("/")}`;
   if (location.hash !== hash) history.pushState(null, "", hash);
@@ -63,11 +72,11 @@ function showInAddress(section, ...params) {
 
 function header() {
   const language = h("select", {"aria-label": t("language"), class: "language", on: {
-    change: (event) => {
+    change: () => {
       const typed = areas().map((area) => area.value);
-      setLocale(event.target.value);
+      setLocale(/** @type {Locale} */ (language.value));
       const drawn = draw();
-      document.querySelector(".language").focus();
+      focusFirst(document, ".language");
       drawn.then(() => typeAgain(typed));
     },
   }}, Object.entries(LOCALES).map(([id, name]) => h("option", {value: id, lang: id, selected: id === locale()}, name)));
@@ -78,10 +87,16 @@ function header() {
       key() ? h("button", {type: "button", class: "quiet", on: {click: () => forgetKey()}}, t("sign_out")) : null));
 }
 
-/** The texts that a person may be writing. */
-const areas = () => [...document.querySelectorAll("main textarea:not([readonly])")];
+/**
+ * Return the fields in which a person may be writing.
+ * @returns {HTMLTextAreaElement[]}
+ */
+const areas = () => [...document.querySelectorAll("textarea")].filter((area) => area.matches("main *:not([readonly])"));
 
-/** Put back what was written before everything was drawn anew. */
+/**
+ * Put back what was written before everything was drawn anew.
+ * @param {string[]} texts
+ */
 function typeAgain(texts) {
   const now = areas();
   if (now.length !== texts.length) return;
@@ -97,6 +112,7 @@ function mark() {
     h("svg:rect", {width: "32", height: "32", rx: "8"}), h("svg:path", {d: "M7 14v4M13 9v14M19 12v8M25 14v4"}));
 }
 
+/** @param {string} current id of a section */
 function navigation(current) {
   return h("nav", {class: "sections", "aria-label": t("sections")}, h("ul", {}, SECTIONS.map(({id, name}) =>
     h("li", {}, h("a", {href: `#/${id}`, "aria-current": id === current ? "page" : null}, icon(name), h("span", {}, t(name)))))));
@@ -126,12 +142,14 @@ function leave() {
   shown = null;
 }
 
+/** @param {HTMLElement} content */
 async function show(content, focus = false) {
   leave();
   const {section, params, query} = route();
   const abort = new AbortController();
   shown = {abort, content, section: section.id};
-  for (const link of document.querySelectorAll("nav.sections a")) {
+  const links = /** @type {NodeListOf<HTMLAnchorElement>} */ (document.querySelectorAll("nav.sections a"));
+  for (const link of links) {
     const is = link.getAttribute("href") === `#/${section.id}`;
     if (is) {
       link.setAttribute("aria-current", "page");
@@ -144,17 +162,19 @@ async function show(content, focus = false) {
   fill(content, heading, body);
   if (focus) heading.focus();
   try {
-    const [{mount}] = await Promise.all([
+    const [{mount}, known] = await Promise.all([
       import(`./${section.id}/page.js`),
       whoAmI(abort.signal),
       loadStyle(new URL(`${section.id}/style.css`, import.meta.url).href),
     ]);
     if (abort.signal.aborted) return;
     fill(body);
-    await mount(body, {
-      owner, params, query, heading, signal: abort.signal,
+    /** @type {Place} */
+    const place = {
+      owner: known, params, query, heading, signal: abort.signal,
       showInAddress: (...rest) => { if (!abort.signal.aborted) showInAddress(section.id, ...rest); },
-    });
+    };
+    await mount(body, place);
     if (!abort.signal.aborted) body.dataset.ready = "true";
   } catch (error) {
     if (abort.signal.aborted) return;
@@ -164,16 +184,25 @@ async function show(content, focus = false) {
   }
 }
 
-/** The navigation is a row that scrolls on narrow screens; only the row may scroll for this, not the page. */
+/**
+ * Scroll the navigation, a row on narrow screens, to a link; only the row may scroll for this, not the page.
+ * @param {HTMLAnchorElement} link
+ */
 function scrollIntoRow(link) {
   const row = link.closest("ul");
-  row.scrollLeft = Math.max(0, link.offsetLeft - row.clientWidth / 2 + link.offsetWidth / 2);
+  if (row) row.scrollLeft = Math.max(0, link.offsetLeft - row.clientWidth / 2 + link.offsetWidth / 2);
 }
 
+/** @param {AbortSignal} [signal] */
 async function whoAmI(signal) {
   owner ??= await askJson("v1/me", {signal});
+  return owner;
 }
 
+/**
+ * @param {HTMLElement} content
+ * @param {string} reason why the key was dropped, or ""
+ */
 function signIn(content, reason) {
   document.title = `${t("sign_in")} · VoiceGraph`;
   // Password managers file a key under a name.
@@ -202,7 +231,7 @@ function signIn(content, reason) {
       owner = null;
       await whoAmI();
       draw();
-      document.querySelector("h1")?.focus();
+      focusFirst(document, "h1");
     } catch (error) {
       button.disabled = false;
       fill(button, t("sign_in"));

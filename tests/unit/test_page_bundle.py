@@ -57,6 +57,15 @@ def test_each_module_is_in_one_script_and_what_sections_share_in_the_frames() ->
     }
 
 
+def test_doc_comments_stay_behind() -> None:
+    source = (
+        '/**\n * Says.\n * @import {Text} from "./types.js"\n */\n\nexport const said = /** @type {string} */ (1);\n'
+    )
+    script = bundle({"app.js": source}, "app.js", ())["app.js"]
+    assert "Says" not in script and "@import" not in script
+    assert "const said = /** @type {string} */ (1);" in script
+
+
 def test_the_scripts_do_what_the_modules_did(tmp_path: Path) -> None:
     node = shutil.which("node")
     if node is None:

@@ -1,4 +1,14 @@
-/** The conversation as it is seen: what was said, what is being said, and how long each step took. */
+/**
+ * The conversation as it is seen: what was said, what is being said, and how long each step took.
+ * @import {AssistantMessage, Child} from "../lib/types.js"
+ * @typedef {ReturnType<typeof conversation>} Conversation
+ * @typedef {{start: number, end: number}} Clause place of a clause in a reply's text
+ * @typedef {object} Times milliseconds
+ * @property {[step: "pause"|"transcript"|"text"|"voice"|"way", ms: number][]} parts
+ * @property {number} total
+ * @property {number|null} end
+ * @property {boolean} sound a reply was heard
+ */
 
 import {fill, h, icon} from "../lib/dom.js";
 import {decimal} from "../lib/i18n.js";
@@ -23,6 +33,10 @@ export function conversation(label) {
   const element = h("div", {class: "assistant-scroll", tabindex: "0", role: "region", "aria-labelledby": label},
     empty, past, log, live);
 
+  /**
+   * Make a change, and keep the end in view if it was.
+   * @param {() => void} change
+   */
   function follow(change) {
     const near = element.scrollHeight - element.scrollTop - element.clientHeight < NEAR;
     change();
@@ -30,32 +44,42 @@ export function conversation(label) {
     if (near) element.scrollTop = element.scrollHeight;
   }
 
-  const bubble = (who, ...children) => h("div", {class: `assistant-bubble ${who}`},
+  const bubble = (/** @type {"you"|"assistant"} */ who, /** @type {Child[]} */ ...children) => h("div", {class: `assistant-bubble ${who}`},
     h("span", {class: "assistant-who"}, t(who)), children);
 
   return {
     element,
-    /** Replies that are spoken aloud are not read out a second time. */
+    /**
+     * Have screen readers read replies out; those that are spoken aloud are not read out a second time.
+     * @param {boolean} on
+     */
     readOut: (on) => log.setAttribute("aria-live", on ? "polite" : "off"),
     clear: () => follow(() => [past, log, live].forEach((part) => fill(part))),
-    /** What was said before the page was opened, or what stands in its place. */
+    /**
+     * Show what was said before the page was opened.
+     * @param {AssistantMessage[]} messages
+     */
     recall: (messages) => follow(() => fill(past, messages.map(({role, content, interrupted}) => bubble(
       role === "user" ? "you" : "assistant", h("p", {}, content), interrupted ? interruption() : null)))),
+    /**
+     * Show something in its place.
+     * @param {...Child} children
+     */
     instead: (...children) => follow(() => fill(past, children)),
-    typed: (text) => follow(() => log.append(bubble("you", h("p", {}, text)))),
+    typed: (/** @type {string} */ text) => follow(() => log.append(bubble("you", h("p", {}, text)))),
 
-    note: (text, fault = false) => follow(() => log.append(
+    note: (/** @type {string} */ text, fault = false) => follow(() => log.append(
       h("p", {class: fault ? "fault" : "hint assistant-note"}, text))),
 
-    /** What is being heard: `say` what was made out so far, then `settle` the words, else `drop` it. */
+    /** Show an utterance: `say` what was recognised so far, then `settle` the words, else `drop` it. */
     heard() {
       const words = h("p", {}, "…");
       const own = bubble("you", words);
       own.classList.add("partial");
       follow(() => live.append(own));
       return {
-        say: (text) => follow(() => fill(words, text)),
-        settle: (text) => follow(() => {
+        say: (/** @type {string} */ text) => follow(() => fill(words, text)),
+        settle: (/** @type {string} */ text) => follow(() => {
           own.remove();
           own.classList.remove("partial");
           fill(words, text);
@@ -65,19 +89,26 @@ export function conversation(label) {
       };
     },
 
-    reply: () => reply(bubble, follow, live, log),
+    reply: () => reply(bubble("assistant"), follow, live, log),
   };
 }
 
 const interruption = () => h("span", {class: "badge"}, icon("stop"), t("interrupted"));
 
-/** A reply that grows, with the clause marked that is being spoken. */
-function reply(bubble, follow, live, log) {
+/**
+ * Show a reply that grows, with the clause marked that is being spoken.
+ * @param {HTMLElement} own its bubble
+ * @param {(change: () => void) => void} follow
+ * @param {HTMLElement} live holds it until it is over
+ * @param {HTMLElement} log holds it then
+ */
+function reply(own, follow, live, log) {
   const [said, now, rest] = [h("span"), h("mark"), h("span")];
-  const own = bubble("assistant", h("p", {}, said, now, rest));
+  own.append(h("p", {}, said, now, rest));
   follow(() => live.append(own));
   let text = "";
   let looked = 0;
+  /** @type {Clause|null} */
   let spoken = null;
 
   function draw() {
@@ -88,27 +119,37 @@ function reply(bubble, follow, live, log) {
   }
 
   return {
-    add: (piece) => follow(() => {
+    add: (/** @type {string} */ piece) => follow(() => {
       text += piece;
       draw();
     }),
-    /** Find the place of a clause, which comes after those before; null where the text has no such. */
+    /**
+     * Find the place of the next clause; null where the text does not have it.
+     * @param {string} clause
+     * @returns {Clause|null}
+     */
     place(clause) {
       const words = clause.trim().split(/\s+/).map((word) => word.replace(/[.*+?^${}()|[\]\\]/g, "\\$&"));
       const found = text.slice(looked).match(new RegExp(words.join("\\s+")));
-      if (!found) return null;
+      if (found?.index === undefined) return null;
       const start = looked + found.index;
       looked = start + found[0].length;
       return {start, end: looked};
     },
-    /** Mark the clause at a place as being spoken. */
+    /**
+     * Mark the clause at a place as being spoken.
+     * @param {Clause} place
+     */
     speak(place) {
       spoken = place;
       own.classList.add("spoken");
       draw();
     },
-    note: (sentence) => follow(() => own.append(h("span", {class: "hint"}, sentence))),
-    /** It is over; `interrupted`: what was not spoken by then is shown as such. */
+    note: (/** @type {string} */ sentence) => follow(() => own.append(h("span", {class: "hint"}, sentence))),
+    /**
+     * End it; where it was interrupted, what was not spoken by then is shown as such.
+     * @param {{interrupted: boolean, times: Times|null}} outcome
+     */
     settle: ({interrupted, times}) => follow(() => {
       if (interrupted) own.classList.add("cut");
       else {
@@ -116,7 +157,8 @@ function reply(bubble, follow, live, log) {
         own.classList.remove("spoken");
         draw();
       }
-      own.append(...[interrupted ? interruption() : null, times ? waiting(times) : null].filter(Boolean));
+      if (interrupted) own.append(interruption());
+      if (times) own.append(waiting(times));
       live.removeChild(own);
       log.append(own);
     }),
@@ -125,10 +167,10 @@ function reply(bubble, follow, live, log) {
 
 /**
  * Show how long each step took.
- * @param {{parts: Array<[string, number]>, total: number, end: number|null, sound: boolean}} times milliseconds
+ * @param {Times} times
  */
 function waiting({parts, total, end, sound}) {
-  const seconds = (ms) => decimal(Math.max(0, ms) / 1000, 2);
+  const seconds = (/** @type {number} */ ms) => decimal(Math.max(0, ms) / 1000, 2);
   const bar = h("span", {class: "assistant-bar", "aria-hidden": "true"}, parts.map(([name, ms]) => {
     const piece = h("span", {class: `assistant-part ${name}`});
     piece.style.flexGrow = String(Math.max(0, ms));

@@ -1,6 +1,6 @@
 /** The voice assistant: push to talk, hands-free, or typed; answers in text and speech, and can be interrupted. */
 
-import {ask, askJson, sentenceOf} from "../lib/api.js";
+import {ask, askJson, hasCode, sentenceOf} from "../lib/api.js";
 import {fill, h, icon, uniqueId} from "../lib/dom.js";
 import {loudness, openMicrophone} from "../lib/microphone.js";
 import {failureBeside} from "../lib/try-again.js";
@@ -10,11 +10,16 @@ import {assistantSettings} from "./settings.js";
 import {talkButton} from "./talk.js";
 import {t} from "./words.js";
 
-/** Who lets the button go has often not quite finished. */
+/** Recorded on after the button is released: people release it before they have quite finished. */
 const TAIL_MS = 250;
-/** While the button is held, its release ends an utterance: the longest pause that the service takes is no end. */
+/** While the button is held, its release ends an utterance: pauses up to the longest that the service takes do not. */
 const HELD = {end_of_speech_ms: 3000};
 
+/**
+ * Show the section.
+ * @param {HTMLElement} root
+ * @param {import("../lib/types.js").Place} place
+ */
 export function mount(root, {owner, signal}) {
   const label = uniqueId("conversation");
   const view = conversation(label);
@@ -42,6 +47,7 @@ export function mount(root, {owner, signal}) {
   const anew = h("button", {type: "button", class: "quiet small", title: t("anew_hint"), on: {click: beginAnew}},
     icon("trash"), t("anew"));
 
+  /** @type {Awaited<ReturnType<typeof openMicrophone>>|null} */
   let microphone = null;
   let opening = false;
   let request = 0;
@@ -90,6 +96,7 @@ export function mount(root, {owner, signal}) {
     frame ||= requestAnimationFrame(animate);
   }
 
+  /** @param {string} phase */
   function adviceFor(phase) {
     if (free.checked) return phase === "speaking" ? "talk_over" : "talk_free";
     if (!talk.talking && talks.stoppable) return "talk_cut";
@@ -104,10 +111,12 @@ export function mount(root, {owner, signal}) {
     if (talks.speaking || microphone) frame = requestAnimationFrame(animate);
   }
 
+  /** @param {string} sentence */
   function notice(sentence) {
     fill(said, sentence);
   }
 
+  /** @param {string|null} sentence */
   function fault(sentence) {
     problem.hidden = !sentence;
     fill(problem, sentence ?? "");
@@ -152,6 +161,7 @@ export function mount(root, {owner, signal}) {
     draw();
   }
 
+  /** @param {boolean} on hands-free */
   function setFree(on) {
     free.checked = on;
     clearMessages();
@@ -186,6 +196,10 @@ export function mount(root, {owner, signal}) {
     draw();
   }
 
+  /**
+   * @param {number} own the request that opened the microphone
+   * @param {Float32Array} piece
+   */
   function hear(own, piece) {
     if (own !== request || !microphone) return;
     level = loudness(piece);
@@ -199,6 +213,7 @@ export function mount(root, {owner, signal}) {
     microphone = null;
   }
 
+  /** @param {import("../lib/api.js").Problem|null} reason */
   function closed(reason) {
     const listening = free.checked || talk.talking;
     clearTimeout(tail);
@@ -206,7 +221,7 @@ export function mount(root, {owner, signal}) {
     closeMicrophone();
     free.checked = false;
     if (talk.talking) talk.reset();
-    // Nobody need hear that a connection was closed which nobody used.
+    // A connection that was closed while nobody used it needs no message.
     if (reason && reason.code !== "live_unreachable" && (listening || reason.code !== "idle")) fault(reason.message);
   }
 
@@ -243,7 +258,7 @@ export function mount(root, {owner, signal}) {
     } catch (error) {
       const sentence = sentenceOf(error);
       if (!sentence) return;
-      if (error.code === "session_not_found") {
+      if (hasCode(error, "session_not_found")) {
         talks.forget();
         view.instead(h("p", {class: "hint assistant-note"}, t("expired")));
       } else {
@@ -264,7 +279,7 @@ export function mount(root, {owner, signal}) {
       if (id) await ask(`v1/assistant/sessions/${id}`, {method: "DELETE", signal});
     } catch (error) {
       const sentence = sentenceOf(error);
-      if (error.code !== "session_not_found") {
+      if (!hasCode(error, "session_not_found")) {
         if (sentence) fault(sentence);
         draw();
         return;

@@ -1,4 +1,4 @@
-/** Which language is spoken, whose voice answers, and whether it does. */
+/** The settings of a conversation: the language, the voice, and whether replies are spoken. */
 
 import {askJson} from "../lib/api.js";
 import {fill, h} from "../lib/dom.js";
@@ -10,15 +10,15 @@ import {t} from "./words.js";
 const STORED = "voicegraph-assistant";
 const CODE = /^[a-z]{2,3}$/;
 
-const base = (code) => code.split("-")[0].toLowerCase();
-const distinct = (codes) => [...new Set(codes)];
+const base = (/** @type {string} */ code) => code.split("-")[0].toLowerCase();
+const distinct = (/** @type {string[]} */ codes) => [...new Set(codes)];
 
 /**
- * Make the choices.
- * @param {object} options `onChange()`, `signal`
- * @returns {{fields: HTMLElement, speakField: HTMLElement, start: () => object}} `start`: fields for the live protocol
+ * Make the choices; `start()` returns them as fields of the live protocol's start.
+ * @param {{onChange: () => void, signal: AbortSignal}} options
  */
 export function assistantSettings({onChange, signal}) {
+  /** @type {{language: string, voice: string, speak: boolean}} */
   const chosen = {language: locale(), voice: "", speak: true, ...stored()};
   const language = h("select", {on: {change: () => {
     chosen.language = language.value;
@@ -38,16 +38,17 @@ export function assistantSettings({onChange, signal}) {
   const fields = h("div", {class: "stack"}, h("div", {class: "assistant-settings"},
     h("label", {class: "field"}, h("span", {}, t("language")), language),
     h("label", {class: "field"}, h("span", {}, t("voice")), voice)), notice);
-  let asked = null;
+  let asked = "";
 
   function changed() {
     localStorage.setItem(STORED, JSON.stringify(chosen));
     onChange();
   }
 
-  const group = (name, codes) => h("optgroup", {label: t(name)},
+  const group = (/** @type {"common"|"others"} */ name, /** @type {string[]} */ codes) => h("optgroup", {label: t(name)},
     codes.map((code) => h("option", {value: code}, languageTitle(code))));
 
+  /** @param {string[]} codes */
   function offerLanguages(codes) {
     const common = distinct([chosen.language, locale(), "en", ...navigator.languages.map(base)])
       .filter((code) => codes.includes(code) || code === chosen.language);
@@ -81,13 +82,17 @@ export function assistantSettings({onChange, signal}) {
     });
   }
 
-  /** Load; where that fails, say so beside the lists, with a button to try again. */
+  /**
+   * Load; where that fails, say so beside the lists, with a button to try again.
+   * @param {() => void} again
+   * @param {() => Promise<void>} load
+   */
   async function attempt(again, load) {
     try {
       await load();
     } catch (error) {
       const told = failureBeside(error, () => {
-        told.remove();
+        told?.remove();
         again();
       });
       if (told) notice.append(told);
@@ -103,9 +108,10 @@ export function assistantSettings({onChange, signal}) {
   };
 }
 
+/** Return what was chosen last. */
 function stored() {
   try {
-    const {language, voice, speak} = JSON.parse(localStorage.getItem(STORED)) ?? {};
+    const {language, voice, speak} = JSON.parse(localStorage.getItem(STORED) ?? "null") ?? {};
     return {...(CODE.test(language) ? {language} : {}), ...(voice ? {voice} : {}), ...(speak === false ? {speak} : {})};
   } catch {
     return {};

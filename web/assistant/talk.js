@@ -1,22 +1,25 @@
-/** The button that is held to talk: by pointer, by the space bar, or pressed twice by whoever can't hold it. */
+/** The button that is held to talk: by pointer, by the space bar, or pressed twice where it can't be held. */
 
 import {fill, h, icon} from "../lib/dom.js";
 import {t} from "./words.js";
 
-/** A press that is shorter than this goes on until the next one. */
+/** A shorter press latches the button until the next press. */
 const TAP_MS = 350;
 const OWN_KEYS = "input, textarea, select, button, a, summary, [contenteditable]";
 
 /**
  * Make the button.
- * @param {object} options `onBegin()` may return false: nothing begins; `onEnd()`; `onChange()`; `signal`
- * @returns {HTMLElement & {talking: boolean, latched: boolean, reset: () => void,
- *   show: (on: boolean, free: boolean) => void}}
+ * @param {object} options
+ * @param {() => boolean} options.onBegin returns false where talking is not to begin
+ * @param {() => void} options.onEnd
+ * @param {() => void} options.onChange
+ * @param {AbortSignal} options.signal
  */
 export function talkButton({onBegin, onEnd, onChange, signal}) {
   const label = h("span", {}, t("talk"));
-  const button = h("button", {type: "button", class: "assistant-talk", "aria-pressed": "false"}, icon("voice"), label);
-  button.talking = button.latched = false;
+  const button = Object.assign(
+    h("button", {type: "button", class: "assistant-talk", "aria-pressed": "false"}, icon("voice"), label),
+    {talking: false, latched: false, reset, show});
   let since = 0;
 
   function press() {
@@ -24,7 +27,7 @@ export function talkButton({onBegin, onEnd, onChange, signal}) {
       if (button.latched) end();
       return;
     }
-    if (onBegin() === false) return;
+    if (!onBegin()) return;
     button.talking = true;
     button.latched = false;
     since = performance.now();
@@ -40,53 +43,57 @@ export function talkButton({onBegin, onEnd, onChange, signal}) {
   }
 
   function end() {
-    button.reset();
+    reset();
     onEnd();
   }
 
-  button.reset = () => {
+  function reset() {
     button.talking = button.latched = false;
     onChange();
-  };
+  }
 
-  button.show = (on, free) => {
-    button.setAttribute("aria-pressed", on);
+  /**
+   * @param {boolean} on
+   * @param {boolean} free hands-free: the button turns the microphone off
+   */
+  function show(on, free) {
+    button.setAttribute("aria-pressed", String(on));
     const name = t(free ? "talk_off" : "talk");
     button.setAttribute("aria-label", name);
     button.title = name;
     fill(label, t("talk"));
     label.hidden = free;
-  };
+  }
 
-  const listen = (target, event, listener) => target.addEventListener(event, listener, {signal});
-  listen(button, "pointerdown", (event) => {
+  button.addEventListener("pointerdown", (event) => {
     if (!event.isPrimary || event.button !== 0) return;
     try {
       button.setPointerCapture(event.pointerId);
     } catch { /* The pointer is gone already: its release comes anyhow. */ }
     press();
-  });
-  listen(button, "pointerup", release);
-  listen(button, "pointercancel", release);
-  listen(button, "contextmenu", (event) => event.preventDefault());
+  }, {signal});
+  button.addEventListener("pointerup", release, {signal});
+  button.addEventListener("pointercancel", release, {signal});
+  button.addEventListener("contextmenu", (event) => event.preventDefault(), {signal});
   // Enter and assistive technology click without a pointer.
-  listen(button, "click", (event) => {
+  button.addEventListener("click", (event) => {
     if (event.detail !== 0) return;
     press();
     release();
-  });
-  const ofSpace = (event) => event.code === "Space" && !event.ctrlKey && !event.altKey && !event.metaKey
-    && (event.target === button || !event.target.closest?.(OWN_KEYS));
-  listen(document, "keydown", (event) => {
+  }, {signal});
+  const ofSpace = (/** @type {KeyboardEvent} */ {code, ctrlKey, altKey, metaKey, target}) =>
+    code === "Space" && !ctrlKey && !altKey && !metaKey
+    && (target === button || !(target instanceof Element && target.closest(OWN_KEYS)));
+  document.addEventListener("keydown", (event) => {
     if (!ofSpace(event)) return;
     event.preventDefault();
     if (!event.repeat) press();
-  });
-  listen(document, "keyup", (event) => {
+  }, {signal});
+  document.addEventListener("keyup", (event) => {
     if (!ofSpace(event)) return;
     event.preventDefault();
     release();
-  });
-  listen(window, "blur", release);
+  }, {signal});
+  addEventListener("blur", release, {signal});
   return button;
 }

@@ -1,4 +1,4 @@
-/** The Assistant's words. */
+/** The words of the assistant's section. */
 
 import {speaker} from "../lib/i18n.js";
 

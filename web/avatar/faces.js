@@ -1,7 +1,10 @@
-/** Choose a face, keep a picture or clip as one, erase one. */
+/**
+ * The choice of a face; a picture or clip can be kept as one, and one can be erased.
+ * @import {Avatar, Limits} from "../lib/types.js"
+ */
 
-import {ask, askJson, Problem, sentenceOf} from "../lib/api.js";
-import {fill, h, icon, uniqueId} from "../lib/dom.js";
+import {ask, askJson, hasStatus, sentenceOf} from "../lib/api.js";
+import {fill, focusFirst, h, icon, uniqueId} from "../lib/dom.js";
 import {bytes, duration, percent, speaker} from "../lib/i18n.js";
 import {soundInput} from "../lib/sound-input.js";
 import {failure} from "../lib/try-again.js";
@@ -40,14 +43,19 @@ const ACCEPT = "image/jpeg,image/png,image/webp,video/mp4,video/quicktime,video/
 /** The id of the face that everybody has. */
 export const BUNDLED = "default";
 
-/** What a face is called on this page. */
+/**
+ * Return what a face is called on this page.
+ * @param {Pick<Avatar, "id"|"name">} avatar
+ */
 export const nameOf = (avatar) => avatar.id === BUNDLED ? t("bundled") : avatar.name;
 
 /**
- * Make the choice of faces.
- * @param {object} options `limits` of GET /v1/me; `signal`; `onChoice(avatar, pictureUrl)`: another one is chosen, or
- *   its picture has come
- * @returns {HTMLElement & {chosen: object, choose: (id: string) => void}}
+ * Make the choice of faces. It has the `chosen` one, and `choose(id)`.
+ * @param {object} options
+ * @param {Limits} options.limits
+ * @param {AbortSignal} options.signal
+ * @param {(avatar: Avatar, pictureUrl: string|null) => void} options.onChoice another one is chosen, or its picture has
+ *   come
  */
 export function faceChoice({limits, signal, onChoice}) {
   const cards = h("div", {class: "avatar-faces"});
@@ -59,22 +67,26 @@ export function faceChoice({limits, signal, onChoice}) {
   const adding = addForm({limits, signal, onAdded: (avatar) => {
     avatars.push(avatar);
     draw();
-    element.choose(avatar.id);
+    choose(avatar.id);
     say(t("added", {name: avatar.name}));
-    cards.querySelector(":checked")?.focus();
+    focusFirst(cards, ":checked");
   }});
-  const element = h("section", {class: "card"},
-    h("fieldset", {class: "stack"}, h("legend", {}, h("h2", {class: "avatar-legend"}, t("face"))), cards),
-    note, status, fault, h("div", {class: "row spread"}, adding.opener, erase), adding);
+  const element = Object.assign(
+    h("section", {class: "card"},
+      h("fieldset", {class: "stack"}, h("legend", {}, h("h2", {class: "avatar-legend"}, t("face"))), cards),
+      note, status, fault, h("div", {class: "row spread"}, adding.opener, erase), adding),
+    // The bundled face exists also before the others are loaded.
+    {chosen: /** @type {Pick<Avatar, "id"|"name">} */ ({id: BUNDLED, name: BUNDLED}), choose});
   const group = uniqueId("face");
+  /** @type {Map<string, string>} addresses by id */
   const pictures = new Map();
+  /** @type {Avatar[]} */
   let avatars = [];
   let wanted = BUNDLED;
-  // There is always this one, also before the others have come.
-  element.chosen = {id: BUNDLED, name: BUNDLED};
   signal.addEventListener("abort", () => pictures.forEach((url) => URL.revokeObjectURL(url)), {once: true});
 
-  element.choose = (id) => {
+  /** @param {string} id */
+  function choose(id) {
     wanted = id;
     const avatar = avatars.find((one) => one.id === id);
     if (!avatar) return;
@@ -84,8 +96,9 @@ export function faceChoice({limits, signal, onChoice}) {
     note.hidden = avatar.faces < 2;
     fill(note, t("several", {n: avatar.faces}));
     onChoice(avatar, pictures.get(id) ?? null);
-  };
+  }
 
+  /** @param {string} sentence */
   function say(sentence) {
     status.hidden = !sentence;
     fill(status, sentence);
@@ -98,13 +111,17 @@ export function faceChoice({limits, signal, onChoice}) {
       ({avatars} = await askJson("v1/avatars", {signal}));
       say("");
       draw();
-      element.choose(avatars.some(({id}) => id === wanted) ? wanted : BUNDLED);
+      choose(avatars.some(({id}) => id === wanted) ? wanted : BUNDLED);
     } catch (error) {
       say("");
       tell(error, load);
     }
   }
 
+  /**
+   * @param {unknown} error
+   * @param {(() => void)|null} [retry]
+   */
   function tell(error, retry = null) {
     const told = failure(error, retry);
     fault.hidden = !told;
@@ -115,15 +132,15 @@ export function faceChoice({limits, signal, onChoice}) {
     fill(cards, avatars.map((avatar) => h("label", {class: "avatar-face"},
       h("input", {type: "radio", name: group, value: avatar.id, on: {change: () => {
         say("");
-        element.choose(avatar.id);
+        choose(avatar.id);
       }}}),
       h("span", {class: "avatar-thumb", data: {id: avatar.id}}, portrait(avatar)),
       h("span", {class: "avatar-name"}, nameOf(avatar)),
-      avatar.kind === "clip" ? h("span", {class: "hint"}, t("clip", {length: duration(avatar.seconds)})) : null)));
+      avatar.seconds === null ? null : h("span", {class: "hint"}, t("clip", {length: duration(avatar.seconds)})))));
     loadPictures();
   }
 
-  const portrait = ({id}) => pictures.has(id) ? h("img", {src: pictures.get(id), alt: ""}) : icon("avatar");
+  const portrait = (/** @type {Avatar} */ {id}) => pictures.has(id) ? h("img", {src: pictures.get(id), alt: ""}) : icon("avatar");
 
   /** One after the other, so that what the person does meanwhile has the network. */
   async function loadPictures() {
@@ -143,7 +160,7 @@ export function faceChoice({limits, signal, onChoice}) {
       }
       const thumb = cards.querySelector(`[data-id="${CSS.escape(avatar.id)}"]`);
       if (thumb) fill(thumb, portrait(avatar));
-      if (element.chosen.id === avatar.id) onChoice(avatar, pictures.get(avatar.id));
+      if (element.chosen.id === avatar.id) onChoice(avatar, pictures.get(avatar.id) ?? null);
     }
   }
 
@@ -151,6 +168,7 @@ export function faceChoice({limits, signal, onChoice}) {
     const {id} = element.chosen;
     const name = nameOf(element.chosen);
     const title = h("h2", {id: uniqueId("erase")}, t("erase_named", {name}));
+    /** @type {HTMLDialogElement} */
     const dialog = h("dialog", {class: "card avatar-dialog", "aria-labelledby": title.id, on: {close: () => {
       const agreed = dialog.returnValue === "yes";
       dialog.remove();
@@ -163,13 +181,17 @@ export function faceChoice({limits, signal, onChoice}) {
     dialog.showModal();
   }
 
+  /**
+   * @param {string} id
+   * @param {string} name
+   */
   async function remove(id, name) {
     fault.hidden = true;
     erase.disabled = true;
     try {
       await askJson(`v1/avatars/${id}`, {method: "DELETE", signal});
     } catch (error) {
-      if (!(error instanceof Problem && error.status === 404)) {
+      if (!hasStatus(error, 404)) {
         tell(error);
         return;
       }
@@ -177,19 +199,25 @@ export function faceChoice({limits, signal, onChoice}) {
       erase.disabled = false;
     }
     avatars = avatars.filter((one) => one.id !== id);
-    if (pictures.has(id)) URL.revokeObjectURL(pictures.get(id));
+    URL.revokeObjectURL(pictures.get(id) ?? "");
     pictures.delete(id);
     draw();
-    element.choose(BUNDLED);
+    choose(BUNDLED);
     say(t("erased", {name}));
-    cards.querySelector(":checked")?.focus();
+    focusFirst(cards, ":checked");
   }
 
   load();
   return element;
 }
 
-/** The form that keeps a picture or a clip as a face; `opener` is the button that shows it. */
+/**
+ * Make the form that keeps a picture or a clip as a face; `opener` is the button that shows it.
+ * @param {object} options
+ * @param {Limits} options.limits
+ * @param {AbortSignal} options.signal
+ * @param {(avatar: Avatar) => void} options.onAdded
+ */
 function addForm({limits, signal, onAdded}) {
   const {max_bytes: maxBytes, max_clip_seconds: seconds} = limits.avatars;
   const fault = h("p", {class: "fault", role: "alert", hidden: true});
@@ -200,7 +228,9 @@ function addForm({limits, signal, onAdded}) {
   const stop = h("button", {type: "button", class: "quiet", hidden: true, on: {click: () => sending?.abort()}},
     icon("close"), t("stop"));
   const label = h("span", {}, t("add"));
+  /** @type {AbortController|null} */
   let sending = null;
+  /** @type {string|null} */
   let shown = null;
   let suggested = "";
   signal.addEventListener("abort", () => {
@@ -225,14 +255,15 @@ function addForm({limits, signal, onAdded}) {
   }}}, given, h("label", {class: "field"}, h("span", {}, t("name")), name), h("p", {class: "hint"}, t("consent")),
     fault, bar, status, h("div", {class: "row"}, save, stop));
   const opener = h("button", {type: "button", class: "quiet", "aria-expanded": "false", "aria-controls": form.id, on: {
-    click: () => show(form.hidden),
+    click: () => show(Boolean(form.hidden)),
   }}, icon("upload"), label);
 
+  /** @param {boolean} is */
   function show(is) {
     form.hidden = !is;
-    opener.setAttribute("aria-expanded", is);
+    opener.setAttribute("aria-expanded", String(is));
     fill(label, t(is ? "hide" : "add"));
-    opener.firstChild.replaceWith(icon(is ? "close" : "upload"));
+    opener.firstChild?.replaceWith(icon(is ? "close" : "upload"));
     if (!is) sending?.abort();
   }
 
@@ -241,6 +272,7 @@ function addForm({limits, signal, onAdded}) {
     shown = null;
   }
 
+  /** @param {File} file */
   function preview(file) {
     release();
     shown = URL.createObjectURL(file);
@@ -253,21 +285,24 @@ function addForm({limits, signal, onAdded}) {
     return element;
   }
 
+  /** @param {string|null} sentence */
   function tell(sentence) {
     fault.hidden = !sentence;
     fill(fault, sentence ?? "");
   }
 
+  /** @param {number} share */
   function progress(share) {
     if (share < 1) bar.value = share;
     else bar.removeAttribute("value");
     fill(status, share < 1 ? t("sending", {share: percent(share)}) : t("looking"));
   }
 
+  /** @param {boolean} is */
   function busy(is) {
     bar.hidden = status.hidden = stop.hidden = !is;
     save.disabled = is;
-    form.setAttribute("aria-busy", is);
+    form.setAttribute("aria-busy", String(is));
   }
 
   async function send() {
@@ -286,6 +321,7 @@ function addForm({limits, signal, onAdded}) {
     busy(true);
     progress(0);
     try {
+      /** @type {Avatar} */
       const avatar = await upload("v1/avatars", {name: name.value.trim()}, given.file, {
         onProgress: progress, signal: mine.signal,
       });

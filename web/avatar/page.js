@@ -1,6 +1,9 @@
-/** Avatar: a face, words, and the film of one saying the other, watched while it is made or made in the background. */
+/**
+ * Avatar: a face, words, and the film of one saying the other, watched while it is made or made in the background.
+ * @import {AvatarJob, Job, Place} from "../lib/types.js"
+ */
 
-import {ask, askJson, Problem, sentenceOf} from "../lib/api.js";
+import {ask, askJson, isAbort, Problem, sentenceOf} from "../lib/api.js";
 import {copyButton} from "../lib/copy-button.js";
 import {fill, h, icon} from "../lib/dom.js";
 import {playArriving} from "../lib/film-player.js";
@@ -29,6 +32,11 @@ const t = speaker({
 
 const FILM = "avatar.mp4";
 
+/**
+ * Show the section: the form, and a job where the address names one.
+ * @param {HTMLElement} root
+ * @param {Place} place
+ */
 export function mount(root, {owner: {limits}, params: [jobId], signal, showInAddress}) {
   const screen = stage({signal, onStop: () => running?.abort()});
   const fault = h("p", {class: "fault", role: "alert", hidden: true});
@@ -46,7 +54,8 @@ export function mount(root, {owner: {limits}, params: [jobId], signal, showInAdd
     showInAddress(id);
     offerLink(true);
     settle();
-  }, onDone: showJob, onIdle: settle});
+  }, onDone: (job) => showJob(/** @type {AvatarJob} */ (job)), onIdle: settle});
+  /** @type {AbortController|null} */
   let running = null;
   signal.addEventListener("abort", () => running?.abort(), {once: true});
 
@@ -60,6 +69,7 @@ export function mount(root, {owner: {limits}, params: [jobId], signal, showInAdd
         fault, h("p", {class: "hint"}, t("background_hint")), h("p", {class: "hint"}, t("synthetic"))))));
   if (jobId) watch(jobId);
 
+  /** @param {string|null} sentence */
   function tell(sentence) {
     fault.hidden = !sentence;
     fill(fault, sentence ?? "");
@@ -70,7 +80,7 @@ export function mount(root, {owner: {limits}, params: [jobId], signal, showInAdd
     make.disabled = later.disabled = panel.busy || running !== null;
   }
 
-  /** What is asked for, or null where something is missing. */
+  /** Return what is asked for; null where something is missing. */
   function asked() {
     tell("");
     const given = said.asked();
@@ -105,11 +115,13 @@ export function mount(root, {owner: {limits}, params: [jobId], signal, showInAdd
     settle();
   }
 
+  /** @param {Response} response */
   async function arrived(response) {
     try {
+      if (!response.body) throw new Error("no film");
       return await playArriving(screen.video, response.body);
     } catch (error) {
-      if (error.name === "AbortError") throw error;
+      if (isAbort(error)) throw error;
       throw new Problem("film_cut", {detail: t("cut")});
     }
   }
@@ -119,12 +131,15 @@ export function mount(root, {owner: {limits}, params: [jobId], signal, showInAdd
     if (!wish) return;
     screen.clear();
     const {file, ...rest} = {...wish, avatar: faces.chosen.id};
-    panel.submit(file ? {path: "v1/jobs/avatar", fields: rest, file} : {path: "v1/jobs/avatar", json: rest});
+    panel.submit({path: "v1/jobs/avatar", ...(file ? {fields: rest, file} : {json: rest})});
     settle();
     panel.scrollIntoView({block: "nearest"});
   }
 
-  /** A job of before: what was asked comes back into the form. */
+  /**
+   * Show an existing job, and put what it was asked for back into the form.
+   * @param {string} id
+   */
   async function watch(id) {
     const following = panel.watch(id);
     settle();
@@ -138,21 +153,24 @@ export function mount(root, {owner: {limits}, params: [jobId], signal, showInAdd
     await following;
   }
 
+  /** @param {AvatarJob} job */
   function showJob({id, result}) {
     settle();
-    screen.show({jobId: id, name: FILM, seconds: result.seconds});
+    if (result) screen.show({jobId: id, name: FILM, seconds: result.seconds});
   }
 
+  /** @param {boolean} is */
   function offerLink(is) {
     share.hidden = !is;
     fill(link, location.href);
   }
 }
 
+/** @param {import("./words.js").Wish & {label?: boolean}} wish */
 function bodyOf({file, ...rest}) {
   if (!file) return {json: rest};
   const body = new FormData();
-  for (const [name, value] of Object.entries(rest)) body.append(name, value);
+  for (const [name, value] of Object.entries(rest)) body.append(name, String(value));
   body.append("file", file, file.name);
   return {body};
 }

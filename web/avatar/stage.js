@@ -1,4 +1,7 @@
-/** Where the face is seen: its picture, in whose place its film plays; what was measured, and the film as a file. */
+/**
+ * The picture of a face, in whose place its film plays; the measurements, and the film as a file.
+ * @import {Avatar} from "../lib/types.js"
+ */
 
 import {sentenceOf} from "../lib/api.js";
 import {fill, h, icon} from "../lib/dom.js";
@@ -25,14 +28,13 @@ const t = speaker({
   },
 });
 
-const FACTS = ["first", "total", "length", "size"];
+const FACTS = /** @type {const} */ (["first", "total", "length", "size"]);
 
 /**
  * Make the stage.
- * @param {object} options `signal`: after which nothing plays; `onStop()`: what is being made shall end
- * @returns {HTMLElement & object} `face({name, width, height}, pictureUrl)`: who is seen; `begin()`: a film is
- *   asked for (`stop` is the button against it); `complete(arrived, filename)`: all of it is there
- *   (what playArriving returns); `show({jobId, name, seconds})`: one that a job made; `clear()`: back to the picture
+ * @param {object} options
+ * @param {AbortSignal} options.signal after which nothing plays
+ * @param {() => void} options.onStop the film that is being made shall end
  */
 export function stage({signal, onStop}) {
   const picture = h("img", {class: "avatar-picture", hidden: true});
@@ -48,25 +50,38 @@ export function stage({signal, onStop}) {
   const making = h("div", {class: "row", hidden: true},
     h("span", {class: "avatar-spinner", "aria-hidden": "true"}), stop);
   const fault = h("p", {class: "fault", role: "alert", hidden: true});
-  const values = Object.fromEntries(FACTS.map((name) => [name, h("dd", {})]));
-  const rows = Object.fromEntries(FACTS.map((name) => [name, h("div", {}, h("dt", {}, t(name)), values[name])]));
-  const facts = h("dl", {class: "avatar-facts", "aria-label": t("facts"), hidden: true},
-    FACTS.map((name) => rows[name]));
+  const values = {first: h("dd"), total: h("dd"), length: h("dd"), size: h("dd")};
+  const factRow = (/** @type {keyof typeof values} */ name) => h("div", {}, h("dt", {}, t(name)), values[name]);
+  const rows = {
+    first: factRow("first"), total: factRow("total"), length: factRow("length"), size: factRow("size"),
+  };
+  const facts = h("dl", {class: "avatar-facts", "aria-label": t("facts"), hidden: true}, Object.values(rows));
   const again = h("button", {type: "button", on: {click: replay}}, icon("play"), t("play"));
   const download = h("a", {class: "button quiet"}, icon("download"), t("download"));
   const actions = h("div", {class: "row", hidden: true}, again, download);
   const below = h("div", {class: "avatar-below", hidden: true},
     h("div", {class: "row spread"}, status, making), fault, actions, facts);
   const element = h("section", {class: "card avatar-stage", "aria-label": t("stage")}, frame, below);
-  let [began, isComplete, url, shown] = [null, false, null, null];
+  /** @type {number|null} */
+  let began = null;
+  let isComplete = false;
+  /** @type {string|null} */
+  let url = null;
+  /** @type {AbortController|null} */
+  let shown = null;
   signal.addEventListener("abort", clear, {once: true});
 
+  /**
+   * @param {keyof typeof values} name
+   * @param {string|null} value
+   */
   function fact(name, value) {
+    fill(values[name], value ?? "");
     rows[name].hidden = value === null;
     facts.hidden = FACTS.every((one) => rows[one].hidden);
-    fill(values[name], value ?? "");
   }
 
+  /** @param {boolean} toFilm */
   function swap(toFilm) {
     video.hidden = !toFilm;
     picture.hidden = toFilm || !picture.src;
@@ -98,7 +113,7 @@ export function stage({signal, onStop}) {
     fill(status, t("press"));
   }
 
-  /** The film is over: the face is still again. */
+  /** Show the picture again after the film. */
   function disappear() {
     const watched = document.activeElement === video;
     if (document.fullscreenElement === video) document.exitFullscreen();
@@ -114,6 +129,7 @@ export function stage({signal, onStop}) {
     if (isComplete && video.error && !shown) say(problemSentence("unplayable"));
   }
 
+  /** @param {string|null} sentence */
   function say(sentence) {
     swap(false);
     again.hidden = true;
@@ -127,8 +143,12 @@ export function stage({signal, onStop}) {
     video.play().catch(() => {});
   }
 
-  const since = () => duration((performance.now() - began) / 1000);
+  const since = () => duration((performance.now() - (began ?? performance.now())) / 1000);
 
+  /**
+   * @param {string} href
+   * @param {string} filename
+   */
   function offer(href, filename) {
     const stopping = document.activeElement === stop;
     isComplete = true;
@@ -142,21 +162,34 @@ export function stage({signal, onStop}) {
 
   return Object.assign(element, {
     video, stop, clear,
+    /**
+     * Show a face.
+     * @param {Pick<Avatar, "name"|"width"|"height">} avatar
+     * @param {string|null} pictureUrl
+     */
     face({name, width, height}, pictureUrl) {
       picture.alt = t("face", {name});
-      frame.style.setProperty("--ratio", width / height);
-      for (const [shown, attribute] of [[picture, "src"], [video, "poster"]]) {
-        if (pictureUrl) shown.setAttribute(attribute, pictureUrl);
-        else shown.removeAttribute(attribute);
+      frame.style.setProperty("--ratio", String(width / height));
+      if (pictureUrl) {
+        picture.src = video.poster = pictureUrl;
+      } else {
+        picture.removeAttribute("src");
+        video.removeAttribute("poster");
       }
       if (video.hidden) swap(false);
     },
+    /** Wait for a film; `stop` is the button against it. */
     begin() {
       clear();
       began = performance.now();
       below.hidden = making.hidden = false;
       fill(status, t("waiting"));
     },
+    /**
+     * Offer a film that has arrived to its end.
+     * @param {Awaited<ReturnType<typeof import("../lib/film-player.js").playArriving>>} arrived
+     * @param {string} filename
+     */
     complete({film, plays}, filename) {
       fact("total", since());
       fact("size", bytes(film.size));
@@ -169,6 +202,10 @@ export function stage({signal, onStop}) {
       video.currentTime = seen;
       play(video);
     },
+    /**
+     * Show the film of a job.
+     * @param {{jobId: string, name: string, seconds: number}} film
+     */
     show({jobId, name, seconds}) {
       clear();
       shown = new AbortController();

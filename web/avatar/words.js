@@ -1,4 +1,9 @@
-/** What the face shall say: a text with its language, voice and speed, or a recording. */
+/**
+ * What the face shall say: a text with its language, voice and speed, or a recording.
+ * @import {JobParams, Limits, Voice} from "../lib/types.js"
+ * @typedef {{file?: File, text?: string, language?: string, voice?: string, speed?: number}} Wish a file, or a text and
+ *   the rest
+ */
 
 import {askJson} from "../lib/api.js";
 import {fill, h, uniqueId} from "../lib/dom.js";
@@ -38,9 +43,11 @@ const OFTEN = ["en", "ru", "kk"];
 
 /**
  * Make the choice of words.
- * @param {object} options `limits` of GET /v1/me; `signal`; `onSubmit()`: Ctrl+Enter; `onProblem(sentence)`
- * @returns {HTMLElement & {asked: () => object|null, fillIn: (params: object) => void}} `asked()` is {text,
- *   language, voice, speed} or {file}; null where something is missing, which it has said. `fillIn` takes a job's.
+ * @param {object} options
+ * @param {Limits} options.limits
+ * @param {AbortSignal} options.signal
+ * @param {() => void} options.onSubmit Ctrl + Enter
+ * @param {(sentence: string|null) => void} options.onProblem
  */
 export function words({limits, signal, onSubmit, onProblem}) {
   const typing = typedWords({limits, signal, onSubmit});
@@ -58,6 +65,10 @@ export function words({limits, signal, onSubmit, onProblem}) {
     onProblem("");
   });
   return Object.assign(h("section", {class: "card"}, h("h2", {}, t("words")), choice), {
+    /**
+     * Return what was chosen; null where something is missing, after a word on that.
+     * @returns {Wish|null}
+     */
     asked() {
       if (chosen === "record") {
         if (!recording.file) onProblem(t("no_file"));
@@ -69,16 +80,18 @@ export function words({limits, signal, onSubmit, onProblem}) {
       typing.text.focus();
       return null;
     },
+    /** @param {JobParams} params of a job */
     fillIn(params) {
       if (params.text) typing.fillIn(params);
     },
   });
 }
 
-const minutes = (seconds) => (seconds / 60).toLocaleString(locale(), {
+const minutes = (/** @type {number} */ seconds) => (seconds / 60).toLocaleString(locale(), {
   style: "unit", unit: "minute", unitDisplay: "long", maximumFractionDigits: 1,
 });
 
+/** @param {{limits: Limits, signal: AbortSignal, onSubmit: () => void}} options */
 function typedWords({limits, signal, onSubmit}) {
   const limit = limits.texts.max_speech_chars;
   const count = h("span", {class: "numbers"});
@@ -102,7 +115,9 @@ function typedWords({limits, signal, onSubmit}) {
       h("label", {class: "field"}, h("span", {}, t("language")), language),
       h("label", {class: "field"}, h("span", {}, t("voice")), voice),
       h("label", {class: "field"}, h("span", {class: "row spread"}, t("speed"), said), speed)), fault);
+  /** @type {{language: string, voice: string}} */
   let wanted = {language: locale(), voice: ""};
+  /** @type {AbortController|null} */
   let asking = null;
 
   // Characters as the service counts them.
@@ -115,9 +130,9 @@ function typedWords({limits, signal, onSubmit}) {
   }
 
   function sayTempo() {
-    const words = t("times", {speed: decimal(Number(speed.value))});
-    fill(said, words);
-    speed.setAttribute("aria-valuetext", words);
+    const times = t("times", {speed: decimal(Number(speed.value))});
+    fill(said, times);
+    speed.setAttribute("aria-valuetext", times);
   }
 
   async function loadLanguages() {
@@ -136,8 +151,9 @@ function typedWords({limits, signal, onSubmit}) {
     }
   }
 
+  /** @param {string[]} codes */
   function offer(codes) {
-    const option = (code) => h("option", {value: code}, languageTitle(code));
+    const option = (/** @type {string} */ code) => h("option", {value: code}, languageTitle(code));
     const mine = [locale(), ...navigator.languages.map((tag) => tag.split("-")[0]), ...OFTEN];
     const often = [...new Set(mine)].filter((code) => codes.includes(code));
     const rest = codes.filter((code) => !often.includes(code))
@@ -170,11 +186,15 @@ function typedWords({limits, signal, onSubmit}) {
     }
   }
 
+  /** @param {Voice} voice */
   function titleOf({name, gender}) {
-    const known = gender === "male" || gender === "female";
-    return known && !name.includes(gender) ? `${name} · ${t(gender)}` : name;
+    return (gender === "male" || gender === "female") && !name.includes(gender) ? `${name} · ${t(gender)}` : name;
   }
 
+  /**
+   * @param {unknown} error
+   * @param {() => void} retry
+   */
   function tell(error, retry) {
     const told = failure(error, retry);
     if (!told) return;
@@ -195,9 +215,10 @@ function typedWords({limits, signal, onSubmit}) {
       text: text.value, language: language.value || wanted.language, ...(voice.value && {voice: voice.value}),
       speed: Number(speed.value),
     }),
+    /** @param {JobParams} params */
     fillIn(params) {
-      text.value = params.text;
-      speed.value = params.speed ?? 1;
+      text.value = params.text ?? "";
+      speed.value = String(params.speed ?? 1);
       wanted = {language: params.language ?? wanted.language, voice: params.voice ?? ""};
       measure();
       sayTempo();

@@ -1,7 +1,7 @@
-/** Deleting all jobs that have ended: asked for in place, shown as it goes on, and stopped at any time. */
+/** Deletion of all jobs that have ended: confirmed in place, with progress, stopped at any time. */
 
-import {ask, askJson, Problem, sentenceOf} from "../lib/api.js";
-import {fill, h, icon} from "../lib/dom.js";
+import {ask, askJson, hasStatus, sentenceOf} from "../lib/api.js";
+import {fill, focusFirst, h, icon} from "../lib/dom.js";
 import {speaker} from "../lib/i18n.js";
 
 const t = speaker({
@@ -31,8 +31,15 @@ const ENDED = ["succeeded", "failed", "cancelled"];
 const AT_ONCE = 3;
 
 /**
- * Make it.
- * @param {object} options `filter()`: {query, kind, state} of what is shown; `onGone(id)`: that job is deleted; `signal`
+ * @typedef {{query: string, kind: string, state: string}} Filter of the list; "" for any
+ */
+
+/**
+ * Make the button; its `panel` asks and shows the progress.
+ * @param {object} options
+ * @param {() => Filter} options.filter of what is shown
+ * @param {(id: string) => void} options.onGone that job is deleted
+ * @param {AbortSignal} options.signal
  */
 export function clearEnded({filter, onGone, signal}) {
   const button = h("button", {type: "button", class: "quiet small", on: {click: question}}, icon("trash"), t("clear"));
@@ -58,11 +65,16 @@ export function clearEnded({filter, onGone, signal}) {
   function close() {
     const focused = panel.contains(document.activeElement);
     panel.hidden = true;
-    if (focused) (button.hidden ? document.querySelector("h1") : button).focus();
+    if (!focused) return;
+    if (button.hidden) focusFirst(document, "h1");
+    else button.focus();
   }
 
   async function run() {
-    let [stopping, deleted, ids] = [false, 0, []];
+    let [stopping, deleted] = [false, 0];
+    /** @type {string[]} */
+    let ids = [];
+    /** @type {HTMLButtonElement} */
     const stop = h("button", {type: "button", class: "quiet", on: {click: () => {
       stopping = true;
       stop.disabled = true;
@@ -75,10 +87,9 @@ export function clearEnded({filter, onGone, signal}) {
     bar.removeAttribute("value");
     fill(said, t("looking"));
 
-    // What is being deleted when it is stopped is deleted to the end, so that the number told is right.
-    const next = async (rest) => {
-      while (rest.length && !stopping) {
-        const id = rest.shift();
+    // A deletion under way when it is stopped is completed, so that the number told is right.
+    const next = async (/** @type {string[]} */ rest) => {
+      for (let id = rest.shift(); id; id = stopping ? undefined : rest.shift()) {
         await remove(id, signal);
         deleted++;
         bar.value = deleted / ids.length;
@@ -86,8 +97,9 @@ export function clearEnded({filter, onGone, signal}) {
         onGone(id);
       }
     };
+    /** @type {unknown} */
     let problem = null;
-    const fail = (error) => {
+    const fail = (/** @type {unknown} */ error) => {
       stopping = true;
       problem ??= error;
     };
@@ -105,7 +117,7 @@ export function clearEnded({filter, onGone, signal}) {
     const dismiss = h("button", {type: "button", class: "quiet", on: {click: close}}, icon("check"), t("fine"));
     bar.hidden = true;
     fault.hidden = !problem;
-    fill(fault, problem && sentenceOf(problem));
+    fill(fault, problem ? sentenceOf(problem) : null);
     if (deleted < ids.length) fill(said, t("stopped", count()));
     else if (problem) fill(said);
     else fill(said, ids.length ? t("done", count()) : t("none"));
@@ -113,19 +125,24 @@ export function clearEnded({filter, onGone, signal}) {
     if (focused) dismiss.focus();
   }
 
-  button.panel = panel;
-  return button;
+  return Object.assign(button, {panel});
 }
 
-/** The ids of all ended jobs that a filter shows. */
+/**
+ * Return the ids of all ended jobs that a filter shows.
+ * @param {Filter} filter
+ * @param {AbortSignal} signal
+ */
 async function find({query, kind, state}, signal) {
   const ids = [];
   for (const one of ENDED.filter((ended) => !state || ended === state)) {
+    /** @type {string|null} */
     let cursor = "";
     do {
       const asked = new URLSearchParams({
-        state: one, limit: 100, ...query && {query}, ...kind && {kind}, ...cursor && {cursor},
+        state: one, limit: "100", ...query && {query}, ...kind && {kind}, ...cursor && {cursor},
       });
+      /** @type {import("../lib/types.js").JobPage} */
       const page = await askJson(`v1/jobs?${asked}`, {signal});
       ids.push(...page.jobs.map((job) => job.id));
       cursor = page.next_cursor;
@@ -134,10 +151,14 @@ async function find({query, kind, state}, signal) {
   return ids;
 }
 
+/**
+ * @param {string} id
+ * @param {AbortSignal} signal
+ */
 async function remove(id, signal) {
   try {
     await ask(`v1/jobs/${id}`, {method: "DELETE", signal});
   } catch (error) {
-    if (!(error instanceof Problem && error.status === 404)) throw error;
+    if (!hasStatus(error, 404)) throw error;
   }
 }

@@ -1,7 +1,10 @@
-/** Everything that the owner has made or is making: to be found, opened, shared, cancelled, tried again and deleted. */
+/**
+ * All jobs of the owner: to be found, opened, shared, cancelled, tried again and deleted.
+ * @import {Job, JobPage, Place} from "../lib/types.js"
+ */
 
-import {askJson, sentenceOf} from "../lib/api.js";
-import {fill, h, icon} from "../lib/dom.js";
+import {askJson, hasStatus, sentenceOf} from "../lib/api.js";
+import {fill, focusFirst, h, icon} from "../lib/dom.js";
 import {speaker} from "../lib/i18n.js";
 import {isActive} from "../lib/jobs.js";
 import {failure} from "../lib/try-again.js";
@@ -46,13 +49,20 @@ const MOST = 100;
 const POLL_S = 3;
 const LONGEST_POLL_S = 30;
 const DEBOUNCE_MS = 300;
-const ASTRAY_AT_ONCE = 5;
+const MISSING_AT_ONCE = 5;
 const DAY_MS = 86_400_000;
-const BEGINNINGS = [
+const BEGINNINGS = /** @type {const} */ ([
   ["voice-check", "voice", "check"], ["transcript", "transcript", "transcribe"],
   ["translate", "translate", "translate"], ["avatar", "avatar", "film"],
-];
+]);
 
+/** @typedef {ReturnType<typeof historyRow>} Row */
+
+/**
+ * Show the section.
+ * @param {HTMLElement} root
+ * @param {Place} place
+ */
 export async function mount(root, {query, signal}) {
   const words = h("input", {type: "search", maxlength: "200", "aria-label": t("search"), placeholder: t("search"),
     value: query.get("query") ?? "", on: {input: soon}});
@@ -65,7 +75,10 @@ export async function mount(root, {query, signal}) {
   const filter = () => ({query: words.value.trim(), kind: kind.value, state: state.value});
   const count = h("p", {class: "hint", role: "status"});
   const spoken = h("p", {class: "visually-hidden", role: "status"});
-  const clear = clearEnded({filter, signal, onGone: (id) => { if (rows.has(id)) remove(rows.get(id)); }});
+  const clear = clearEnded({filter, signal, onGone: (id) => {
+    const row = rows.get(id);
+    if (row) remove(row);
+  }});
   const stale = h("p", {class: "notice", role: "status", hidden: true}, t("stale"));
   const list = h("ul", {class: "history-list", "aria-label": t("list")});
   const message = h("div", {class: "card history-message", hidden: true});
@@ -74,8 +87,13 @@ export async function mount(root, {query, signal}) {
   fill(root, form, h("div", {class: "row spread"}, count, clear), clear.panel, spoken, stale, list, message, more, kept);
   list.hidden = more.hidden = clear.hidden = true;
 
+  /** @type {Map<string, Row>} */
   const rows = new Map();
-  let [cursor, loading, waiting, poll, failures] = [null, null, null, null, 0];
+  /** @type {string|null} */
+  let cursor = null;
+  /** @type {AbortController|null} */
+  let loading = null;
+  let [waiting, poll, failures] = [0, 0, 0];
   document.addEventListener("visibilitychange", look, {signal});
   signal.addEventListener("abort", () => {
     loading?.abort();
@@ -83,10 +101,18 @@ export async function mount(root, {query, signal}) {
     clearTimeout(poll);
   }, {once: true});
 
+  /**
+   * @template {string} Value
+   * @param {"any_kind"|"any_state"} any
+   * @param {"kind"|"state"} label
+   * @param {readonly Value[]} values
+   * @param {(value: Value) => string} nameOf
+   * @param {string|null} chosen
+   */
   function choice(any, label, values, nameOf, chosen) {
     const select = h("select", {"aria-label": t(label), on: {change: apply}},
       h("option", {value: ""}, t(any)), values.map((value) => h("option", {value}, nameOf(value))));
-    select.value = values.includes(chosen) ? chosen : "";
+    select.value = values.find((value) => value === chosen) ?? "";
     return select;
   }
 
@@ -95,7 +121,7 @@ export async function mount(root, {query, signal}) {
     waiting = setTimeout(apply, DEBOUNCE_MS);
   }
 
-  const asked = (extra) => {
+  const asked = (/** @type {Record<string, string>} */ extra) => {
     const params = new URLSearchParams(extra);
     for (const [name, value] of Object.entries(filter())) if (value) params.set(name, value);
     return params;
@@ -110,6 +136,7 @@ export async function mount(root, {query, signal}) {
     load(PAGE);
   }
 
+  /** @param {number} limit */
   async function load(limit) {
     loading?.abort();
     clearTimeout(poll);
@@ -118,9 +145,9 @@ export async function mount(root, {query, signal}) {
     fill(count, t("loading"));
     message.hidden = true;
     try {
-      const page = await askJson(`v1/jobs?${asked({limit})}`, {signal: mine.signal});
+      const page = await askJson(`v1/jobs?${asked({limit: String(limit)})}`, {signal: mine.signal});
       if (loading === mine) loading = null;
-      for (const row of rows.values()) row.remove();
+      for (const row of rows.values()) row.element.remove();
       rows.clear();
       ({next_cursor: cursor} = page);
       for (const job of page.jobs) put(job);
@@ -139,19 +166,20 @@ export async function mount(root, {query, signal}) {
   }
 
   async function showMore() {
-    if (more.ariaDisabled === "true") return;
+    if (more.ariaDisabled === "true" || cursor === null) return;
     more.ariaDisabled = "true";
     const asking = loading;
     const before = [...rows.keys()];
     try {
-      const page = await askJson(`v1/jobs?${asked({limit: PAGE, cursor})}`, {signal});
+      /** @type {JobPage} */
+      const page = await askJson(`v1/jobs?${asked({limit: String(PAGE), cursor})}`, {signal});
       if (asking !== loading) return;
       cursor = page.next_cursor;
       for (const job of page.jobs) put(job);
       show();
       // The keyboard goes on where the new ones begin.
-      const first = page.jobs.find((job) => !before.includes(job.id));
-      if (first) rows.get(first.id).querySelector("a, button").focus({preventScroll: true});
+      const first = rows.get(page.jobs.find((job) => !before.includes(job.id))?.id ?? "");
+      if (first) focusFirst(first.element, "a, button", {preventScroll: true});
       rememberPlace();
     } catch (error) {
       const sentence = sentenceOf(error);
@@ -164,7 +192,10 @@ export async function mount(root, {query, signal}) {
     }
   }
 
-  /** Show a job where it belongs by its age; rows that are there stay where they are, and keep the focus. */
+  /**
+   * Show a job where it belongs by its age; rows that are there stay where they are, and keep the focus.
+   * @param {Job} job
+   */
   function put(job) {
     const known = rows.get(job.id);
     if (known) {
@@ -178,22 +209,23 @@ export async function mount(root, {query, signal}) {
         show();
       },
     });
+    const [next] = [...rows.values()].filter((other) => isOlder(other.job, job))
+      .sort((one, other) => isOlder(one.job, other.job) ? 1 : -1);
     rows.set(job.id, row);
-    const older = [...list.children].find((other) => isOlder(other.job, job));
-    list.insertBefore(row, older ?? null);
+    list.insertBefore(row.element, next?.element ?? null);
   }
 
+  /** @param {Row} row */
   function remove(row) {
-    const focused = row.contains(document.activeElement);
-    const beside = row.nextElementSibling ?? row.previousElementSibling;
-    row.remove();
+    const focused = row.element.contains(document.activeElement);
+    const beside = row.element.nextElementSibling ?? row.element.previousElementSibling;
+    row.element.remove();
     rows.delete(row.job.id);
     show();
-    if (!focused) return;
-    (beside ?? message).querySelector("a, button")?.focus();
+    if (focused) focusFirst(beside ?? message, "a, button");
   }
 
-  /** Bring what stands around the list into line with it. */
+  /** Update what stands around the list. */
   function show() {
     const {size} = rows;
     const all = [...rows.values()];
@@ -205,8 +237,9 @@ export async function mount(root, {query, signal}) {
     stale.hidden = failures === 0;
     message.hidden = size > 0;
     if (size === 0) fill(message, narrowed ? nothing() : empty());
-    const ended = all.find(({job}) => job.finished_at && job.expires_at)?.job;
-    fill(kept, ended && t("kept", {n: Math.round((new Date(ended.expires_at) - new Date(ended.finished_at)) / DAY_MS)}));
+    const [keptMs] = all.map(({job: {finished_at: from, expires_at: until}}) =>
+      from && until ? Date.parse(until) - Date.parse(from) : 0).filter(Boolean);
+    fill(kept, keptMs && t("kept", {n: Math.round(keptMs / DAY_MS)}));
     schedule();
   }
 
@@ -223,7 +256,7 @@ export async function mount(root, {query, signal}) {
     BEGINNINGS.map(([section, symbol, said]) =>
       h("a", {class: "button quiet", href: `#/${section}`}, icon(symbol), t(said))))];
 
-  /** While something waits or is in work, and somebody can see it, the list is asked for again. */
+  /** Reload the list after a while, as long as a job waits or runs and the page is visible. */
   function schedule() {
     clearTimeout(poll);
     if (signal.aborted || document.hidden || loading) return;
@@ -241,7 +274,7 @@ export async function mount(root, {query, signal}) {
     const before = filter();
     try {
       const limit = Math.min(MOST, Math.max(PAGE, rows.size));
-      const page = await askJson(`v1/jobs?${asked({limit})}`, {signal});
+      const page = await askJson(`v1/jobs?${asked({limit: String(limit)})}`, {signal});
       if (asking !== loading || JSON.stringify(before) !== JSON.stringify(filter())) return;
       if (rows.size === 0) cursor = page.next_cursor;
       for (const job of page.jobs) put(job);
@@ -255,16 +288,20 @@ export async function mount(root, {query, signal}) {
     if (!loading) show();
   }
 
-  /** Jobs that the page of the list no longer has were deleted elsewhere, or are no longer what was searched for. */
+  /**
+   * Ask for the jobs that the list no longer has: they were deleted elsewhere, or no longer match the filter.
+   * @param {JobPage} page
+   */
   async function lookAfter({jobs, next_cursor: rest}) {
     const listed = new Set(jobs.map((job) => job.id));
-    const covered = (job) => rest === null || !isOlder(job, jobs.at(-1));
-    const astray = [...rows.values()].filter(({job}) => !listed.has(job.id) && (covered(job) || isActive(job)));
-    await Promise.all(astray.slice(0, ASTRAY_AT_ONCE).map(async (row) => {
+    const last = jobs.at(-1);
+    const covered = (/** @type {Job} */ job) => rest === null || !last || !isOlder(job, last);
+    const missing = [...rows.values()].filter(({job}) => !listed.has(job.id) && (covered(job) || isActive(job)));
+    await Promise.all(missing.slice(0, MISSING_AT_ONCE).map(async (row) => {
       try {
         row.update(await askJson(`v1/jobs/${row.job.id}`, {signal}));
       } catch (error) {
-        if (error.status !== 404) throw error;
+        if (!hasStatus(error, 404)) throw error;
         if (rows.has(row.job.id)) remove(row);
       }
     }));
@@ -280,7 +317,11 @@ export async function mount(root, {query, signal}) {
   if (place?.scroll) first.then(() => { if (!signal.aborted) scrollTo(0, place.scroll); });
 }
 
-/** Whether `one` is listed after `other`. */
+/**
+ * Tell whether `one` is listed after `other`.
+ * @param {Job} one
+ * @param {Job} other
+ */
 function isOlder(one, other) {
   const [a, b] = [one.created_at, other.created_at];
   return a === b ? one.id < other.id : a < b;

@@ -1,10 +1,13 @@
-/** One job in the list: what it is, where it stands, and what can be done with it. */
+/**
+ * One job in the list: its name, its state, and what can be done with it.
+ * @import {Child, IconName, Job} from "../lib/types.js"
+ */
 
-import {ask, askJson, sentenceOf} from "../lib/api.js";
+import {ask, askJson, hasStatus, sentenceOf} from "../lib/api.js";
 import {fill, h, icon} from "../lib/dom.js";
 import {moment, percent, speaker} from "../lib/i18n.js";
 import {cancelJob, isActive} from "../lib/jobs.js";
-import {badge, facts, failure, jobHash, jobName, KINDS, kindName, stateName} from "./short.js";
+import {badge, facts, jobHash, jobName, KINDS, kindName, reasonOf, stateName} from "./short.js";
 
 const t = speaker({
   en: {
@@ -27,11 +30,19 @@ const t = speaker({
 });
 
 /**
+ * @typedef {{element: HTMLElement, readonly job: Job, update: (job: Job) => void}} Row
+ */
+
+/**
  * Make a row.
- * @param {object} job of the API
- * @param {object} options `signal`; `onChange(row)`: it was cancelled or retried; `onGone(row)`: it is no longer there;
- *   `announce(sentence)` for screen readers; `onOpen()`: it is about to be left for the job's own page
- * @returns {HTMLElement & {job: object, update: (job: object) => void}}
+ * @param {Job} job
+ * @param {object} options
+ * @param {AbortSignal} options.signal
+ * @param {() => void} options.onChange it was cancelled or retried
+ * @param {(row: Row) => void} options.onGone it no longer exists
+ * @param {(sentence: string) => void} options.announce for screen readers
+ * @param {() => void} options.onOpen it is about to be left for the job's own page
+ * @returns {Row}
  */
 export function historyRow(job, {signal, onChange, onGone, announce, onOpen}) {
   const name = jobName(job);
@@ -54,42 +65,59 @@ export function historyRow(job, {signal, onChange, onGone, announce, onOpen}) {
   const working = h("div", {class: "history-working"},
     h("span", {class: "row spread"}, h("span", {}, stateName("running")), share), bar);
 
+  /**
+   * @param {IconName} symbol
+   * @param {"copy"|"cancel"|"retry"|"remove"} words
+   * @param {(button: HTMLButtonElement) => void} run
+   * @param {string} [look] a class
+   */
   const action = (symbol, words, run, look = "") => {
     const label = t(words, {name});
+    /** @type {HTMLButtonElement} */
     const button = h("button", {type: "button", class: `quiet icon-only ${look}`, "aria-label": label, title: label,
       data: {action: words}, on: {click: () => run(button)}}, icon(symbol));
     return button;
   };
   const buttons = {
-    copy: hash && action("link", "copy", copyLink),
+    copy: hash ? action("link", "copy", (button) => copyLink(button, new URL(hash, location.href).href)) : null,
     cancel: action("close", "cancel", cancel),
     retry: action("retry", "retry", retry),
     remove: action("trash", "remove", askToRemove, "danger"),
   };
+  /** @type {Job|null} */
+  let current = null;
+  const row = {
+    element, update,
+    get job() { return current ?? job; },
+  };
 
-  element.update = (now) => {
-    const before = element.job;
-    element.job = now;
+  /** @param {Job} now */
+  function update(now) {
+    const before = current;
+    current = now;
     if (now.state === "running") {
       bar.value = now.progress;
       fill(share, percent(now.progress));
     }
-    const seen = (of) => JSON.stringify([of.state, of.queue_position, of.finished_at, of.expires_at]);
+    const seen = (/** @type {Job} */ of) => JSON.stringify([of.state, of.queue_position, of.finished_at, of.expires_at]);
     if (before && seen(before) === seen(now)) return;
     const known = [kindName(now.kind), h("time", {datetime: now.created_at}, moment(now.created_at)), ...facts(now)];
     fill(more, known.map((fact, i) => [i ? " · " : "", h("span", {}, fact)]));
     fill(state, now.state === "running" ? working : badge(now));
-    fill(why, failure(now));
-    why.hidden = !failure(now);
+    const reason = reasonOf(now);
+    fill(why, reason);
+    why.hidden = !reason;
     if (before?.state === now.state) return;
     const focused = actions.contains(document.activeElement);
-    const offered = [buttons.copy, ...(isActive(now) ? [buttons.cancel]
-      : [now.supported !== false && ["failed", "cancelled"].includes(now.state) && buttons.retry, buttons.remove])].filter(Boolean);
-    fill(actions, offered);
-    if (focused && !actions.contains(document.activeElement)) offered.at(-1).focus();
+    const retriable = now.supported && ["failed", "cancelled"].includes(now.state);
+    const ended = retriable ? [buttons.retry, buttons.remove] : [buttons.remove];
+    const offered = isActive(now) ? [buttons.cancel] : ended;
+    fill(actions, buttons.copy, offered);
+    if (focused && !actions.contains(document.activeElement)) offered.at(-1)?.focus();
     if (before) close();
-  };
+  }
 
+  /** @param {...Child} children */
   function show(...children) {
     fill(below, children);
     below.hidden = false;
@@ -99,9 +127,10 @@ export function historyRow(job, {signal, onChange, onGone, announce, onOpen}) {
     const focused = below.contains(document.activeElement);
     fill(below);
     below.hidden = true;
-    if (focused) actions.lastChild.focus();
+    if (focused && actions.lastChild instanceof HTMLElement) actions.lastChild.focus();
   }
 
+  /** @param {unknown} error */
   function complain(error) {
     const sentence = sentenceOf(error);
     if (!sentence) return;
@@ -109,7 +138,11 @@ export function historyRow(job, {signal, onChange, onGone, announce, onOpen}) {
       h("button", {type: "button", class: "quiet small", on: {click: close}}, t("dismiss"))));
   }
 
-  /** Ask the API for something once, whatever happens. */
+  /**
+   * Ask the API for something, unless that is being done already.
+   * @param {HTMLButtonElement} button
+   * @param {() => Promise<void>} work
+   */
   async function attempt(button, work) {
     if (button.ariaDisabled === "true") return;
     // Not `disabled`, which would take the keyboard away from it.
@@ -117,36 +150,41 @@ export function historyRow(job, {signal, onChange, onGone, announce, onOpen}) {
     try {
       await work();
     } catch (error) {
-      if (error.status === 404 && button !== buttons.retry) onGone(element);
+      if (hasStatus(error, 404) && button !== buttons.retry) onGone(row);
       else complain(error);
     } finally {
       button.ariaDisabled = null;
     }
   }
 
+  /** @param {HTMLButtonElement} button */
   function cancel(button) {
     return attempt(button, async () => {
       const after = await cancelJob(job.id, signal);
-      element.update(after);
+      update(after);
       if (after.state === "cancelled") announce(t("cancelled", {name}));
-      onChange(element);
+      onChange();
     });
   }
 
+  /** @param {HTMLButtonElement} button */
   function retry(button) {
     return attempt(button, async () => {
-      element.update(await askJson(`v1/jobs/${job.id}/retry`, {method: "POST", signal}));
+      update(await askJson(`v1/jobs/${job.id}/retry`, {method: "POST", signal}));
       announce(t("again", {name}));
-      onChange(element);
+      onChange();
     });
   }
 
-  async function copyLink(button) {
-    const link = new URL(hash, location.href).href;
+  /**
+   * @param {HTMLButtonElement} button
+   * @param {string} link
+   */
+  async function copyLink(button, link) {
     try {
       await navigator.clipboard.writeText(link);
       announce(t("copied"));
-      const label = button.getAttribute("aria-label");
+      const label = button.getAttribute("aria-label") ?? "";
       fill(button, icon("check"));
       button.title = t("copied");
       setTimeout(() => {
@@ -164,9 +202,10 @@ export function historyRow(job, {signal, onChange, onGone, announce, onOpen}) {
 
   function askToRemove() {
     const keep = h("button", {type: "button", class: "quiet", on: {click: close}}, t("no"));
+    /** @type {HTMLButtonElement} */
     const yes = h("button", {type: "button", class: "danger quiet", on: {click: () => attempt(yes, async () => {
       await ask(`v1/jobs/${job.id}`, {method: "DELETE", signal});
-      onGone(element);
+      onGone(row);
       announce(t("gone", {name}));
     })}}, icon("trash"), t("yes"));
     const question = h("div", {class: "history-ask", role: "group", "aria-label": t("remove", {name}), on: {
@@ -176,6 +215,6 @@ export function historyRow(job, {signal, onChange, onGone, announce, onOpen}) {
     keep.focus();
   }
 
-  element.update(job);
-  return element;
+  update(job);
+  return row;
 }

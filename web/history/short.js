@@ -1,4 +1,7 @@
-/** A job in short: of what kind it is, what it is called, and what came of it. */
+/**
+ * A job in short: its kind, its name, and its outcome.
+ * @import {IconName, Job, JobKind, JobState, Verdict} from "../lib/types.js"
+ */
 
 import {problemOf} from "../lib/api.js";
 import {h, icon} from "../lib/dom.js";
@@ -27,31 +30,48 @@ const t = speaker({
   },
 });
 
-/** The kinds of jobs: the section that shows one, and an icon. */
+/**
+ * The kinds of jobs: the section that shows one, and an icon.
+ * @type {Record<JobKind, {section: string, icon: IconName}>}
+ */
 export const KINDS = {
   spoof: {section: "voice-check", icon: "voice"},
   transcription: {section: "transcript", icon: "transcript"},
   translation: {section: "translate", icon: "translate"},
   avatar: {section: "avatar", icon: "avatar"},
 };
+/** @type {readonly JobState[]} */
 export const STATES = ["queued", "running", "succeeded", "failed", "cancelled"];
 
-export const kindName = (kind) => kind in KINDS ? t(kind) : t("unknown_kind", {kind});
+/** @param {string} kind */
+export const kindName = (kind) => kind in KINDS ? t(/** @type {JobKind} */ (kind)) : t("unknown_kind", {kind});
+/** @param {JobState} state */
 export const stateName = (state) => t(state);
-/** The address of a job's own page, without the part before #; null for a kind that no section shows. */
+/**
+ * Return the address of a job's own page, from the # on; null for a kind that no section shows.
+ * @param {Job} job
+ */
 export const jobHash = (job) => job.kind in KINDS ? `#/${KINDS[job.kind].section}/${job.id}` : null;
 
-/** The file's name, or the text that is said. */
+/**
+ * Return the file's name, or the text that is said.
+ * @param {Job} job
+ */
 export const jobName = (job) => job.filename || job.params.text || t("unnamed");
 
+/** @type {Record<Verdict, [look: string, symbol: IconName, words: Exclude<Verdict, "spoof">|"machine"]>} */
 const VERDICTS = {
   bona_fide: ["good", "check", "bona_fide"], inconclusive: ["unsure", "warning", "inconclusive"],
   spoof: ["bad", "warning", "machine"], no_speech: ["", "sound", "no_speech"],
 };
 
-/** Its verdict, or its state, as a badge. */
+/**
+ * Make a badge of a job's verdict, or of its state.
+ * @param {Job} job
+ */
 export function badge(job) {
-  const made = (look, symbol, words) => h("span", {class: `badge ${look}`}, icon(symbol), words);
+  const made = (/** @type {string} */ look, /** @type {IconName} */ symbol, /** @type {string} */ words) =>
+    h("span", {class: `badge ${look}`}, icon(symbol), words);
   if (job.state === "queued") {
     const place = job.queue_position;
     const words = place === null ? t("queued") : place > 1 ? t("queued_at", {n: place}) : t("queued_next");
@@ -59,30 +79,40 @@ export function badge(job) {
   }
   if (job.state === "failed") return made("bad", "warning", t("failed"));
   if (job.state === "cancelled") return made("", "close", t("cancelled"));
-  if (job.kind === "spoof" && job.result.verdict in VERDICTS) {
+  if (job.kind === "spoof" && job.result && job.result.verdict in VERDICTS) {
     const [look, symbol, words] = VERDICTS[job.result.verdict];
     return made(look, symbol, t(words));
   }
   return made("", "check", t("succeeded"));
 }
 
-/** What is worth knowing of it before it is opened, as short texts. */
+/**
+ * Return what is worth knowing of a job before it is opened, as short texts.
+ * @param {Job} job
+ */
 export function facts(job) {
   const {result, params} = job;
   if (!result) return params.target ? [t("into", {target: languageName(params.target)})] : [];
   const found = [];
-  const length = result.duration ?? result.seconds;
+  const length = "duration" in result ? result.duration : result.seconds;
   if (typeof length === "number") found.push(duration(length));
-  if (job.kind === "spoof" && result.p_spoof !== null) found.push(t("machine_share", {share: percent(result.p_spoof)}));
-  if (job.kind === "translation") {
-    found.push(`${languageName(result.source)} → ${languageName(result.target)}`, t("utterances", {n: result.utterances}));
-  } else if (result.language) found.push(languageName(result.language));
-  const judged = result.speaker_verdicts ?? result.spoof?.speakers ?? [];
+  if ("p_spoof" in result && result.p_spoof !== null) found.push(t("machine_share", {share: percent(result.p_spoof)}));
+  if ("utterances" in result) {
+    const target = languageName(result.target);
+    found.push(result.source ? `${languageName(result.source)} → ${target}` : t("into", {target}));
+    found.push(t("utterances", {n: result.utterances}));
+  }
+  if ("language" in result && result.language) found.push(languageName(result.language));
+  const judged = ("speaker_verdicts" in result ? result.speaker_verdicts
+    : "spoof" in result ? result.spoof?.speakers : null) ?? [];
   const machines = judged.filter(({verdict}) => verdict === "spoof").length;
   if (machines) found.push(t("machine_speakers", {n: machines, of: judged.length}));
   else if (result.speakers.length) found.push(t("speakers", {n: result.speakers.length}));
   return found;
 }
 
-/** Why it failed, and what to do; null where it did not. */
-export const failure = (job) => job.error ? problemOf({...job.error, correlation_id: job.correlation_id}).message : null;
+/**
+ * Say why a job failed, and what to do; null where it did not.
+ * @param {Job} job
+ */
+export const reasonOf = (job) => problemOf(job)?.message ?? null;

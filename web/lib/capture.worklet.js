@@ -1,4 +1,4 @@
-/** Hands the microphone's samples to the page, first channel, in pieces of about 40 ms. */
+/** Sends the first channel of the microphone to the page, in pieces of about 40 ms. */
 class Capture extends AudioWorkletProcessor {
   constructor() {
     super();
@@ -6,6 +6,7 @@ class Capture extends AudioWorkletProcessor {
     this.filled = 0;
   }
 
+  /** @param {Float32Array[][]} inputs channels of each */
   process([[channel]]) {
     if (!channel) return true;
     this.piece.set(channel, this.filled);

@@ -9,10 +9,13 @@ const t = speaker({
 });
 
 /**
- * Make it.
- * @returns {HTMLElement & {disable: (disabled: boolean) => void}}
- * @param {object} options `text()`, what to copy; `words`, on the button; `from`, an element that shows the text: it is
- *   selected where the browser does not let a page copy (it does on secure pages only); `symbol`
+ * Make a button that copies.
+ * @param {object} options
+ * @param {() => string} options.text what to copy
+ * @param {string} options.words on the button
+ * @param {HTMLElement} options.from shows the text; it is selected where the browser does not let a page copy (it does on
+ *   secure pages only)
+ * @param {import("./types.js").IconName} [options.symbol]
  */
 export function copyButton({text, words, from, symbol = "copy"}) {
   const label = h("span", {}, words);
@@ -23,11 +26,12 @@ export function copyButton({text, words, from, symbol = "copy"}) {
       tell(t("copied"));
     } catch {
       from.hidden = false;
-      getSelection().selectAllChildren(from);
+      getSelection()?.selectAllChildren(from);
       tell(t("by_hand"));
     }
   }}}, icon(symbol), label);
 
+  /** @param {string} sentence */
   function tell(sentence) {
     fill(label, sentence);
     fill(said, sentence);
@@ -37,7 +41,8 @@ export function copyButton({text, words, from, symbol = "copy"}) {
     }, 2500);
   }
 
-  const element = h("span", {}, button, said);
-  element.disable = (disabled) => { button.disabled = disabled; };
-  return element;
+  return Object.assign(h("span", {}, button, said), {
+    /** @param {boolean} disabled */
+    disable(disabled) { button.disabled = disabled; },
+  });
 }

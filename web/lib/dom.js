@@ -1,15 +1,21 @@
-/** Elements without markup in strings: what a person or a server wrote can only ever become text. */
+/**
+ * Elements without markup in strings: what a person or a server wrote can only ever become text.
+ * @import {Child, IconName, Props, Tagged} from "./types.js"
+ */
 
 const SVG = "http://www.w3.org/2000/svg";
 
 /**
  * Make an element.
- * @param {string} tag its name; "svg:path" for one of SVG
- * @param {object} [props] attributes by name; besides: `on` {event: listener}, `data` {name: value}, `class`;
- *   true and false set and leave out an attribute, `value`, `checked` and `disabled` are properties
- * @param {...(Node|string|number|null|undefined|false|Array)} children texts and elements
+ * @template {string} Tag
+ * @param {Tag} tag its name; "svg:path" for one of SVG
+ * @param {Props} [props] attributes by name; besides: `on` {event: listener}, `data` {name: value}; true and false set and
+ *   leave out an attribute, `value`, `checked` and `disabled` are properties
+ * @param {...Child} children texts and elements
+ * @returns {Tagged<Tag>}
  */
 export function h(tag, props = {}, ...children) {
+  /** @type {any} */
   const element = tag.startsWith("svg:")
     ? document.createElementNS(SVG, tag.slice(4)) : document.createElement(tag);
   for (const [name, value] of Object.entries(props)) {
@@ -23,28 +29,54 @@ export function h(tag, props = {}, ...children) {
   return element;
 }
 
-/** Put these children in place of an element's own. */
+/**
+ * Put these children in place of an element's own.
+ * @template {Element} Filled
+ * @param {Filled} element
+ * @param {...Child} children
+ */
 export function fill(element, ...children) {
   element.replaceChildren(...flat(children));
   return element;
 }
 
-const flat = (children) => children.flat(Infinity)
+/**
+ * @param {readonly Child[]} children
+ * @returns {Array<Node|string>}
+ */
+const flat = (children) => /** @type {Child[]} */ (/** @type {any[]} */ (children).flat(Infinity))
   .filter((child) => child !== null && child !== undefined && child !== false)
-  .map((child) => typeof child === "number" ? String(child) : child);
+  .map((child) => child instanceof Node ? child : String(child));
 
 let lastId = 0;
 
-/** An id that no other element has, for `for`, `aria-describedby` and their like. */
+/**
+ * Make an id that no other element has, for `for`, `aria-describedby` and their like.
+ * @param {string} stem
+ */
 export const uniqueId = (stem) => `${stem}-${++lastId}`;
 
-/** A picture of the set below, for ornament: screen readers pass it by. */
+/**
+ * Move the keyboard to the first element that a selector finds.
+ * @param {ParentNode} root
+ * @param {string} selector
+ * @param {FocusOptions} [options]
+ */
+export function focusFirst(root, selector, options) {
+  const found = root.querySelector(selector);
+  if (found instanceof HTMLElement) found.focus(options);
+}
+
+/**
+ * Make a decorative icon; screen readers skip it.
+ * @param {IconName} name
+ */
 export function icon(name) {
   return h("svg:svg", {class: "icon", viewBox: "0 0 24 24", "aria-hidden": "true", focusable: "false"},
     h("svg:path", {d: ICONS[name]}));
 }
 
-const ICONS = {
+export const ICONS = {
   voice: "M12 3a3 3 0 0 1 3 3v5a3 3 0 0 1-6 0V6a3 3 0 0 1 3-3zM6 11a6 6 0 0 0 12 0M12 17v4M9 21h6",
   transcript: "M5 4h14v16H5zM8 9h8M8 13h8M8 17h5",
   translate: "M4 6h9M8 4v2M11 6c0 4-3 7-7 8M6 9c1 3 3 4 6 5M13 20l4-10 4 10M14.5 17h5",
@@ -73,7 +105,11 @@ const ICONS = {
   warning: "M12 4l9 16H3zM12 10v4M12 17h.01",
 };
 
-/** Load a style sheet of the page once; resolves when it holds, or could not be had (the page works plainly then). */
+/**
+ * Load a style sheet of the page once; resolves when it applies, or could not be loaded (the page works without).
+ * @param {string} url
+ * @returns {Promise<unknown>}
+ */
 export function loadStyle(url) {
   const known = document.querySelector(`link[href="${CSS.escape(url)}"]`);
   if (known) return Promise.resolve();

@@ -1,4 +1,7 @@
-/** Server-sent events, read through fetch, since EventSource can't send a key. */
+/**
+ * Server-sent events, read through fetch, since EventSource can't send a key.
+ * @import {JobEvent} from "./types.js"
+ */
 
 import {ask, Problem} from "./api.js";
 
@@ -10,9 +13,11 @@ const SILENCE_S = 45;
 /**
  * Follow a job to its end; broken connections are taken up where they broke.
  * @param {string} jobId
- * @param {(event: {id: number, type: string, data: object}) => void} onEvent
+ * @param {(event: JobEvent) => void} onEvent
  * @param {AbortSignal} signal
- * @param {object} [options] `onConnection(connected: boolean)`; `after`: the id of the last event that is known already
+ * @param {object} [options]
+ * @param {(connected: boolean) => void} [options.onConnection]
+ * @param {number} [options.after] the id of the last event that is known already
  * @returns {Promise<void>} when the job has ended
  */
 export async function followJob(jobId, onEvent, signal, {onConnection = () => {}, after = 0} = {}) {
@@ -27,7 +32,7 @@ export async function followJob(jobId, onEvent, signal, {onConnection = () => {}
         failures = 0;
         last = event.id ?? last;
         ended = ENDS.includes(event.type);
-        onEvent(event);
+        onEvent(/** @type {JobEvent} */ (event));
       }
       // A job that was tried again has ends in its past: the service closes the stream after the last one.
       if (ended) return;
@@ -40,11 +45,16 @@ export async function followJob(jobId, onEvent, signal, {onConnection = () => {}
   }
 }
 
-/** Wait, but no longer than until the browser says that there is a network again. */
+/**
+ * Wait, but no longer than until the browser says that there is a network again.
+ * @param {number} seconds
+ * @param {AbortSignal} signal
+ */
 function pauseOrOnline(seconds, signal) {
   return new Promise((resolve, reject) => {
     const done = new AbortController();
-    const end = (settle) => (value) => {
+    /** @param {(value: unknown) => void} settle */
+    const end = (settle) => (/** @type {unknown} */ value) => {
       done.abort();
       clearTimeout(timer);
       settle(value);
@@ -59,11 +69,13 @@ function pauseOrOnline(seconds, signal) {
 
 /**
  * Read a stream of events (https://html.spec.whatwg.org/multipage/server-sent-events.html).
- * @param {ReadableStream} body
+ * @param {ReadableStream<Uint8Array<ArrayBuffer>>|null} body
  * @param {number} [silence] seconds without a byte after which the connection is taken for lost
+ * @returns {AsyncGenerator<{id: number|null, type: string, data: any}, void, void>}
  * @throws {Problem} "network"
  */
 export async function* read(body, silence = Infinity) {
+  if (!body) return;
   const reader = body.pipeThrough(new TextDecoderStream()).getReader();
   let rest = "";
   try {
@@ -71,7 +83,7 @@ export async function* read(body, silence = Infinity) {
       const {done, value} = await within(silence, reader.read());
       if (done) return;
       const blocks = (rest + value).split(/\r\n\r\n|\n\n/);
-      rest = blocks.pop();
+      rest = blocks.pop() ?? "";
       for (const block of blocks) {
         const event = parse(block);
         if (event) yield event;
@@ -82,17 +94,27 @@ export async function* read(body, silence = Infinity) {
   }
 }
 
+/**
+ * @template Result
+ * @param {number} seconds
+ * @param {Promise<Result>} work
+ * @returns {Promise<Result>}
+ */
 function within(seconds, work) {
   if (seconds === Infinity) return work;
-  let timer;
+  let timer = 0;
+  /** @type {Promise<never>} */
   const late = new Promise((_, reject) => {
     timer = setTimeout(() => reject(new Problem("network")), seconds * 1000);
   });
   return Promise.race([work, late]).finally(() => clearTimeout(timer));
 }
 
+/** @param {string} block the lines of an event */
 function parse(block) {
-  let [id, type] = [null, "message"];
+  /** @type {number|null} */
+  let id = null;
+  let type = "message";
   const data = [];
   for (const line of block.split(/\r\n|\n/)) {
     const colon = line.indexOf(":");

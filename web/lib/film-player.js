@@ -5,7 +5,7 @@ const KINDS = [window.MediaSource, window.ManagedMediaSource];
 /**
  * Play what arrives, from its first fragment on.
  * @param {HTMLVideoElement} video
- * @param {ReadableStream<Uint8Array>} body
+ * @param {ReadableStream<Uint8Array<ArrayBuffer>>} body
  * @returns {Promise<{film: Blob, plays: boolean}>} the whole film, and whether the element has all of it: a browser
  *   that can't play what arrives, or gives up on the way, is to be given the file
  * @throws whatever the stream throws, where it breaks off
@@ -27,7 +27,10 @@ export async function playArriving(video, body) {
   return {film: new Blob(pieces, {type: "video/mp4"}), plays: feeder.plays};
 }
 
-/** Play what an element has; where the person has to press play first, it gets the event "play-refused". */
+/**
+ * Play what an element has; where the person has to press play first, it gets the event "play-refused".
+ * @param {HTMLVideoElement} video
+ */
 export function play(video) {
   video.play().catch((error) => {
     if (error.name === "NotAllowedError") video.dispatchEvent(new Event("play-refused"));
@@ -35,13 +38,21 @@ export function play(video) {
 }
 
 class Feeder {
+  /** @type {Uint8Array<ArrayBuffer>[]} */
+  waiting = [];
+  /** @type {MediaSource|null} */
+  source = null;
+  /** @type {SourceBuffer|null} */
+  buffer = null;
+  ended = false;
+  failed = false;
+
+  /** @param {HTMLVideoElement} video */
   constructor(video) {
     this.video = video;
-    this.waiting = [];
-    this.source = this.buffer = null;
-    this.ended = this.failed = false;
   }
 
+  /** @param {Uint8Array<ArrayBuffer>} piece */
   add(piece) {
     if (this.failed) return;
     this.waiting.push(piece);
@@ -58,13 +69,13 @@ class Feeder {
       this.failed = true;
       return;
     }
-    this.source = new Source();
+    const source = this.source = new Source();
     // Without this a ManagedMediaSource never opens.
     if (Source !== window.MediaSource) this.video.disableRemotePlayback = true;
-    const url = URL.createObjectURL(this.source);
-    this.source.addEventListener("sourceopen", () => {
+    const url = URL.createObjectURL(source);
+    source.addEventListener("sourceopen", () => {
       URL.revokeObjectURL(url);
-      this.buffer = this.source.addSourceBuffer(type);
+      this.buffer = source.addSourceBuffer(type);
       this.buffer.addEventListener("updateend", () => this.feed());
       this.feed();
     }, {once: true});
@@ -73,7 +84,7 @@ class Feeder {
   }
 
   feed() {
-    if (!this.buffer || this.buffer.updating || this.source.readyState !== "open") return;
+    if (!this.source || !this.buffer || this.buffer.updating || this.source.readyState !== "open") return;
     try {
       if (this.waiting.length) this.buffer.appendBuffer(joined(this.waiting.splice(0)));
       else if (this.ended) this.source.endOfStream();
@@ -93,7 +104,10 @@ class Feeder {
   }
 }
 
-/** The film's codecs by the names that MediaSource asks for; null until its header is there. */
+/**
+ * Return the film's codecs by the names that MediaSource takes; null until its header is there.
+ * @param {Uint8Array} bytes
+ */
 function mediaType(bytes) {
   for (let i = 4; i + 8 <= bytes.length; i++) {
     if (bytes[i] === 0x61 && bytes[i + 1] === 0x76 && bytes[i + 2] === 0x63 && bytes[i + 3] === 0x43) { // "avcC"
@@ -104,6 +118,7 @@ function mediaType(bytes) {
   return null;
 }
 
+/** @param {Uint8Array[]} pieces */
 function joined(pieces) {
   const all = new Uint8Array(pieces.reduce((sum, piece) => sum + piece.length, 0));
   let filled = 0;

@@ -6,10 +6,14 @@ import {mediaOf, unload} from "./media.js";
 const STALE_MS = 55 * 60_000;
 
 /**
- * Give a player what a job has by this name. Where its address has expired it gets another, and goes on from where it was.
+ * Give a media element a job's sound or film. Where its address has expired it gets another, and goes on from where it was.
  * @param {HTMLMediaElement} media
- * @param {object} options `jobId`, `name` as mediaOf has them; `signal`: after which nothing plays;
- *   `onAddress(given)`: what mediaOf returned; `onFault(error)`: it could not be had, or not be played
+ * @param {object} options
+ * @param {string} options.jobId
+ * @param {string} options.name as mediaOf() has it
+ * @param {AbortSignal} options.signal after which nothing plays
+ * @param {(given: Awaited<ReturnType<typeof mediaOf>>) => void} options.onAddress
+ * @param {(error: unknown) => void} options.onFault it could not be fetched, or not be played
  * @returns {{load: () => Promise<boolean>, keep: (link: HTMLAnchorElement) => void}} `load` asks for an address, anew if
  *   need be; `keep` makes a link to `downloadUrl` one that does not expire
  */

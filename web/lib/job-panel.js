@@ -1,6 +1,9 @@
-/** One job from its submission to its end: upload, place in the queue, stages, cancel, retry. */
+/**
+ * One job from its submission to its end: upload, place in the queue, stages, cancel, retry.
+ * @import {Job, JobEvent, Submission} from "./types.js"
+ */
 
-import {askJson, pause, Problem, problemOf, sentenceOf} from "./api.js";
+import {askJson, hasStatus, pause, Problem, problemOf, sentenceOf} from "./api.js";
 import {fill, h, icon} from "./dom.js";
 import {followJob} from "./events.js";
 import {percent, speaker} from "./i18n.js";
@@ -31,22 +34,19 @@ const t = speaker({
 });
 
 const POLL_S = 2;
-const STAGES = new Set(["decode", "transcribe", "spoof", "translate", "prepare", "film"]);
+const STAGES = /** @type {const} */ (["decode", "transcribe", "spoof", "translate", "prepare", "film"]);
 
 /**
- * Make a panel for one job at a time.
+ * Make a panel for one job at a time. It has `submit(submission)`, `watch(jobId)` for a job that exists, and `busy`.
  *
  * It hides itself while there is nothing to say: before a submission, and after success.
  * @param {object} options
- *   `signal`: ends everything here (the job goes on in the service);
- *   `onJob(job)`: it was accepted, or retried: the moment to put its id into the address;
- *   `onEvent({id, type, data})`: each of docs/api.md's events, from the job's beginning, once; what an earlier attempt
- *     told is void when "started" comes again;
- *   `onDone(job)`: it succeeded;
- *   `onIdle()`: it failed, was cancelled or was not accepted: the form may be used again
- * @returns {HTMLElement & {submit: Function, watch: Function, busy: boolean}}
- *   `submit({path, fields, file})` sends a form with a file, `submit({path, json})` a body without one;
- *   `watch(jobId)` shows a job that is there already.
+ * @param {AbortSignal} options.signal ends everything here (the job goes on in the service)
+ * @param {(job: Job) => void} [options.onJob] it was accepted, or retried: the moment to put its id into the address
+ * @param {(event: JobEvent) => void} [options.onEvent] each event from the job's beginning, once; what an earlier attempt
+ *   told is void when "started" comes again
+ * @param {(job: Job) => void} [options.onDone] it succeeded
+ * @param {() => void} [options.onIdle] it failed, was cancelled or was not accepted: the form may be used again
  */
 export function jobPanel({signal, onJob = () => {}, onEvent = () => {}, onDone = () => {}, onIdle = () => {}}) {
   const status = h("p", {class: "job-status", role: "status", tabindex: "-1"});
@@ -56,21 +56,30 @@ export function jobPanel({signal, onJob = () => {}, onEvent = () => {}, onDone =
   const note = h("p", {class: "hint", role: "status"});
   const cancel = h("button", {type: "button", class: "quiet", on: {click: stop}}, icon("close"), t("cancel"));
   const again = h("button", {type: "button", on: {click: retry}}, icon("retry"), t("retry"));
-  const element = h("section", {class: "card job-panel", hidden: true, "aria-label": t("progress")},
-    h("div", {class: "row spread"}, status, share), bar, note, fault, h("div", {class: "row"}, cancel, again));
-  element.busy = false;
-  let [job, watched, submission, running] = [null, null, null, null];
+  const element = Object.assign(
+    h("section", {class: "card job-panel", hidden: true, "aria-label": t("progress")},
+      h("div", {class: "row spread"}, status, share), bar, note, fault, h("div", {class: "row"}, cancel, again)),
+    {busy: false, submit, watch});
+  /** @type {Job|null} */
+  let job = null;
+  /** @type {string|null} */
+  let watched = null;
+  /** @type {Submission & {idempotencyKey: string}|null} */
+  let submission = null;
+  /** @type {AbortController|null} */
+  let running = null;
   let [sending, cancelling, lastEvent, said] = [false, false, 0, ""];
   signal.addEventListener("abort", () => running?.abort(), {once: true});
   addEventListener("beforeunload", (event) => { if (sending) event.preventDefault(); }, {signal});
 
+  /** @param {string} sentence */
   function say(sentence) {
     if (sentence === said) return;
     said = sentence;
     fill(status, sentence);
   }
 
-  const remark = (sentence) => { if (note.textContent !== sentence) fill(note, sentence); };
+  const remark = (/** @type {string} */ sentence) => { if (note.textContent !== sentence) fill(note, sentence); };
 
   function begin() {
     const focused = element.contains(document.activeElement);
@@ -87,12 +96,14 @@ export function jobPanel({signal, onJob = () => {}, onEvent = () => {}, onDone =
     return running.signal;
   }
 
+  /** @param {number|null} fraction null where it is not known */
   function progress(fraction) {
     if (fraction === null) bar.removeAttribute("value");
     else bar.value = fraction;
     fill(share, fraction === null ? "" : percent(fraction));
   }
 
+  /** @param {string|null} sentence why it failed */
   function end(sentence, {retriable = true} = {}) {
     const focused = element.contains(document.activeElement);
     running?.abort();
@@ -107,6 +118,7 @@ export function jobPanel({signal, onJob = () => {}, onEvent = () => {}, onDone =
     if (focused) (retriable ? again : status).focus();
   }
 
+  /** @param {(mine: AbortSignal) => Promise<void>} work */
   async function run(work) {
     const mine = begin();
     try {
@@ -124,16 +136,24 @@ export function jobPanel({signal, onJob = () => {}, onEvent = () => {}, onDone =
     lastEvent = 0;
   }
 
-  element.submit = (asked) => {
-    submission = {...asked, idempotencyKey: submissionKey()};
+  /**
+   * Send a form with a file, or a body as JSON.
+   * @param {Submission} asked
+   */
+  function submit(asked) {
+    const given = submission = {...asked, idempotencyKey: submissionKey()};
     forget();
-    return run(send);
-  };
+    return run((mine) => send(given, mine));
+  }
 
-  async function send(mine) {
-    const {path, fields = {}, file, json, idempotencyKey} = submission;
+  /**
+   * @param {NonNullable<typeof submission>} given
+   * @param {AbortSignal} mine
+   */
+  async function send({path, fields = {}, file, json, idempotencyKey}, mine) {
     say(t(file ? "sending" : "asking"));
     progress(file ? 0 : null);
+    /** @type {Job} */
     let accepted;
     if (file) {
       sending = true;
@@ -145,19 +165,25 @@ export function jobPanel({signal, onJob = () => {}, onEvent = () => {}, onDone =
         remark("");
       }
     } else {
-      accepted = await askJson(path, {method: "POST", json, signal: mine, headers: {"Idempotency-Key": idempotencyKey}});
+      const headers = {"Idempotency-Key": idempotencyKey};
+      accepted = /** @type {Job} */ (await askJson(path, {method: "POST", json, signal: mine, headers}));
     }
+    await accept(accepted, mine);
+  }
+
+  /**
+   * Follow a job that the service has accepted, unless it was called off meanwhile.
+   * @param {Job} accepted
+   * @param {AbortSignal} mine
+   */
+  async function accept(accepted, mine) {
     job = accepted;
     onJob(accepted);
-    await goOn(mine);
+    if (cancelling) await callOff(accepted);
+    if (!mine.aborted) await follow(accepted, mine);
   }
 
-  /** Follow what the service has accepted, unless it was called off meanwhile. */
-  async function goOn(mine) {
-    if (cancelling) await callOff();
-    if (!mine.aborted) await follow(mine);
-  }
-
+  /** @param {number} fraction */
   function showSending(fraction) {
     progress(fraction < 1 ? fraction : null);
     if (fraction < 1 || !sending) return;
@@ -166,89 +192,111 @@ export function jobPanel({signal, onJob = () => {}, onEvent = () => {}, onDone =
     if (!cancelling) say(t("sent"));
   }
 
-  element.watch = (jobId) => {
+  /**
+   * Show a job that exists.
+   * @param {string} jobId
+   */
+  function watch(jobId) {
     forget();
     submission = null;
     watched = jobId;
-    return run(find);
-  };
+    return run((mine) => find(jobId, mine));
+  }
 
-  async function find(mine) {
+  /**
+   * @param {string} jobId
+   * @param {AbortSignal} mine
+   */
+  async function find(jobId, mine) {
     say(t("looking"));
     progress(null);
     cancel.hidden = true;
-    job = await askJson(`v1/jobs/${watched}`, {signal: mine});
+    job = await askJson(`v1/jobs/${jobId}`, {signal: mine});
     cancel.hidden = false;
-    await follow(mine);
+    await follow(job, mine);
   }
 
-  /** Show the job until it has ended; by its events, or where these can't be had by asking for it again and again. */
-  async function follow(mine) {
-    show(job);
+  /**
+   * Show a job until it has ended; by its events, or by polling where these do not come.
+   * @param {Job} followed
+   * @param {AbortSignal} mine
+   */
+  async function follow(followed, mine) {
+    show(followed);
+    const {id} = followed;
     const following = new AbortController();
     mine.addEventListener("abort", () => following.abort(), {once: true});
     let connected = true;
-    const onConnection = (now) => {
+    const onConnection = (/** @type {boolean} */ now) => {
       connected = now;
       remark(now ? "" : t("lost"));
     };
-    const wanted = () => !connected || job.state === "queued";
+    const wanted = () => !connected || job?.state === "queued";
     await Promise.race([
-      followJob(job.id, hear, following.signal, {onConnection, after: lastEvent}), poll(wanted, following.signal),
+      followJob(id, hear, following.signal, {onConnection, after: lastEvent}), poll(id, wanted, following.signal),
     ]);
     following.abort();
-    job = await askJson(`v1/jobs/${job.id}`, {signal: mine});
-    conclude();
+    job = await askJson(`v1/jobs/${id}`, {signal: mine});
+    conclude(job);
   }
 
-  /** Events tell no place in the queue; it is asked for while the job waits. */
-  async function poll(wanted, mine) {
+  /**
+   * Ask for the job while `wanted()`; events tell no place in the queue.
+   * @param {string} id
+   * @param {() => boolean} wanted
+   * @param {AbortSignal} mine
+   */
+  async function poll(id, wanted, mine) {
     for (;;) {
       await pause(POLL_S, mine);
       if (!wanted()) continue;
       try {
-        const seen = await askJson(`v1/jobs/${job.id}`, {signal: mine});
+        const seen = await askJson(`v1/jobs/${id}`, {signal: mine});
         if (!wanted()) continue;
         if (!isActive(seen)) return;
         show(seen);
       } catch (error) {
-        if (mine.aborted || error.status === 404) throw error;
+        if (mine.aborted || hasStatus(error, 404)) throw error;
       }
     }
   }
 
-  function hear({id, type, data}) {
-    lastEvent = id;
-    if (type === "queued") job = {...job, state: "queued"};
-    else if (type === "started") job = {...job, state: "running"};
-    else if (type === "retrying" && !cancelling) say(t("retrying"));
-    else if (type === "progress") show({...job, state: "running", stage: data.stage, progress: data.progress});
-    onEvent({id, type, data});
+  /** @param {JobEvent} event */
+  function hear(event) {
+    lastEvent = event.id;
+    if (job && event.type === "queued") job = {...job, state: "queued"};
+    else if (job && event.type === "started") job = {...job, state: "running"};
+    else if (event.type === "retrying" && !cancelling) say(t("retrying"));
+    else if (job && event.type === "progress") show({...job, state: "running", ...event.data});
+    onEvent(event);
   }
 
+  /** @param {Job} seen */
   function show(seen) {
     job = seen;
     if (!isActive(seen)) return;
     const waits = seen.state === "queued";
     progress(waits ? null : seen.progress);
     if (cancelling) return;
-    if (waits) say(seen.queue_position > 1 ? t("queued", {n: seen.queue_position}) : t("queued_first"));
-    else say(t(STAGES.has(seen.stage) ? seen.stage : "running"));
+    const place = seen.queue_position ?? 1;
+    if (waits) say(place > 1 ? t("queued", {n: place}) : t("queued_first"));
+    else say(t(STAGES.find((stage) => stage === seen.stage) ?? "running"));
   }
 
-  function conclude() {
-    if (job.state === "succeeded") {
+  /** @param {Job} ended */
+  function conclude(ended) {
+    if (ended.state === "succeeded") {
       say(t("done"));
       end(null, {retriable: false});
       element.hidden = true;
-      onDone(job);
-    } else if (job.state === "cancelled") {
+      onDone(ended);
+    } else if (ended.state === "cancelled") {
       say(t("cancelled"));
       end(null);
       onIdle();
     } else {
       say("");
-      end(problemOf({...job.error, correlation_id: job.correlation_id}).message);
+      end(problemOf(ended)?.message ?? null);
       onIdle();
     }
   }
@@ -266,14 +314,18 @@ export function jobPanel({signal, onJob = () => {}, onEvent = () => {}, onDone =
     }
     say(t("cancelling"));
     // What is sent may be accepted any moment: its job is waited for, then cancelled.
-    if (job === null || !isActive(job)) return;
+    if (job && isActive(job)) await callOff(job);
+  }
+
+  /** @param {Job} accepted */
+  async function callOff(accepted) {
     try {
-      await cancelJob(job.id, signal);
+      await cancelJob(accepted.id, signal);
     } catch (error) {
       cancelling = false;
       const sentence = sentenceOf(error);
-      if (running.signal.aborted || !sentence) return;
-      show(job);
+      if (running?.signal.aborted || !sentence) return;
+      show(job ?? accepted);
       cancel.ariaDisabled = null;
       fault.hidden = false;
       fill(fault, sentence);
@@ -281,35 +333,50 @@ export function jobPanel({signal, onJob = () => {}, onEvent = () => {}, onDone =
   }
 
   function retry() {
-    if (job === null) return watched ? run(find) : run(send);
+    const [known, jobId, given] = [job, watched, submission];
+    if (!known) {
+      if (jobId) run((mine) => find(jobId, mine));
+      else if (given) run((mine) => send(given, mine));
+      return;
+    }
     // The connection was lost, not the job.
-    if (isActive(job) || job.state === "succeeded") return run(follow);
-    return run(async (mine) => {
-      say(t("asking"));
-      progress(null);
-      try {
-        job = await askJson(`v1/jobs/${job.id}/retry`, {method: "POST", signal: mine});
-      } catch (error) {
-        if ([404, 410].includes(error.status) && submission) {
-          // What was sent is gone in the service, but still at hand here.
-          submission.idempotencyKey = submissionKey();
-          forget();
-          await send(mine);
-          return;
-        }
-        if (error.status !== 409) throw error;
-        // Somebody was faster, in another tab perhaps.
-        job = await askJson(`v1/jobs/${job.id}`, {signal: mine});
-        if (job.state === "failed" || job.state === "cancelled") throw error;
+    if (isActive(known) || known.state === "succeeded") run((mine) => follow(known, mine));
+    else run((mine) => retryJob(known, mine));
+  }
+
+  /**
+   * @param {Job} ended
+   * @param {AbortSignal} mine
+   */
+  async function retryJob({id}, mine) {
+    say(t("asking"));
+    progress(null);
+    /** @type {Job} */
+    let accepted;
+    try {
+      accepted = await askJson(`v1/jobs/${id}/retry`, {method: "POST", signal: mine});
+    } catch (error) {
+      if (hasStatus(error, 404, 410) && submission) {
+        // What was sent is gone in the service, but still at hand here.
+        const given = submission = {...submission, idempotencyKey: submissionKey()};
+        forget();
+        await send(given, mine);
+        return;
       }
-      onJob(job);
-      await goOn(mine);
-    });
+      if (!hasStatus(error, 409)) throw error;
+      // It was retried elsewhere meanwhile, in another tab perhaps.
+      accepted = await askJson(`v1/jobs/${id}`, {signal: mine});
+      if (accepted.state === "failed" || accepted.state === "cancelled") {
+        job = accepted;
+        throw error;
+      }
+    }
+    await accept(accepted, mine);
   }
 
   return element;
 }
 
 // What the API refuses for good comes back the same however often it is asked for.
-const isFinal = (error) => error instanceof Problem && error.status >= 400 && error.status < 500 &&
+const isFinal = (/** @type {unknown} */ error) => error instanceof Problem && error.status >= 400 && error.status < 500 &&
   ![408, 409, 429].includes(error.status);

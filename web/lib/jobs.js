@@ -1,12 +1,15 @@
-/** What more than one part of the page does with jobs. */
+/** What several sections do with jobs. */
 
 import {askJson} from "./api.js";
 
+/** @param {{state: string}} job */
 export const isActive = (job) => job.state === "queued" || job.state === "running";
 
 /**
- * Cancel a job that waits or is in work; one that has ended stays as it is.
- * @returns {Promise<object>} the job as it is then
+ * Cancel a job that waits or runs; one that has ended stays as it is.
+ * @param {string} id
+ * @param {AbortSignal} signal
+ * @returns {Promise<import("./types.js").Job>} the job as it is then
  * @throws {Problem}
  */
 export const cancelJob = (id, signal) => askJson(`v1/jobs/${id}/cancel`, {method: "POST", signal});

@@ -1,6 +1,9 @@
-/** The live protocol of docs/live.md: audio goes up while it is spoken, text and speech come back. */
+/**
+ * The live protocol of docs/live.md: audio goes up while it is spoken, text and speech come back.
+ * @import {LiveEvent, LiveStart, LiveState} from "./types.js"
+ */
 
-import {forgetKey, key, pause, Problem, socketAddress} from "./api.js";
+import {forgetKey, isAbort, key, pause, Problem, socketAddress} from "./api.js";
 import {pcm16} from "./microphone.js";
 import {resampler} from "./resampler.js";
 
@@ -8,27 +11,26 @@ export const REPLY_RATE = 24_000;
 
 const SAMPLE_RATE = 16_000;
 const BYTES_PER_MS = 2 * SAMPLE_RATE / 1000;
-/** Audio that may wait for a slow or broken connection; what comes on top is lost. */
+/** Audio that may wait for a slow or broken connection; any more is lost. */
 const MAX_WAITING_BYTES = 10_000 * BYTES_PER_MS;
 const REMEMBERED_MARKS = 2000;
 const START_SECONDS = 15;
 const STEADY_MS = 5000;
-/** Seconds before each new try; a connection that never stood gets only the first. */
+/** Seconds before each new try; a connection that was never open gets only the first. */
 const PAUSES = [0.3, 1, 2, 4, 8, 8, 8, 8];
 const BROKEN = [1001, 1005, 1006, 1012];
 
 /**
- * Open a live connection. What is sent before it stands waits for it; where it breaks it is made anew.
+ * Open a live connection. Until it is open, what is sent waits; where it breaks it is opened anew.
  * @param {object} options
- *   `path`: "api/v1/ws" or "api/v1/ws/translation";
- *   `start`: fields of the start message besides those of the key and the formats;
- *   `sessionId`: of the conversation to go on with;
- *   `onEvent(event, samples)`: each event of the service, reply.audio with its samples at REPLY_RATE (Int16Array). An
- *     event with a `turn` has a `turnId` too, which no other turn has, also of another connection; speech_started has
- *     `startedAt`, speech_ended `endedAt` (performance.now() when that was heard). Besides: `session_lost` (the session
- *     was gone: a new one begins) and `audio_lost` (the connection is too slow for what is said);
- *   `onState(state, problem)`: "connecting", "ready", "reconnecting", "closed"; a Problem where it was not meant to be;
- *   `signal`: ends everything, silently
+ * @param {string} options.path "api/v1/ws" or "api/v1/ws/translation"
+ * @param {LiveStart} options.start fields of the start message besides those of the key and the formats
+ * @param {string|null} [options.sessionId] of the conversation to go on with
+ * @param {(event: LiveEvent, samples: Int16Array|null) => void} options.onEvent each event of the service, reply.audio with
+ *   its samples at REPLY_RATE. Besides: `session_lost` (the session was gone: a new one begins) and `audio_lost` (the
+ *   connection is too slow for what is said)
+ * @param {(state: LiveState, problem: Problem|null) => void} options.onState `problem`: why it was closed unexpectedly
+ * @param {AbortSignal} [options.signal] ends everything, silently
  * @returns {{send: (samples: Float32Array, sampleRate: number) => void, commit: () => void, cancel: () => void,
  *   text: (text: string) => void, stop: () => void, close: () => void}} `stop` lets what was said be finished,
  *   `close` does not
@@ -36,21 +38,26 @@ const BROKEN = [1001, 1005, 1006, 1012];
 export function openLive({path, start, sessionId = null, onEvent, onState, signal}) {
   const ended = new AbortController();
   signal?.addEventListener("abort", () => finish(), {once: true});
+  /** @type {WebSocket|null} */
   let socket = null;
   let ready = false;
   let stopping = false;
   let number = 0;
+  /** @type {string|null} */
   let correlationId = null;
+  /** @type {{data: string|Int16Array<ArrayBuffer>, at: number}[]} */
   let waiting = [];
   let waitingBytes = 0;
   let losing = false;
   let sentMs = 0;
+  /** @type {{ms: number, at: number}[]} */
   let marks = [];
   let rate = 0;
-  let resample = null;
+  /** @type {ReturnType<typeof resampler>} */
+  let resample = (samples) => samples;
 
   run().catch((error) => {
-    if (error.name !== "AbortError") throw error;
+    if (!isAbort(error)) throw error;
   });
 
   async function run() {
@@ -76,7 +83,11 @@ export function openLive({path, start, sessionId = null, onEvent, onState, signa
     }
   }
 
-  /** Keep one connection until it is closed, and tell how it ended. */
+  /**
+   * Keep one connection until it is closed.
+   * @returns {Promise<{code: number, reason: string, message: string, problem: Problem|null, opened: boolean}>} how it
+   *   ended
+   */
   function connect() {
     return new Promise((resolve) => {
       const own = new WebSocket(socketAddress(path));
@@ -86,8 +97,11 @@ export function openLive({path, start, sessionId = null, onEvent, onState, signa
       sentMs = 0;
       marks = [];
       let opened = false;
+      /** @type {LiveEvent|null} */
       let header = null;
+      /** @type {{reason: string, message: string}|null} */
       let closing = null;
+      /** @type {Problem|null} */
       let problem = null;
       const late = setTimeout(() => own.close(), START_SECONDS * 1000);
 
@@ -96,10 +110,11 @@ export function openLive({path, start, sessionId = null, onEvent, onState, signa
         ...(sessionId ? {session_id: sessionId} : {}),
       }));
 
+      /** @param {{code: string, message: string, field?: string, retry_after?: number}} event */
       function refused(event) {
         if (event.code === "session_not_found" && sessionId) {
           sessionId = null;
-          onEvent({type: "session_lost"});
+          onEvent({type: "session_lost"}, null);
           begin();
           return;
         }
@@ -143,6 +158,10 @@ export function openLive({path, start, sessionId = null, onEvent, onState, signa
     });
   }
 
+  /**
+   * @param {any} event as it came
+   * @param {Int16Array|null} [samples]
+   */
   function deliver(event, samples = null) {
     if (event.turn !== undefined) event.turnId = `${number}.${event.turn}`;
     if (event.type === "speech_started") event.startedAt = momentOf(event.at_ms);
@@ -150,18 +169,22 @@ export function openLive({path, start, sessionId = null, onEvent, onState, signa
     onEvent(event, samples);
   }
 
-  /** When the audio at `ms` of what was sent was heard here. */
+  /**
+   * Return when audio was heard here, as performance.now() tells it.
+   * @param {number} ms its place in what was sent
+   */
   function momentOf(ms) {
     const mark = marks.find((one) => one.ms >= ms) ?? marks.at(-1);
     return mark ? mark.at - Math.max(0, mark.ms - ms) : performance.now();
   }
 
+  /** @param {string|Int16Array<ArrayBuffer>} data */
   function put(data) {
     if (ended.signal.aborted || stopping) return;
     const frame = {data, at: performance.now()};
     const audio = typeof data !== "string";
-    if (audio && (ready ? socket.bufferedAmount : waitingBytes) > MAX_WAITING_BYTES) {
-      if (!losing) onEvent({type: "audio_lost"});
+    if (audio && (ready ? socket?.bufferedAmount ?? 0 : waitingBytes) > MAX_WAITING_BYTES) {
+      if (!losing) onEvent({type: "audio_lost"}, null);
       losing = true;
       return;
     }
@@ -173,13 +196,14 @@ export function openLive({path, start, sessionId = null, onEvent, onState, signa
     }
   }
 
+  /** @param {(typeof waiting)[0]} frame */
   function transmit({data, at}) {
     if (typeof data !== "string") {
       sentMs += data.byteLength / BYTES_PER_MS;
       marks.push({ms: sentMs, at});
       if (marks.length > REMEMBERED_MARKS) marks.shift();
     }
-    socket.send(data);
+    socket?.send(data);
   }
 
   function flush() {
@@ -187,18 +211,26 @@ export function openLive({path, start, sessionId = null, onEvent, onState, signa
     waiting = [];
     waitingBytes = 0;
     for (const frame of frames) transmit(frame);
-    if (stopping) socket.send(JSON.stringify({type: "stop"}));
+    if (stopping) socket?.send(JSON.stringify({type: "stop"}));
   }
 
-  /** Its limits say nothing to a person, and sentences that are known need no other. */
+  /**
+   * Leave out a message with limits in it, which say nothing to a person.
+   * @param {string} message
+   */
   const inWords = (message) => /\d/.test(message) ? "" : message;
 
-  const command = (type, more = {}) => put(JSON.stringify({type, ...more}));
+  const command = (/** @type {string} */ type, more = {}) => put(JSON.stringify({type, ...more}));
 
+  /**
+   * @param {LiveState} state
+   * @param {Problem|null} [problem]
+   */
   function tell(state, problem = null) {
     if (!ended.signal.aborted) onState(state, problem);
   }
 
+  /** @param {Problem|null} problem */
   function end(problem) {
     tell("closed", problem);
     ended.abort();
@@ -224,7 +256,7 @@ export function openLive({path, start, sessionId = null, onEvent, onState, signa
     stop() {
       if (stopping || ended.signal.aborted) return;
       stopping = true;
-      if (ready) socket.send(JSON.stringify({type: "stop"}));
+      if (ready) socket?.send(JSON.stringify({type: "stop"}));
     },
     close() {
       if (ended.signal.aborted) return;

@@ -4,7 +4,9 @@ import {address, askJson} from "./api.js";
 
 /**
  * Ask for an address of a job's "recording", "translation.wav" or "avatar.mp4" that works for an hour without the key.
- * @returns {Promise<{url: string, downloadUrl: string, contentType: string, size: number, filename: string}>}
+ * @param {string} jobId
+ * @param {string} name
+ * @param {AbortSignal} signal
  */
 export async function mediaOf(jobId, name, signal) {
   const given = await askJson(`v1/jobs/${jobId}/media/${name}`, {method: "POST", signal});
@@ -17,28 +19,45 @@ export async function mediaOf(jobId, name, signal) {
   };
 }
 
+/** @type {{pause: () => void}|null} */
 let playing = null;
 
-/** Make a player one of those of which only one plays. Anything with `pause()` and a "play" event will do. */
+/**
+ * Make a player one of those of which only one plays.
+ * @template {HTMLMediaElement} Media
+ * @param {Media} media
+ */
 export function exclusive(media) {
   media.addEventListener("play", () => takeTurn(media));
   return media;
 }
 
-/** Silence whoever plays now, since this one begins. */
+/**
+ * Pause the player that plays now, since this one begins.
+ * @param {{pause: () => void}} media
+ */
 export function takeTurn(media) {
   if (playing && playing !== media) playing.pause();
   playing = media;
 }
 
-/** Play nothing more, and let go of what was played. */
+/**
+ * Stop, and release what was played.
+ * @param {HTMLMediaElement} media
+ */
 export function unload(media) {
   media.pause();
   media.removeAttribute("src");
   media.load();
 }
 
-/** Play from one second to another, then pause. Returns a function that stops it before. */
+/**
+ * Play from one second to another, then pause.
+ * @param {HTMLMediaElement} media
+ * @param {number} start
+ * @param {number} end
+ * @returns {Promise<() => void>} stops watching for the end
+ */
 export function playSpan(media, start, end) {
   const stop = () => {
     media.removeEventListener("timeupdate", check);
@@ -67,7 +86,11 @@ export function playSpan(media, start, end) {
   });
 }
 
-/** Let a person save a blob as a file. */
+/**
+ * Let a person save a blob as a file.
+ * @param {Blob} blob
+ * @param {string} filename
+ */
 export function save(blob, filename) {
   const link = document.createElement("a");
   link.href = URL.createObjectURL(blob);

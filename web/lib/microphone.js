@@ -8,8 +8,9 @@ const START_S = 10;
 /**
  * Open the microphone.
  * @param {(samples: Float32Array) => void} onSamples mono, at `sampleRate`, about 40 ms each
- * @param {object} [options] `echoCancellation` (default true, also noise suppression): off for judging a voice;
- *   `onEnd()`: it was unplugged, or the person took the permission back
+ * @param {object} [options]
+ * @param {boolean} [options.echoCancellation] also noise suppression; off for judging a voice
+ * @param {() => void} [options.onEnd] it was unplugged, or the person took the permission back
  * @returns {Promise<{sampleRate: number, close: () => void}>}
  * @throws {Problem} microphone_denied, microphone_missing, microphone_busy, microphone_insecure
  */
@@ -21,12 +22,13 @@ export async function openMicrophone(onSamples, {echoCancellation = true, onEnd 
       audio: {channelCount: 1, echoCancellation, noiseSuppression: echoCancellation, autoGainControl: echoCancellation},
     });
   } catch (error) {
+    /** @type {Record<string, string>} */
     const codes = {
       NotAllowedError: "microphone_denied", SecurityError: "microphone_denied", NotFoundError: "microphone_missing",
       // WebKit's word for it, as nothing is demanded here.
       OverconstrainedError: "microphone_missing",
     };
-    throw new Problem(codes[error.name] ?? "microphone_busy");
+    throw new Problem((error instanceof Error && codes[error.name]) || "microphone_busy");
   }
   for (const track of stream.getTracks()) track.addEventListener("ended", onEnd);
   const context = new AudioContext();
@@ -47,7 +49,10 @@ export async function openMicrophone(onSamples, {echoCancellation = true, onEnd 
   return {sampleRate: context.sampleRate, close};
 }
 
-/** How loud samples are, 0 to 1, on a scale that looks right: -60 dBFS is 0. */
+/**
+ * Measure how loud samples are, 0 to 1, linear in decibels: -60 dBFS is 0.
+ * @param {Float32Array} samples
+ */
 export function loudness(samples) {
   let sum = 0;
   for (const sample of samples) sum += sample * sample;
@@ -55,18 +60,26 @@ export function loudness(samples) {
   return Math.min(1, Math.max(0, 1 + decibels / 60));
 }
 
-/** 16-bit little-endian samples of float ones. */
+/**
+ * Convert float samples to 16-bit ones.
+ * @param {Float32Array} samples
+ */
 export function pcm16(samples) {
   const pcm = new Int16Array(samples.length);
   for (let i = 0; i < samples.length; i++) pcm[i] = Math.max(-1, Math.min(1, samples[i])) * 32767;
   return pcm;
 }
 
-/** A WAV file of pieces of 16-bit samples. */
+/**
+ * Make a WAV file of pieces of 16-bit mono samples.
+ * @param {Int16Array<ArrayBuffer>[]} pieces
+ * @param {number} sampleRate
+ * @param {string} name
+ */
 export function wavFile(pieces, sampleRate, name) {
   const size = pieces.reduce((sum, piece) => sum + piece.byteLength, 0);
   const header = new DataView(new ArrayBuffer(44));
-  const ascii = (at, text) => [...text].forEach((letter, i) => header.setUint8(at + i, letter.charCodeAt(0)));
+  const ascii = (/** @type {number} */ at, /** @type {string} */ text) => [...text].forEach((letter, i) => header.setUint8(at + i, letter.charCodeAt(0)));
   ascii(0, "RIFF");
   header.setUint32(4, 36 + size, true);
   ascii(8, "WAVEfmt ");

@@ -1,4 +1,4 @@
-/** What a problem's code means to a person, and what to do next. The server's own words (English) tell the limits. */
+/** Sentences on problems, by code, in the person's language. The server's own words (English) tell the limits. */
 
 import {locale, speaker} from "./i18n.js";
 
@@ -59,7 +59,10 @@ const WORDS = {
   },
 };
 
-/** Russian for codes that the server explains well in English; its own words follow for the numbers in them. */
+/**
+ * Russian for codes that the server explains well in English; its own words follow for the numbers in them.
+ * @type {Record<string, string>}
+ */
 const RUSSIAN = {
   empty_file: "Файл пустой. Выберите другой.",
   no_audio: "В файле нет звука. Выберите другой.",
@@ -113,7 +116,11 @@ const t = speaker(WORDS);
 /**
  * Say a problem in the person's language.
  * @param {string} code
- * @param {object} more status, detail, retryAfter, correlationId
+ * @param {object} [more]
+ * @param {number} [more.status] of HTTP; 0 where there was no answer
+ * @param {string} [more.detail]
+ * @param {number|null} [more.retryAfter] seconds
+ * @param {string|null} [more.correlationId]
  */
 export function problemSentence(code, {status = 0, detail = "", retryAfter = null, correlationId = ""} = {}) {
   detail = detail.replace(OF_THE_API, t("use_the_rest"));
@@ -121,7 +128,8 @@ export function problemSentence(code, {status = 0, detail = "", retryAfter = nul
   const russian = locale() === "ru";
   if (code === "internal" || status === 500) return t("internal", values);
   if (code.endsWith("_not_found") && code !== "session_not_found") return t("not_found");
-  let said = WORDS[locale()][code] ? t(code, values) : "";
+  const known = /** @type {keyof typeof WORDS.en} */ (code);
+  let said = WORDS[locale()][known] ? t(known, values) : "";
   if (!said && russian && RUSSIAN[code]) said = RUSSIAN[code];
   if (russian && said && detail && NUMBER.test(detail)) said += ` (${values.detail})`;
   if (!said) said = detail || t("status", values);

@@ -18,9 +18,12 @@ const t = speaker({
 
 /**
  * Make a recorder.
- * @param {object} options `onFile(file: File)`, `onProblem(sentence)`, `maxSeconds` (it stops by itself), `signal`: an
- *   AbortSignal after which the microphone is closed and nothing is handed over; `echoCancellation` (default false)
- * @returns {HTMLElement}
+ * @param {object} options
+ * @param {(file: File) => void} options.onFile
+ * @param {(sentence: string|null) => void} options.onProblem
+ * @param {number} [options.maxSeconds] it stops by itself then
+ * @param {AbortSignal} [options.signal] after which the microphone is closed and nothing is handed over
+ * @param {boolean} [options.echoCancellation]
  */
 export function recorder({onFile, onProblem, maxSeconds = 1800, signal, echoCancellation = false}) {
   const label = h("span", {}, t("record"));
@@ -30,8 +33,10 @@ export function recorder({onFile, onProblem, maxSeconds = 1800, signal, echoCanc
   const meter = h("span", {class: "level", role: "img", "aria-label": t("level")}, bar);
   const live = h("span", {class: "recorder-live", hidden: true}, meter, time);
   const element = h("div", {class: "recorder"}, button, live);
+  /** @type {Awaited<ReturnType<typeof openMicrophone>>|null} */
   let microphone = null;
   let opening = false;
+  /** @type {Int16Array<ArrayBuffer>[]} */
   let pieces = [];
   let samples = 0;
   signal?.addEventListener("abort", () => finish(false), {once: true});
@@ -61,6 +66,7 @@ export function recorder({onFile, onProblem, maxSeconds = 1800, signal, echoCanc
     }
   }
 
+  /** @param {Float32Array} piece */
   function hear(piece) {
     if (!microphone) return;
     pieces.push(pcm16(piece));
@@ -71,6 +77,7 @@ export function recorder({onFile, onProblem, maxSeconds = 1800, signal, echoCanc
     if (seconds >= maxSeconds) finish(true);
   }
 
+  /** @param {boolean} keep */
   function finish(keep) {
     if (!microphone) return;
     const {sampleRate} = microphone;
@@ -83,19 +90,23 @@ export function recorder({onFile, onProblem, maxSeconds = 1800, signal, echoCanc
     pieces = [];
   }
 
+  /** @param {boolean} recording */
   function show(recording) {
     fill(label, t(recording ? "stop" : "record"));
     button.classList.toggle("recording", recording);
-    button.firstChild.replaceWith(icon(recording ? "stop" : "record"));
+    button.firstChild?.replaceWith(icon(recording ? "stop" : "record"));
     live.hidden = !recording;
   }
 
   return element;
 }
 
-/** Recording_27-11-2026_10-15.wav; no colons, which some file systems refuse. */
+/**
+ * Return a file name like Recording_27-11-2026_10-15.wav; no colons, which some file systems refuse.
+ * @param {Date} now
+ */
 function recordingName(now) {
-  const two = (value) => String(value).padStart(2, "0");
+  const two = (/** @type {number} */ value) => String(value).padStart(2, "0");
   const day = [two(now.getDate()), two(now.getMonth() + 1), now.getFullYear()].join("-");
   return `Recording_${day}_${two(now.getHours())}-${two(now.getMinutes())}.wav`;
 }

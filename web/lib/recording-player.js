@@ -1,6 +1,9 @@
-/** The recording of a job as a player without a face: all of it, or stretches of it one after another. */
+/**
+ * A player without controls for the recording of a job: all of it, or stretches of it one after another.
+ * @import {Stretch} from "./types.js"
+ */
 
-import {sentenceOf} from "./api.js";
+import {hasStatus, sentenceOf} from "./api.js";
 import {speaker} from "./i18n.js";
 import {jobMedia} from "./job-media.js";
 import {exclusive} from "./media.js";
@@ -16,6 +19,7 @@ export const WHOLE = "whole";
 export class RecordingPlayer extends EventTarget {
   #audio = exclusive(new Audio());
   #source;
+  /** @type {{name: string, stretches: Stretch[]|null}|null} */
   #plan = null;
   #stretch = 0;
   #frame = 0;
@@ -23,15 +27,22 @@ export class RecordingPlayer extends EventTarget {
   /** A sentence, where the recording can't be played. */
   problem = "";
   ready = false;
-  /** Where browsers save it from (`keepDownload`); null until it is known. */
+  /**
+   * Address from which browsers save it (`keepDownload`); null until it is known.
+   * @type {string|null}
+   */
   downloadUrl = null;
 
+  /**
+   * @param {string} jobId
+   * @param {AbortSignal} signal after which nothing plays
+   */
   constructor(jobId, signal) {
     super();
     this.#source = jobMedia(this.#audio, {
       jobId, name: "recording", signal,
       onAddress: ({downloadUrl}) => { this.downloadUrl = downloadUrl; },
-      onFault: (error) => this.#say([404, 410].includes(error.status) ? t("gone") : sentenceOf(error)),
+      onFault: (error) => this.#say(hasStatus(error, 404, 410) ? t("gone") : sentenceOf(error)),
     });
     this.#audio.preload = "metadata";
     for (const event of ["play", "pause", "ended"]) this.#audio.addEventListener(event, () => this.#changed());
@@ -44,14 +55,17 @@ export class RecordingPlayer extends EventTarget {
     signal.addEventListener("abort", () => cancelAnimationFrame(this.#frame), {once: true});
   }
 
-  /** Ask for the recording's address. What goes wrong is told by `problem`. */
+  /** Ask for the recording's address. A failure is told by `problem`. */
   async load() {
     this.problem = "";
     this.#changed();
     await this.#source.load();
   }
 
-  /** Have a link to `downloadUrl` work for as long as the page is open. */
+  /**
+   * Have a link to `downloadUrl` work for as long as the page is open.
+   * @param {HTMLAnchorElement} link
+   */
   keepDownload(link) {
     this.#source.keep(link);
     return link;
@@ -66,7 +80,7 @@ export class RecordingPlayer extends EventTarget {
     return this.#audio.currentTime;
   }
 
-  /** Length, as the browser finds it; null where it does not. */
+  /** Length in seconds, as the browser finds it; null where it does not. */
   get duration() {
     return Number.isFinite(this.#audio.duration) ? this.#audio.duration : null;
   }
@@ -74,7 +88,7 @@ export class RecordingPlayer extends EventTarget {
   /**
    * Play, or pause what plays by this name.
    * @param {string} name WHOLE goes on from where the sound stands
-   * @param {Array<{start: number, end: number}>} [stretches] from the first one's start to the last one's end
+   * @param {Stretch[]|null} [stretches] from the first one's start to the last one's end
    */
   async toggle(name, stretches = null) {
     if (this.playing === name) {
@@ -90,7 +104,7 @@ export class RecordingPlayer extends EventTarget {
       await this.#audio.play();
     } catch (error) {
       // A pause that came before the first sound; anything else has been told by "error".
-      if (error.name === "NotAllowedError") this.#say(sentenceOf(error));
+      if (error instanceof Error && error.name === "NotAllowedError") this.#say(sentenceOf(error));
     }
   }
 
@@ -98,11 +112,12 @@ export class RecordingPlayer extends EventTarget {
     this.#audio.pause();
   }
 
-  /** How many times as fast as it was recorded. */
+  /** @param {number} times speed, 1 as it was recorded */
   set rate(times) {
     this.#audio.defaultPlaybackRate = this.#audio.playbackRate = times;
   }
 
+  /** @param {number} seconds */
   seek(seconds) {
     this.#audio.currentTime = seconds;
     this.#moved();
@@ -135,6 +150,7 @@ export class RecordingPlayer extends EventTarget {
     this.dispatchEvent(new Event("time"));
   }
 
+  /** @param {string|null} sentence */
   #say(sentence) {
     if (!sentence) return;
     this.problem = sentence;

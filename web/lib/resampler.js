@@ -1,4 +1,4 @@
-/** Changes the rate of sound that comes in pieces. */
+/** Changes the sample rate of sound that comes in pieces. */
 
 const PHASES = 256;
 const CROSSINGS = 12;
@@ -40,7 +40,12 @@ export function resampler(from, to) {
   };
 }
 
-/** A windowed sinc for a place `fraction` behind a sample: the weights of the samples around it. */
+/**
+ * Return a windowed sinc for a place `fraction` behind a sample: the weights of the samples around it.
+ * @param {number} fraction
+ * @param {number} reach samples on each side
+ * @param {number} passed share of the band that is kept
+ */
 function kernel(fraction, reach, passed) {
   const weights = Float32Array.from({length: 2 * reach}, (_, i) => {
     const distance = i - reach + 1 - fraction;

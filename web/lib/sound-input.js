@@ -1,4 +1,7 @@
-/** Where a person gives a recording: drops a file, chooses one, or records; and hears it before it is sent. */
+/**
+ * An input for a recording: dropped, chosen, or recorded; it can be heard before it is sent.
+ * @import {Child, Limits} from "./types.js"
+ */
 
 import {fill, h, icon, uniqueId} from "./dom.js";
 import {bytes, duration, speaker} from "./i18n.js";
@@ -23,51 +26,66 @@ const t = speaker({
 const LONGEST_RECORDING_S = 1800;
 const BYTES_PER_SECOND = 2 * 48_000;
 
-export const AUDIO = "audio/*,video/mp4,video/webm,video/quicktime,.wav,.mp3,.ogg,.opus,.flac,.webm,.m4a,.aac,.mp4,.mov";
+const AUDIO = "audio/*,video/mp4,video/webm,video/quicktime,.wav,.mp3,.ogg,.opus,.flac,.webm,.m4a,.aac,.mp4,.mov";
 
 /**
- * Make a sound input.
- * @param {object} options `onFile(file|null)`: a file was given, or taken back; `onProblem(sentence|"")`; `limits`, those of
- *   GET /v1/me; `signal` ends recording; `accept`; `kinds`, a sentence in place of the usual one; `maxBytes`;
- *   `record` (default true); `title` in place of the usual one; `preview(file)`, an element in place of the usual player
- * @returns {HTMLElement & {clear: () => void, file: File|null}}
+ * Make a sound input. It has the `file` that was given, and `clear()`.
+ * @param {object} options
+ * @param {(file: File|null) => void} options.onFile a file was given, or taken back
+ * @param {(sentence: string|null) => void} options.onProblem
+ * @param {Limits} options.limits
+ * @param {AbortSignal} [options.signal] ends recording
+ * @param {string} [options.accept] media types and endings
+ * @param {string} [options.kinds] a sentence in place of the usual one
+ * @param {number} [options.maxBytes]
+ * @param {boolean} [options.record]
+ * @param {string} [options.title] in place of the usual one
+ * @param {(file: File) => HTMLElement} [options.preview] makes an element in place of the usual player
  */
 export function soundInput({
   onFile, onProblem, limits, signal, accept = AUDIO, kinds, maxBytes = limits.recordings.max_bytes, record = true, title, preview,
 }) {
   const chooser = h("input", {type: "file", accept, class: "visually-hidden", tabindex: "-1", "aria-hidden": "true",
-    on: {change: () => take(chooser.files[0])}});
+    on: {change: () => take(chooser.files?.[0])}});
   const hint = h("p", {class: "hint", id: uniqueId("kinds")}, kinds ?? t("kinds", {size: bytes(maxBytes)}));
-  const element = h("div", {class: "sound-input", on: {
+  /** @type {HTMLElement} */
+  const box = h("div", {class: "sound-input", on: {
     dragover: (event) => {
       event.preventDefault();
-      element.classList.add("over");
+      box.classList.add("over");
     },
-    dragleave: (event) => { if (!element.contains(event.relatedTarget)) element.classList.remove("over"); },
+    dragleave: ({relatedTarget: to}) => { if (!(to instanceof Node && box.contains(to))) box.classList.remove("over"); },
     drop: (event) => {
       event.preventDefault();
-      element.classList.remove("over");
-      take(event.dataTransfer.files[0]);
+      box.classList.remove("over");
+      take(event.dataTransfer?.files[0]);
     },
   }});
+  const element = Object.assign(box, {file: /** @type {File|null} */ (null), clear});
+  /** @type {string|null} */
   let url = null;
   let recording = new AbortController();
   signal?.addEventListener("abort", release, {once: true});
 
-  /** Let go of the file, and of the microphone. */
+  /** Release the file and the microphone. */
   function release() {
     if (url) URL.revokeObjectURL(url);
     url = null;
     recording.abort();
   }
 
-  /** Draw anew, and keep the keyboard where it was: here. */
+  /**
+   * Draw anew; `first` gets the keyboard if it was in here.
+   * @param {Child[]} children
+   * @param {HTMLElement} first
+   */
   function draw(children, first) {
     const focused = element.contains(document.activeElement);
     fill(element, chooser, children);
     if (focused) first.focus();
   }
 
+  /** @param {File|undefined} file */
   function take(file) {
     if (!file) return;
     chooser.value = "";
@@ -85,25 +103,33 @@ export function soundInput({
     onFile(file);
   }
 
+  /** @param {File} file */
   function showFile(file) {
     release();
     const facts = h("span", {class: "hint"}, bytes(file.size));
-    let shown = preview?.(file);
-    if (!shown) {
-      url = URL.createObjectURL(file);
-      shown = exclusive(h("audio", {controls: true, src: url, preload: "metadata", "aria-label": t("preview"), on: {
-        loadedmetadata: () => {
-          if (Number.isFinite(shown.duration)) fill(facts, `${bytes(file.size)} · ${duration(shown.duration)}`);
-        },
-        error: () => { shown.hidden = true; },
-      }}));
-    }
+    const shown = preview ? preview(file) : player(file, facts);
     element.classList.add("filled");
-    const another = h("button", {type: "button", class: "quiet", on: {click: element.clear}}, t("another"));
+    const another = h("button", {type: "button", class: "quiet", on: {click: clear}}, t("another"));
     draw([h("div", {class: "row"}, h("span", {class: "file-name"}, file.name), facts, another), shown], another);
   }
 
-  element.clear = () => {
+  /**
+   * @param {File} file
+   * @param {HTMLElement} facts gets the length, once it is known
+   */
+  function player(file, facts) {
+    url = URL.createObjectURL(file);
+    /** @type {HTMLAudioElement} */
+    const audio = h("audio", {controls: true, src: url, preload: "metadata", "aria-label": t("preview"), on: {
+      loadedmetadata: () => {
+        if (Number.isFinite(audio.duration)) fill(facts, `${bytes(file.size)} · ${duration(audio.duration)}`);
+      },
+      error: () => { audio.hidden = true; },
+    }});
+    return exclusive(audio);
+  }
+
+  function clear() {
     release();
     element.file = null;
     element.classList.remove("filled");
@@ -118,8 +144,8 @@ export function soundInput({
       hint,
     ], choose);
     onFile(null);
-  };
-  element.file = null;
-  element.clear();
+  }
+
+  clear();
   return element;
 }

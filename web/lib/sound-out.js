@@ -1,4 +1,4 @@
-/** Plays speech that arrives in pieces, without gaps, and falls silent at once. */
+/** Plays speech that arrives in pieces, without gaps, and stops at once when told to. */
 
 import {takeTurn} from "./media.js";
 import {loudness} from "./microphone.js";
@@ -10,13 +10,14 @@ const LOOK_MS = 25;
 
 /**
  * Make an output. Create it, or play to it, in reply to a gesture: browsers keep pages silent until there was one.
+ * @template Piece whatever the caller wants to be told of
  * @param {object} options
- *   `sampleRate` of what is played, Hz; `signal` ends it;
- *   `onBegin(piece, at)`, `onEnd(piece)`: the sound of a piece begins (at performance.now() `at`), is over;
- *   `onIdle()`: all has been heard; `onBlocked(blocked)`: sound waits for a gesture
- * @returns {{play: (samples: Int16Array, piece: object) => void, drop: () => object[], pause: () => void,
- *   level: () => number, playing: boolean}} `piece` is whatever the caller wants to be told of; `drop` returns the
- *   pieces that were not heard to their end
+ * @param {number} options.sampleRate of what is played, Hz
+ * @param {AbortSignal} [options.signal] ends it
+ * @param {(piece: Piece, at: number) => void} [options.onBegin] the sound of a piece begins, at performance.now() `at`
+ * @param {(piece: Piece) => void} [options.onEnd] it is over
+ * @param {() => void} [options.onIdle] all has been heard
+ * @param {(blocked: boolean) => void} [options.onBlocked] sound waits for a gesture
  */
 export function soundOut({
   sampleRate, signal, onBegin = () => {}, onEnd = () => {}, onIdle = () => {}, onBlocked = () => {},
@@ -27,6 +28,7 @@ export function soundOut({
   meter.connect(context.destination);
   const wave = new Float32Array(meter.fftSize);
   let gain = opened();
+  /** @type {{source: AudioBufferSourceNode, piece: Piece, begins: number, ends: number, begun: boolean}[]} */
   let queue = [];
   let next = 0;
   let timer = 0;
@@ -82,6 +84,10 @@ export function soundOut({
       return queue.length > 0;
     },
 
+    /**
+     * @param {Int16Array} samples
+     * @param {Piece} piece
+     */
     play(samples, piece) {
       if (!samples.length || context.state === "closed") return;
       const buffer = new AudioBuffer({length: samples.length, sampleRate});
@@ -97,6 +103,7 @@ export function soundOut({
       look();
     },
 
+    /** Stop; returns the pieces that were not heard to their end. */
     drop() {
       const unheard = queue;
       queue = [];
@@ -114,10 +121,10 @@ export function soundOut({
       return unheard.map(({piece}) => piece);
     },
 
-    /** For whoever plays next: see media.js. */
-    pause: () => output.drop(),
+    /** Called by takeTurn() when another player begins. */
+    pause() { output.drop(); },
 
-    /** How loud it is right now, 0 to 1. */
+    /** Return how loud it is right now, 0 to 1. */
     level() {
       meter.getFloatTimeDomainData(wave);
       return loudness(wave);

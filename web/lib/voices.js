@@ -1,11 +1,12 @@
-/** The voices that a language can be spoken with. */
+/** Voices by language. */
 
 import {askJson} from "./api.js";
 
 /**
- * Ask for a language's voices.
- * @returns {Promise<{voices: object[], own: object[]}>} `own`: those that the owner registered, where an engine can
- *   sound like somebody who was recorded; only some can
+ * Ask for a language's voices. `own`: those that the owner registered, where an engine can imitate a recorded voice;
+ * only some can.
+ * @param {string} language
+ * @param {AbortSignal} signal
  */
 export async function voicesOf(language, signal) {
   const {voices, registered} = await askJson(`v1/voices?language=${language}`, {signal});

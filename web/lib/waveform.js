@@ -1,4 +1,15 @@
-/** The shape of a sound over time, coloured by parts; parts are chosen by pointer or by keys. */
+/**
+ * The shape of a sound over time, coloured by parts; parts are chosen by pointer or by keys.
+ * @import {Stretch} from "./types.js"
+ * @typedef {Stretch & {level: string, rank: number, label: () => string, text: () => string}} Part
+ *   `level` names a custom property `--waveform-LEVEL`, its colour; where several parts share a column, the highest
+ *   `rank` is seen; `label()` is written above where there is room, `text()` is for screen readers
+ * @typedef {object} Shown
+ * @property {number} duration
+ * @property {Part[]} parts they follow one another
+ * @property {number[]|null} peaks 0 to 100; without them the shape is flat
+ * @property {number} secondsPerPoint
+ */
 
 import {h} from "./dom.js";
 
@@ -9,24 +20,24 @@ const LABELS_ABOVE = 20;
 const LABEL_FONT = 12;
 
 /**
- * Make a waveform.
- * @param {object} options `label`; `signal`: ends it;
- *   `onPoint(seconds)`: a click or a tap; `onHover(index|null)`: the part under the pointer;
- *   `onMove(index)`: another part is chosen by arrows, Page Up and Down, Home, End; `onPlay(index)`: Enter on a part;
- *   `onToggle()`: the space bar; `current()`: index of the part from which the keys move. Without `onMove` it is a
- *   picture only.
- * @returns {HTMLElement & {show: Function, cursor: Function, choose: Function}}
- *   `show({duration, parts, peaks, secondsPerPoint})`: parts {start, end, level, rank, label, text} follow one another;
- *   `level` names a custom property `--waveform-LEVEL`, its colour; where several parts share a column, the highest
- *   `rank` is seen; `label()` is written above where there is room, `text()` is for screen readers;
- *   without `peaks` (0 to 100) the shape is flat;
- *   `cursor(seconds)`; `choose(index, {tell})`: mark a part, and let assistive technology know
+ * Make a waveform; without `controls` it is a picture only.
+ * @param {object} options
+ * @param {string} options.label
+ * @param {AbortSignal} options.signal ends it
+ * @param {object} [options.controls]
+ * @param {(seconds: number) => void} options.controls.onPoint a click or a tap
+ * @param {(index: number|null) => void} options.controls.onHover the part under the pointer
+ * @param {(index: number) => void} options.controls.onMove another part is chosen by arrows, Page Up and Down, Home, End
+ * @param {(index: number) => void} options.controls.onPlay Enter on a part
+ * @param {() => void} options.controls.onToggle the space bar
+ * @param {() => number} options.controls.current index of the part from which the keys move
  */
-export function waveform({label, signal, onPoint, onHover, onMove, onPlay, onToggle, current}) {
+export function waveform({label, signal, controls}) {
   const canvas = h("canvas", {"aria-hidden": "true"});
   const needle = h("div", {class: "waveform-cursor", hidden: true});
   const frame = h("div", {class: "waveform-part", hidden: true});
   const element = h("div", {class: "waveform", role: "img", "aria-label": label}, frame, canvas, needle);
+  /** @type {Shown} */
   let shown = {duration: 0, parts: [], peaks: null, secondsPerPoint: 1};
   let scheduled = 0;
 
@@ -53,21 +64,22 @@ export function waveform({label, signal, onPoint, onHover, onMove, onPlay, onTog
     canvas.height = Math.round(height * devicePixelRatio);
     const style = getComputedStyle(element);
     const colours = new Map();
-    const colourOf = (level) => {
+    const colourOf = (/** @type {string} */ level) => {
       if (!colours.has(level)) colours.set(level, style.getPropertyValue(`--waveform-${level}`));
       return colours.get(level);
     };
     const context = canvas.getContext("2d");
+    if (!context) return;
     context.scale(canvas.width / width, canvas.height / height);
     context.font = `600 ${LABEL_FONT}px ${style.fontFamily}`;
     context.textAlign = "center";
-    const place = ({start, end}) => [start, end].map((at) => at / shown.duration * width);
-    const fits = ({part, label}) => {
+    const place = (/** @type {Stretch} */ {start, end}) => [start, end].map((at) => at / shown.duration * width);
+    const fits = (/** @type {{part: Part, words: string}} */ {part, words}) => {
       const [left, right] = place(part);
-      return context.measureText(label).width + 4 < right - left;
+      return context.measureText(words).width + 4 < right - left;
     };
     const wide = shown.parts.length * COLUMN * 4 < width;
-    const labelled = wide ? shown.parts.map((part) => ({part, label: part.label()})).filter(fits) : [];
+    const labelled = wide ? shown.parts.map((part) => ({part, words: part.label()})).filter(fits) : [];
     const above = labelled.length ? LABELS_ABOVE : 0;
     const body = height - above;
     const middle = above + body / 2;
@@ -86,14 +98,19 @@ export function waveform({label, signal, onPoint, onHover, onMove, onPlay, onTog
       context.fillRect(x, middle - tall / 2, BAR, tall);
     }
     context.fillStyle = style.color;
-    for (const {part, label} of labelled) {
+    for (const {part, words} of labelled) {
       const [left, right] = place(part);
       context.clearRect(Math.round(right) - 1, above, 1, body);
-      context.fillText(label, (left + right) / 2, above - 6);
+      context.fillText(words, (left + right) / 2, above - 6);
     }
   }
 
+  /**
+   * @param {number} first index of a part
+   * @param {number} before seconds
+   */
   function highest(first, before) {
+    /** @type {Part|null} */
     let found = null;
     for (let i = first; i < shown.parts.length && shown.parts[i].start < before; i++) {
       if (!found || shown.parts[i].rank > found.rank) found = shown.parts[i];
@@ -101,28 +118,38 @@ export function waveform({label, signal, onPoint, onHover, onMove, onPlay, onTog
     return found;
   }
 
+  /**
+   * @param {number} from seconds
+   * @param {number} to seconds
+   */
   function loudestIn(from, to) {
     const begin = Math.floor(from / shown.secondsPerPoint);
     const end = Math.max(begin + 1, Math.ceil(to / shown.secondsPerPoint));
-    return Math.max(0, ...shown.peaks.slice(begin, end));
+    return Math.max(0, ...(shown.peaks ?? []).slice(begin, end));
   }
 
-  const secondsAt = (event) => {
+  const secondsAt = (/** @type {MouseEvent} */ event) => {
     const {left, width} = canvas.getBoundingClientRect();
     return Math.min(1, Math.max(0, (event.clientX - left) / width)) * shown.duration;
   };
-  const indexAt = (seconds) => {
+  const indexAt = (/** @type {number} */ seconds) => {
     const found = shown.parts.findIndex((part) => seconds < part.end);
     return found < 0 ? shown.parts.length - 1 : found;
   };
 
-  function press(event) {
+  /**
+   * @param {KeyboardEvent} event
+   * @param {NonNullable<typeof controls>} told
+   */
+  function press(event, {current, onMove, onPlay, onToggle}) {
     const last = shown.parts.length - 1;
     const at = current();
-    const target = {
+    /** @type {Record<string, number>} */
+    const targets = {
       ArrowRight: at + 1, ArrowUp: at + 1, ArrowLeft: at - 1, ArrowDown: at - 1,
       PageUp: at + 10, PageDown: at - 10, Home: 0, End: last,
-    }[event.key];
+    };
+    const target = targets[event.key];
     if (event.altKey || event.ctrlKey || event.metaKey) return;
     if (target !== undefined) onMove(Math.min(last, Math.max(0, target)));
     else if (event.key === "Enter") onPlay(at);
@@ -131,40 +158,45 @@ export function waveform({label, signal, onPoint, onHover, onMove, onPlay, onTog
     event.preventDefault();
   }
 
-  element.show = (what) => {
+  /** @param {Partial<Shown>} what is shown from now on; the rest stays */
+  function show(what) {
     shown = {...shown, ...what};
-    if (onMove && shown.parts.length) {
+    if (controls && shown.parts.length) {
       element.tabIndex = 0;
       element.setAttribute("role", "slider");
-      element.setAttribute("aria-valuemin", 1);
-      element.setAttribute("aria-valuemax", shown.parts.length);
-      element.choose(0, {mark: false});
+      element.setAttribute("aria-valuemin", "1");
+      element.setAttribute("aria-valuemax", String(shown.parts.length));
+      choose(0, {mark: false});
     }
     schedule();
-  };
+  }
 
-  element.cursor = (seconds) => {
+  /** @param {number} seconds */
+  function cursor(seconds) {
     needle.hidden = false;
     needle.style.insetInlineStart = `${Math.min(100, seconds / shown.duration * 100)}%`;
-  };
+  }
 
-  element.choose = (index, {tell = true, mark = true} = {}) => {
+  /**
+   * Mark a part, and `tell` it to assistive technology.
+   * @param {number} index
+   */
+  function choose(index, {tell = true, mark = true} = {}) {
     const part = shown.parts[index];
     if (!part) return;
     frame.hidden = !mark;
     frame.style.insetInlineStart = `${part.start / shown.duration * 100}%`;
     frame.style.inlineSize = `${(part.end - part.start) / shown.duration * 100}%`;
     if (!tell) return;
-    element.setAttribute("aria-valuenow", index + 1);
+    element.setAttribute("aria-valuenow", String(index + 1));
     element.setAttribute("aria-valuetext", part.text());
-  };
-
-  element.indexAt = indexAt;
-  if (onMove) {
-    element.addEventListener("keydown", press);
-    element.addEventListener("click", (event) => onPoint(secondsAt(event)));
-    element.addEventListener("pointermove", (event) => onHover(indexAt(secondsAt(event))));
-    element.addEventListener("pointerleave", () => onHover(null));
   }
-  return element;
+
+  if (controls) {
+    element.addEventListener("keydown", (event) => press(event, controls));
+    element.addEventListener("click", (event) => controls.onPoint(secondsAt(event)));
+    element.addEventListener("pointermove", (event) => controls.onHover(indexAt(secondsAt(event))));
+    element.addEventListener("pointerleave", () => controls.onHover(null));
+  }
+  return Object.assign(element, {show, cursor, choose, indexAt});
 }

@@ -1,4 +1,7 @@
-/** What the engines of this installation can and can't do, and where more comes from. */
+/**
+ * Languages of this installation's engines, by role, and where more come from.
+ * @import {Child, IconName, Languages} from "../lib/types.js"
+ */
 
 import {askJson} from "../lib/api.js";
 import {fill, h, icon} from "../lib/dom.js";
@@ -48,6 +51,10 @@ const t = speaker({
 
 const MOST_NAMED = 12;
 
+/**
+ * Make the card.
+ * @param {{signal: AbortSignal}} options
+ */
 export function systemAbilities({signal}) {
   const body = h("div", {class: "stack"}, h("p", {class: "hint"}, t("loading")));
   load();
@@ -64,18 +71,21 @@ export function systemAbilities({signal}) {
   }
 }
 
-const line = (look, symbol) => (words, ...more) =>
+const line = (/** @type {string} */ look, /** @type {IconName} */ symbol) =>
+  (/** @type {string} */ words, /** @type {Child[]} */ ...more) =>
   h("li", {class: look}, icon(symbol), h("div", {}, h("p", {}, words), more));
 const can = line("system-can", "check");
 const cannot = line("system-cannot", "warning");
-const hint = (words) => h("p", {class: "hint"}, words);
+const hint = (/** @type {string} */ words) => h("p", {class: "hint"}, words);
 
-const nameOf = (code) => languageName(code.replaceAll("_", "-"));
-const first = (names) => names.slice(0, MOST_NAMED).join(", ") + (names.length > MOST_NAMED ? " …" : "");
-const named = (languages) => hint(first(languages.map(nameOf)));
+const nameOf = (/** @type {string} */ code) => languageName(code.replaceAll("_", "-"));
+const first = (/** @type {string[]} */ names) =>
+  names.slice(0, MOST_NAMED).join(", ") + (names.length > MOST_NAMED ? " …" : "");
+const named = (/** @type {string[]} */ languages) => hint(first(languages.map(nameOf)));
 
-const heardOf = (languages) => can(t("heard", {n: languages.length}), named(languages));
+const heardOf = (/** @type {string[]} */ languages) => can(t("heard", {n: languages.length}), named(languages));
 
+/** @param {Languages["translation"]} translation */
 function pairsOf({languages, pairs}) {
   if (!pairs) return can(t("all_pairs", {n: languages.length}), named(languages));
   const all = Object.entries(pairs).flatMap(([source, targets]) => targets.map((target) => [source, target]));
@@ -83,6 +93,7 @@ function pairsOf({languages, pairs}) {
   return can(t("pairs", {n: all.length}), hint(first(all.map((pair) => pair.map(nameOf).join(" → ")))));
 }
 
-const spokenOf = (languages) => languages.length ? can(t("spoken", {n: languages.length})) : cannot(t("no_speech"));
-const clonesOf = (languages) => languages.length
+const spokenOf = (/** @type {string[]} */ languages) =>
+  languages.length ? can(t("spoken", {n: languages.length})) : cannot(t("no_speech"));
+const clonesOf = (/** @type {string[]} */ languages) => languages.length
   ? can(t("clones", {names: first(languages.map(nameOf))})) : cannot(t("no_clones"));

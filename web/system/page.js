@@ -1,6 +1,9 @@
-/** How the service is: health and load of its parts, the queue, versions, and where operators find more. */
+/**
+ * The state of the service: health and load of its parts, the queue, versions, and links for operators.
+ * @import {Application, IconName, Place, System} from "../lib/types.js"
+ */
 
-import {address, ask, Problem, sentenceOf} from "../lib/api.js";
+import {address, ask, isAbort, Problem, sentenceOf} from "../lib/api.js";
 import {fill, h, icon} from "../lib/dom.js";
 import {duration, speaker} from "../lib/i18n.js";
 import {systemAbilities} from "./abilities.js";
@@ -41,6 +44,11 @@ const t = speaker({
 const REFRESH_S = 5;
 const LONGEST_WAIT_S = 15;
 
+/**
+ * Show the section.
+ * @param {HTMLElement} root
+ * @param {Place} place
+ */
 export function mount(root, {signal}) {
   const sentence = h("p", {class: "system-sentence", role: "status"}, t("looking"));
   const mark = h("span", {class: "system-mark"}, icon("system"));
@@ -54,15 +62,18 @@ export function mount(root, {signal}) {
   const parts = systemParts();
   const queue = systemQueue();
   const versions = h("dl", {class: "system-versions"});
+  const versionsCard = h("section", {class: "card", hidden: true}, h("h2", {}, t("versions")), versions);
   const links = h("div", {class: "stack"});
-  const below = h("div", {class: "stack", hidden: true}, parts, queue);
+  const below = h("div", {class: "stack", hidden: true}, parts.element, queue.element);
   const beside = h("div", {class: "columns"}, systemAbilities({signal}),
-    h("section", {class: "card", hidden: true}, h("h2", {}, t("versions")), versions),
+    versionsCard,
     h("section", {class: "card"}, h("h2", {}, t("more")), links));
   showLinks(null);
   fill(root, overall, below, beside);
 
-  let [timer, updated, paused, failures, asking] = [null, null, false, 0, false];
+  let [timer, paused, failures, asking] = [0, false, 0, false];
+  /** @type {number|null} */
+  let updated = null;
   const clock = setInterval(tellAge, 1000);
   document.addEventListener("visibilitychange", () => { if (!document.hidden) refresh(); }, {signal});
   addEventListener("online", refresh, {signal});
@@ -102,17 +113,21 @@ export function mount(root, {signal}) {
     if (!signal.aborted && !paused) timer = setTimeout(refresh, wait * 1000);
   }
 
+  /** @returns {Promise<System>} */
   async function state() {
     return (await ask("v1/system", {signal})).json();
   }
 
-  /** What is not ready, by name, with a reason; it wants no key, so that it answers without the database too. */
+  /**
+   * Ask which parts are not ready, and why. The route takes no key, so it answers without the database too.
+   * @returns {Promise<Record<string, string>>} reasons by name
+   */
   async function ready() {
     let response;
     try {
       response = await fetch(address("ready"), {signal});
     } catch (error) {
-      if (error.name === "AbortError") throw error;
+      if (isAbort(error)) throw error;
       throw new Problem("network");
     }
     const {missing = {}} = await response.json().catch(() => ({}));
@@ -125,6 +140,12 @@ export function mount(root, {signal}) {
     fill(latency, t("latency", {n: Math.max(1, Math.round(performance.now() - start))}));
   }
 
+  /**
+   * @param {"good"|"bad"} look
+   * @param {IconName} symbol
+   * @param {string} words
+   * @param {Record<string, string>} [missing] reasons by the parts' names
+   */
   function conclude(look, symbol, words, missing = {}) {
     overall.classList.remove("good", "unsure", "bad");
     overall.classList.add(look);
@@ -134,31 +155,40 @@ export function mount(root, {signal}) {
     reasons.hidden = Object.keys(missing).length === 0;
   }
 
+  /** @param {Record<string, string>} missing */
   function notReady(missing) {
     const names = Object.keys(missing).map(partName);
     const words = names.length === 1 ? t("one", {name: names[0]}) : t("several", {names: names.join(", ")});
     conclude("bad", "warning", words, missing);
   }
 
+  /**
+   * @param {System} system
+   * @param {Record<string, string>} unready
+   */
   function show(system, unready) {
-    const missing = {...ailing(system.applications), ...unready};
+    const missing = {...unhealthy(system.applications), ...unready};
     if (Object.keys(missing).length) notReady(missing);
     else conclude("good", "check", t("ready"));
     below.hidden = false;
     below.classList.remove("system-stale");
     parts.update(system.applications);
     queue.update(system.queue);
-    versions.parentElement.hidden = false;
+    versionsCard.hidden = false;
     fill(versions, Object.entries({voicegraph: system.version, ...system.versions})
       .map(([name, version]) => h("div", {}, h("dt", {}, name), h("dd", {}, version))));
     showLinks(system.dashboard_url);
   }
 
-  /** Say why there is nothing new; what was known stays, greyed. */
+  /**
+   * Say why there is nothing new; what was known stays, greyed.
+   * @param {unknown} error
+   */
   async function explain(error) {
     const known = updated === null ? "" : ` ${t("before")}`;
     below.classList.toggle("system-stale", updated !== null);
     fill(latency);
+    /** @type {Record<string, string>} */
     let missing = {};
     if (error instanceof Problem && error.code !== "network") {
       try {
@@ -177,8 +207,9 @@ export function mount(root, {signal}) {
     fill(ago, paused ? `${t("paused")} · ${words}` : words);
   }
 
+  /** @param {string|null} dashboard */
   function showLinks(dashboard) {
-    const link = (href, words) =>
+    const link = (/** @type {string} */ href, /** @type {string} */ words) =>
       h("a", {href, target: "_blank", rel: "noopener"}, words, " ", h("span", {class: "hint"}, t("new_tab")));
     fill(links, h("p", {}, link(address("docs").href, t("reference"))),
       dashboard ? h("p", {}, link(dashboard, t("dashboard")), h("br"), h("span", {class: "hint"}, t("dashboard_hint")))
@@ -188,15 +219,21 @@ export function mount(root, {signal}) {
   }
 }
 
+/** @param {unknown} error */
 function reasonOf(error) {
-  if (!(error instanceof Problem)) return sentenceOf(error);
+  if (!(error instanceof Problem)) return sentenceOf(error) ?? "";
   return error.code === "network" ? t("unreachable") : t("unknown", {sentence: error.message});
 }
 
-/** The parts that are not well, by name, each with a reason. */
-function ailing(applications) {
+/**
+ * Return the parts that are not healthy, by name, each with a reason.
+ * @param {Application[]} applications
+ * @returns {Record<string, string>}
+ */
+function unhealthy(applications) {
   const parts = applications.flatMap(({name, status, deployments}) => deployments.length
-    ? deployments.map((part) => ({...part, name: `${name}.${part.name}`})) : [{name, status, message: null}]);
+    ? deployments.map((part) => ({name: `${name}.${part.name}`, status: part.status, message: part.message}))
+    : [{name, status, message: null}]);
   return Object.fromEntries(parts.filter(({status}) => statusLook(status)[0] === "bad")
     .map(({name, status, message}) => [name, message ?? statusName(status)]));
 }

@@ -1,4 +1,8 @@
-/** The service's parts: the health and load of each, as rows that change in place. */
+/**
+ * The service's parts: the health and load of each, as rows that change in place.
+ * @import {Application, Deployment, ReplicaCounts} from "../lib/types.js"
+ * @typedef {Deployment | (Application & {replicas: null})} Part an application without deployments is shown as one
+ */
 
 import {fill, h, icon} from "../lib/dom.js";
 import {decimal, speaker} from "../lib/i18n.js";
@@ -27,28 +31,42 @@ const t = speaker({
   },
 });
 
-/** Make them; `update(applications)` shows what GET /v1/system tells. */
+/** Make the card; `update(applications)` shows what GET /v1/system tells. */
 export function systemParts() {
   const list = h("ul", {class: "system-parts", "aria-label": t("title")});
   const element = h("section", {class: "card"}, h("h2", {}, t("title")), list, h("p", {class: "hint"}, t("seen")));
+  /** @type {Map<string, ReturnType<typeof partRow>>} */
   const rows = new Map();
-  element.update = (applications) => {
+
+  /** @param {Application[]} applications */
+  function update(applications) {
     const known = new Set();
     for (const application of applications) {
+      /** @type {Part[]} */
       const parts = application.deployments.length ? application.deployments : [{...application, replicas: null}];
       for (const part of parts) {
         const id = `${application.name}.${part.name}`;
         known.add(id);
-        if (!rows.has(id)) rows.set(id, partRow(application.name, part.name));
-        rows.get(id).update(part);
+        const row = rows.get(id) ?? partRow(application.name, part.name);
+        rows.set(id, row);
+        row.update(part);
       }
     }
-    for (const [id, row] of rows) if (!known.has(id)) rows.delete(id) && row.remove();
-    for (const row of rows.values()) if (!row.isConnected) list.append(row);
-  };
-  return element;
+    for (const [id, row] of rows) {
+      if (!known.has(id)) {
+        rows.delete(id);
+        row.element.remove();
+      } else if (!row.element.isConnected) list.append(row.element);
+    }
+  }
+
+  return {element, update};
 }
 
+/**
+ * @param {string} application
+ * @param {string} name
+ */
 function partRow(application, name) {
   const health = h("span", {class: "badge"});
   const message = h("p", {class: "system-message hint", lang: "en"});
@@ -61,29 +79,35 @@ function partRow(application, name) {
     h("div", {class: "system-health"}, health), h("div", {class: "system-load numbers"}, replicas, load),
     h("div", {class: "system-history"}, line, peak), message);
 
-  element.update = (part) => {
+  /** @param {Part} part */
+  function update(part) {
     const [look, symbol] = statusLook(part.status);
     health.className = `badge ${look}`;
     fill(health, icon(symbol), statusName(part.status));
-    fill(message, part.message);
-    message.hidden = !part.message;
+    message.hidden = part.replicas === null || !part.message;
+    fill(message, part.replicas && part.message);
     fill(replicas, part.replicas && replicasInWords(part.replicas));
-    const measured = typeof part.ongoing_requests === "number";
-    const [ongoing, queued] = [part.ongoing_requests ?? 0, part.queued_requests ?? 0];
-    const rate = part.requests_per_second;
-    fill(load, !part.replicas ? "" : !measured ? t("unmeasured") : [
+    fill(load);
+    if (!part.replicas) return;
+    if (part.ongoing_requests === null) {
+      fill(load, t("unmeasured"));
+      return;
+    }
+    const [ongoing, queued, rate] = [part.ongoing_requests, part.queued_requests ?? 0, part.requests_per_second ?? 0];
+    fill(load, [
       t("load", {n: ongoing}), queued ? t("queued", {n: queued}) : null,
-      typeof rate === "number" && rate >= 0.05 ? t("rate", {rate: decimal(rate)}) : null,
+      rate >= 0.05 ? t("rate", {rate: decimal(rate)}) : null,
     ].filter(Boolean).join(" · "));
-    if (!measured) return;
     const points = remember(`${application}.${name}`, ongoing + queued);
     line.draw(points);
     const most = Math.max(...points.map(([, value]) => value));
     fill(peak, most ? t("peak", {n: most}) : "");
-  };
-  return element;
+  }
+
+  return {element, update};
 }
 
+/** @param {ReplicaCounts} replicas */
 function replicasInWords({running, starting, stopping, target}) {
   const words = target === null || target === running ? t("running", {n: running}) : t("replicas", {n: running, of: target});
   const more = [starting && t("starting", {n: starting}), stopping && t("stopping", {n: stopping})].filter(Boolean);

@@ -23,24 +23,27 @@ const t = speaker({
 /** Make it; `update(queue)` shows what GET /v1/system tells. */
 export function systemQueue() {
   const body = h("tbody");
-  const columns = ["kind", "waiting", "running", "sound", "oldest", "kept", "failed"];
+  const columns = /** @type {const} */ (["kind", "waiting", "running", "sound", "oldest", "kept", "failed"]);
   const head = columns.map((name, i) => h("th", {scope: "col", class: i ? "number" : null}, t(name)));
   const table = h("div", {class: "scroll", tabindex: "0", role: "region", "aria-label": t("title")},
     h("table", {}, h("thead", {}, h("tr", {}, head)), body));
   const summary = h("p", {});
   const element = h("section", {class: "card system-queue"},
     h("h2", {}, t("title")), summary, table, h("p", {class: "hint"}, t("all")));
-  element.update = (queue) => {
+
+  /** @param {import("../lib/types.js").QueueState[]} queue */
+  function update(queue) {
     table.hidden = queue.length === 0;
     const idle = queue.every((row) => row.queued + row.running === 0);
     fill(summary, queue.length === 0 ? t("empty") : idle ? t("idle") : "");
     summary.hidden = !summary.textContent;
-    const number = (value) => h("td", {class: "number"}, value);
-    const time = (seconds) => seconds ? duration(seconds < 60 ? Math.round(seconds) : seconds) : "–";
+    const number = (/** @type {string|number} */ value) => h("td", {class: "number"}, value);
+    const time = (/** @type {number|null} */ seconds) => seconds ? duration(seconds < 60 ? Math.round(seconds) : seconds) : "–";
     fill(body, queue.map((row) => h("tr", {data: {kind: row.kind}},
       h("th", {scope: "row"}, kindName(row.kind)), number(row.queued), number(row.running),
       number(time(row.queued_audio_seconds + row.running_audio_seconds)), number(time(row.oldest_queued_seconds)),
       number(row.succeeded), number(row.failed))));
-  };
-  return element;
+  }
+
+  return {element, update};
 }

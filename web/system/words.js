@@ -1,4 +1,7 @@
-/** The names of the service's parts and of their states. */
+/**
+ * The names of the service's parts and of their states.
+ * @import {IconName} from "../lib/types.js"
+ */
 
 import {speaker} from "../lib/i18n.js";
 
@@ -21,10 +24,11 @@ const t = speaker({
   },
 });
 
-const NAMES = new Set([
+const NAMES = /** @type {const} */ ([
   "worker", "asr", "diarization", "spoof", "speaker", "translation", "speech", "lipsync", "ingress", "live", "graphs",
   "api", "database", "objects",
 ]);
+/** @satisfies {Record<string, [look: string, symbol: IconName]>} */
 const LOOKS = {
   healthy: ["good", "check"], running: ["good", "check"], upscaling: ["good", "check"], downscaling: ["good", "check"],
   updating: ["unsure", "history"], deploying: ["unsure", "history"], not_started: ["unsure", "history"],
@@ -32,13 +36,25 @@ const LOOKS = {
   not_deployed: ["bad", "warning"],
 };
 
-/** "Translation" for "translation", or for "graphs.translation". */
+/**
+ * Return "Translation" for "translation", or for "graphs.translation".
+ * @param {string} name
+ */
 export function partName(name) {
-  const last = name.split(".").at(-1);
-  return NAMES.has(last) ? t(last) : last;
+  const last = name.split(".").at(-1) ?? name;
+  const known = NAMES.find((one) => one === last);
+  return known ? t(known) : last;
 }
 
-export const statusName = (status) => status in LOOKS ? t(status) : status;
+/** @type {(status: string) => status is keyof typeof LOOKS} */
+const isKnown = (status) => status in LOOKS;
 
-/** The look of a badge, and its icon. */
-export const statusLook = (status) => LOOKS[status] ?? ["", "system"];
+/** @param {string} status */
+export const statusName = (status) => isKnown(status) ? t(status) : status;
+
+/**
+ * Return the look of a badge, and its icon.
+ * @param {string} status
+ * @returns {[look: string, symbol: IconName]}
+ */
+export const statusLook = (status) => isKnown(status) ? LOOKS[status] : ["", "system"];

@@ -1,4 +1,8 @@
-/** What stays in reach however long the transcript: the player of the whole recording, and the search. */
+/**
+ * The bar below a transcript that stays in view: the player of the whole recording, and the search.
+ * @import {Paragraph} from "./model.js"
+ * @import {TurnList} from "./turns.js"
+ */
 
 import {fill, h, icon} from "../lib/dom.js";
 import {clock, locale, speaker} from "../lib/i18n.js";
@@ -17,20 +21,33 @@ const t = speaker({
   },
 });
 
-const JUMP_S = 5;
+/** @type {Record<string, number>} seconds by key */
+const JUMPS = {ArrowRight: 5, ArrowUp: 5, ArrowLeft: -5, ArrowDown: -5};
 const SPEEDS = [0.75, 1, 1.25, 1.5, 2];
 const SCROLL_KEYS = new Set(["PageUp", "PageDown", "Home", "End", "ArrowUp", "ArrowDown"]);
 const HANDS_OFF_MS = 4000;
 
-/** Go on from a second of the recording, as a whole. */
+/**
+ * Play the whole recording from a second of it.
+ * @param {import("../lib/recording-player.js").RecordingPlayer} player
+ * @param {number} seconds
+ */
 export function playFrom(player, seconds) {
   player.seek(seconds);
   if (player.playing !== WHOLE) player.toggle(WHOLE);
 }
 
-/** Make the dock. `list` is the turns'. */
+/**
+ * Make the dock.
+ * @param {object} options
+ * @param {number} options.duration of the recording, seconds
+ * @param {Paragraph[]} options.paragraphs
+ * @param {TurnList} options.list
+ * @param {import("../lib/recording-player.js").RecordingPlayer} options.player
+ * @param {AbortSignal} options.signal
+ */
 export function dock({duration, paragraphs, list, player, signal}) {
-  // One button stands for all that plays.
+  // The button also pauses a turn or a speaker that plays.
   const play = h("button", {type: "button", class: "icon-only", on: {
     click: () => player.playing === null ? player.toggle(WHOLE) : player.pause(),
   }}, icon("play"));
@@ -39,7 +56,7 @@ export function dock({duration, paragraphs, list, player, signal}) {
     type: "range", min: "0", max: String(duration), step: "any", value: "0", "aria-label": t("place"), on: {
       input: () => go(Number(place.value)),
       keydown: (event) => {
-        const by = {ArrowRight: JUMP_S, ArrowUp: JUMP_S, ArrowLeft: -JUMP_S, ArrowDown: -JUMP_S}[event.key];
+        const by = JUMPS[event.key];
         if (!by) return;
         event.preventDefault();
         go(Math.min(duration, Math.max(0, player.seconds + by)));
@@ -53,8 +70,9 @@ export function dock({duration, paragraphs, list, player, signal}) {
   const problem = h("div", {class: "row transcript-sound", role: "status"});
   let second = -1;
 
+  /** @param {number} seconds */
   function go(seconds) {
-    // Whoever goes elsewhere means the recording, not the turn that played.
+    // A jump is in the whole recording, not in the turn that played.
     if (player.playing && player.playing !== WHOLE) player.toggle(WHOLE);
     player.seek(seconds);
     tellPlace();
@@ -64,7 +82,7 @@ export function dock({duration, paragraphs, list, player, signal}) {
     place.setAttribute("aria-valuetext", t("of", {at: clock(player.seconds), whole: clock(duration)}));
 
   function onTime() {
-    place.value = player.seconds;
+    place.value = String(player.seconds);
     if (Math.floor(player.seconds) === second) return;
     second = Math.floor(player.seconds);
     fill(time, clock(second), h("span", {class: "transcript-whole"}, ` / ${clock(duration)}`));
@@ -74,7 +92,7 @@ export function dock({duration, paragraphs, list, player, signal}) {
     const plays = player.playing !== null;
     play.disabled = place.disabled = !player.ready;
     play.setAttribute("aria-label", t(plays ? "pause" : "play"));
-    play.firstChild.replaceWith(icon(plays ? "pause" : "play"));
+    play.firstChild?.replaceWith(icon(plays ? "pause" : "play"));
     problem.hidden = player.ready;
     if (player.ready) fill(problem);
     else if (player.problem) {
@@ -91,11 +109,11 @@ export function dock({duration, paragraphs, list, player, signal}) {
   onTime();
   onChange();
 
-  // Whoever scrolls by hand wants to read elsewhere for a moment.
+  // After scrolling by hand the text is left alone for a moment.
   let touched = -Infinity;
-  for (const kind of ["wheel", "touchmove", "keydown"]) {
-    addEventListener(kind, ({key}) => {
-      if (kind !== "keydown" || SCROLL_KEYS.has(key)) touched = performance.now();
+  for (const kind of /** @type {const} */ (["wheel", "touchmove", "keydown"])) {
+    addEventListener(kind, (event) => {
+      if (!(event instanceof KeyboardEvent) || SCROLL_KEYS.has(event.key)) touched = performance.now();
     }, {signal, passive: true});
   }
   list.onWord = (range) => {
@@ -109,7 +127,10 @@ export function dock({duration, paragraphs, list, player, signal}) {
       searchField({paragraphs, list, reveal, signal}),
       h("label", {class: "choice"}, follow, h("span", {}, t("follow")))) : null);
 
-  /** Scroll so that a part of the text is well in view, if it is not. */
+  /**
+   * Scroll so that a part of the text is well in view, if it is not.
+   * @param {Range} range
+   */
   function reveal(range, again = true) {
     const box = range.getBoundingClientRect();
     const [top, bottom] = [innerHeight * 0.12, element.getBoundingClientRect().top];
@@ -118,7 +139,7 @@ export function dock({duration, paragraphs, list, player, signal}) {
     const far = Math.abs(by) > innerHeight * 1.5;
     const still = far || matchMedia("(prefers-reduced-motion: reduce)").matches;
     scrollBy({top: by, behavior: still ? "instant" : "smooth"});
-    // What lay far away was of a guessed height until now.
+    // The height of what lay far away was a guess until now.
     if (far && again) requestAnimationFrame(() => reveal(range, false));
   }
 

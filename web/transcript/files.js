@@ -1,4 +1,7 @@
-/** The transcript as files, as text to copy, and as a link. */
+/**
+ * The transcript as files, as text to copy, and as a link.
+ * @import {TranscriptionJob} from "../lib/types.js"
+ */
 
 import {ask, sentenceOf} from "../lib/api.js";
 import {fill, h, icon, uniqueId} from "../lib/dom.js";
@@ -19,12 +22,19 @@ const t = speaker({
   },
 });
 
-const FILES = {
-  txt: "transcript.txt", srt: "transcript.srt", vtt: "transcript.vtt", json: "transcript.json",
-  rttm: "diarization.rttm",
-};
+const FILES = /** @type {const} */ ([
+  ["txt", "transcript.txt"], ["srt", "transcript.srt"], ["vtt", "transcript.vtt"], ["json", "transcript.json"],
+  ["rttm", "diarization.rttm"],
+]);
 
-/** Make the row of buttons. */
+/**
+ * Make the row of buttons.
+ * @param {object} options
+ * @param {TranscriptionJob} options.job
+ * @param {import("./model.js").Paragraph[]} options.paragraphs
+ * @param {import("./people.js").People} options.people
+ * @param {AbortSignal} options.signal
+ */
 export function files({job, paragraphs, people, signal}) {
   const fault = h("p", {class: "fault", role: "alert", hidden: true});
   const words = () => paragraphs
@@ -38,40 +48,52 @@ export function files({job, paragraphs, people, signal}) {
         fill(fault, sentence ?? "");
       }}),
       paragraphs.length
-        ? copyButton({text: () => fill(shown, words()).textContent, words: t("copy"), from: shown}) : null,
+        ? copyButton({text: () => fill(shown, words()).textContent ?? "", words: t("copy"), from: shown}) : null,
       copyButton({text: () => location.href, words: t("link"), from: link, symbol: "link"})),
     fault, link, shown,
   ];
 }
 
+/**
+ * @param {object} options
+ * @param {TranscriptionJob} options.job
+ * @param {AbortSignal} options.signal
+ * @param {(sentence: string|null) => void} options.complain
+ */
 function exportMenu({job, signal, complain}) {
   const stem = (job.filename ?? "transcript").replace(/\.[^.]+$/, "") || "transcript";
   const panel = h("ul", {class: "transcript-menu", id: uniqueId("export"), hidden: true},
-    Object.entries(FILES).map(([ending, artifact]) =>
+    FILES.map(([ending, artifact]) =>
       h("li", {}, h("button", {type: "button", class: "quiet", on: {click: () => fetchFile(ending, artifact)}},
         h("strong", {}, ending.toUpperCase()), h("span", {}, t(ending))))));
   const button = h("button", {type: "button", "aria-expanded": "false", "aria-controls": panel.id, on: {
-    click: () => show(panel.hidden),
+    click: () => show(Boolean(panel.hidden)),
   }}, icon("download"), t("export"));
+  /** @type {HTMLElement} */
   const element = h("div", {class: "transcript-export", on: {
     keydown: (event) => {
       if (event.key !== "Escape" || panel.hidden) return;
       show(false);
       button.focus();
     },
-    focusout: (event) => {
-      if (event.relatedTarget && !element.contains(event.relatedTarget)) show(false);
+    focusout: ({relatedTarget: to}) => {
+      if (to instanceof Node && !element.contains(to)) show(false);
     },
   }}, button, panel);
   document.addEventListener("pointerdown", (event) => {
-    if (!element.contains(event.target)) show(false);
+    if (!(event.target instanceof Node && element.contains(event.target))) show(false);
   }, {signal});
 
+  /** @param {boolean} open */
   function show(open) {
     panel.hidden = !open;
-    button.setAttribute("aria-expanded", open);
+    button.setAttribute("aria-expanded", String(open));
   }
 
+  /**
+   * @param {string} ending
+   * @param {string} artifact
+   */
   async function fetchFile(ending, artifact) {
     complain("");
     try {

@@ -1,7 +1,10 @@
-/** What is asked: a recording, its language, how many speak, and whether the voices are judged too. */
+/**
+ * The form of a transcription: a recording, its language, the number of speakers, and the options.
+ * @import {Limits, Submission} from "../lib/types.js"
+ */
 
 import {askJson} from "../lib/api.js";
-import {fill, h, icon} from "../lib/dom.js";
+import {fill, focusFirst, h, icon} from "../lib/dom.js";
 import {languageTitle, locale, speaker} from "../lib/i18n.js";
 import {soundInput} from "../lib/sound-input.js";
 import {failureBeside} from "../lib/try-again.js";
@@ -24,25 +27,30 @@ const t = speaker({
 });
 
 const MOST_SPEAKERS = 20;
-/** ISO 639-1 has no "jw"; Whisper calls Javanese so. */
+/**
+ * Return the name of a language; Whisper's code of Javanese, "jw", is not in ISO 639-1.
+ * @param {string} code
+ */
 const nameOf = (code) => languageTitle(code === "jw" ? "jv" : code);
 
-/** The list of the languages that this server's recogniser knows; "" leaves it to the recogniser. */
+/**
+ * Make the list of the languages that this server's recogniser knows; "" leaves it to the recogniser.
+ * @param {AbortSignal} signal
+ */
 function languageChoice(signal) {
   const select = h("select", {}, h("option", {value: ""}, t("automatic")));
   const notice = h("div");
   const element = h("div", {}, h("label", {class: "field"}, h("span", {}, t("language")), select), notice);
-  Object.defineProperty(element, "value", {get: () => select.value});
   load();
-  return element;
+  return {element, select};
 
   async function load() {
     fill(notice);
     try {
       const {languages} = (await askJson("v1/languages", {signal})).recognition;
-      select.append(...languages.map((code) => [code, nameOf(code)])
-        .sort(([, a], [, b]) => a.localeCompare(b, locale()))
-        .map(([code, name]) => h("option", {value: code}, name)));
+      select.append(...languages.map((code) => ({code, name: nameOf(code)}))
+        .sort((one, other) => one.name.localeCompare(other.name, locale()))
+        .map(({code, name}) => h("option", {value: code}, name)));
       if (languages.length === 1) fill(notice, h("p", {class: "hint"}, t("only", {language: nameOf(languages[0])})));
     } catch (error) {
       fill(notice, failureBeside(error, load));
@@ -50,7 +58,15 @@ function languageChoice(signal) {
   }
 }
 
-/** Make the form. `onStart({path, fields, file})`: it is complete. */
+/**
+ * Make the form.
+ * @param {object} options
+ * @param {Limits} options.limits
+ * @param {AbortSignal} options.signal
+ * @param {HTMLElement} options.problem
+ * @param {(sentence: string|null) => void} options.complain
+ * @param {(asked: Submission) => void} options.onStart it is complete
+ */
 export function startForm({limits, signal, problem, complain, onStart}) {
   const input = soundInput({limits, signal, onProblem: complain, onFile: () => {}});
   const language = languageChoice(signal);
@@ -62,18 +78,18 @@ export function startForm({limits, signal, problem, complain, onStart}) {
     event.preventDefault();
     complain(input.file ? "" : t("first"));
     if (!input.file) {
-      input.querySelector("button").focus();
+      focusFirst(input, "button");
       return;
     }
     input.querySelector("audio")?.pause();
     onStart({path: "v1/jobs/transcription", file: input.file, fields: {
-      language: language.value, num_speakers: speakers.value,
+      language: language.select.value, num_speakers: speakers.value,
       spoof: spoof.checked || null, allow_truncated: truncated.checked || null,
     }});
   }}},
     h("p", {}, t("lead")), input,
     h("div", {class: "columns"},
-      language,
+      language.element,
       h("label", {class: "field"}, h("span", {}, t("speakers")), speakers)),
     h("div", {class: "transcript-options"},
       h("label", {class: "choice"}, spoof, h("span", {}, t("spoof"))),

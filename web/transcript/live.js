@@ -1,4 +1,7 @@
-/** What is recognised while the work goes on: words as they come, and by whom once that is known. */
+/**
+ * The transcript while it is made: words as they come, with their speakers once these are known.
+ * @import {JobEvent, Segment, SpeechTurn, Stretch} from "../lib/types.js"
+ */
 
 import {fill, h} from "../lib/dom.js";
 import {clock, speaker} from "../lib/i18n.js";
@@ -11,20 +14,29 @@ const t = speaker({
 
 const NEW_TURN_AFTER_PAUSE_S = 2;
 
-/** Make the card; hidden until there are words. `hear(type, data)` takes the job's events. */
+/** Make the card; hidden until there are words. `hear(event)` takes the job's events. */
 export function liveTranscript() {
   const list = h("div", {class: "transcript-live", tabindex: "0", role: "region", "aria-label": t("title")});
   const undecided = h("p", {class: "hint"}, t("undecided"));
   const element = h("section", {class: "card", hidden: true}, h("h2", {}, t("title")), undecided, list);
-  let [segments, spans, speakers, last, scheduled] = [[], null, [], null, 0];
+  /** @type {Segment[]} */
+  let segments = [];
+  /** @type {SpeechTurn[]|null} */
+  let spans = null;
+  /** @type {string[]} */
+  let speakers = [];
+  /** @type {{who: number|null, text: HTMLElement, end: number}|null} */
+  let last = null;
+  let scheduled = 0;
 
-  element.clear = () => {
+  function clear() {
     [segments, spans, speakers] = [[], null, []];
     redraw();
-  };
+  }
 
-  element.hear = (type, data) => {
-    if (type === "started" || type === "retrying") element.clear();
+  /** @param {JobEvent} event */
+  function hear({type, data}) {
+    if (type === "started" || type === "retrying") clear();
     else if (type === "diarized") {
       [spans, speakers] = [data.turns, data.speakers];
       redraw();
@@ -32,7 +44,7 @@ export function liveTranscript() {
       segments.push(data);
       add(data);
     }
-  };
+  }
 
   function redraw() {
     fill(list);
@@ -42,10 +54,14 @@ export function liveTranscript() {
     element.hidden = segments.length === 0;
   }
 
-  /** Who speaks most during it. */
-  function speakerOf({start, end}) {
+  /**
+   * Return the index of the speaker who speaks most during it.
+   * @param {Stretch} segment
+   * @param {SpeechTurn[]} turns
+   */
+  function speakerOf({start, end}, turns) {
     const shares = speakers.map(() => 0);
-    for (const span of spans) {
+    for (const span of turns) {
       const overlap = Math.min(end, span.end) - Math.max(start, span.start);
       if (overlap > 0) shares[speakers.indexOf(span.speaker)] += overlap;
     }
@@ -53,16 +69,17 @@ export function liveTranscript() {
     return most ? shares.indexOf(most) : last?.who ?? 0;
   }
 
+  /** @param {Segment} segment */
   function add(segment) {
     element.hidden = false;
-    const who = spans?.length ? speakerOf(segment) : null;
+    const who = spans?.length ? speakerOf(segment, spans) : null;
     if (!last || last.who !== who || segment.start - last.end >= NEW_TURN_AFTER_PAUSE_S) {
       const text = h("p", {class: "transcript-text", dir: "auto"});
       const row = h("div", {class: "transcript-turn"}, h("span", {class: "numbers hint"}, clock(segment.start)),
         who === null ? null : h("span", {class: "transcript-who"}, unnamed(who)), text);
-      if (who !== null) row.style.setProperty("--hue", hueOf(who));
+      if (who !== null) row.style.setProperty("--hue", String(hueOf(who)));
       list.append(row);
-      last = {who, text};
+      last = {who, text, end: segment.end};
     }
     last.text.append(`${segment.text.trim()} `);
     last.end = segment.end;
@@ -79,5 +96,5 @@ export function liveTranscript() {
     if (atEnd) list.scrollTop = list.scrollHeight;
   }
 
-  return element;
+  return Object.assign(element, {clear, hear});
 }

@@ -1,4 +1,7 @@
-/** Transcript: who said what and when. Of a recording the words come in, then they are read, heard and given names. */
+/**
+ * Transcript: a form for a recording, its words while they are recognised, and the transcript.
+ * @import {Place, TranscriptionJob} from "../lib/types.js"
+ */
 
 import {askJson, sentenceOf} from "../lib/api.js";
 import {fill, h, icon} from "../lib/dom.js";
@@ -18,9 +21,14 @@ const t = speaker({
 
 const SECTIONS = {spoof: "voice-check", translation: "translate", avatar: "avatar"};
 
+/**
+ * Show the section: the form, or a job.
+ * @param {HTMLElement} root
+ * @param {Place} place
+ */
 export async function mount(root, {owner, params: [jobId], signal, showInAddress}) {
   const problem = h("p", {class: "fault", role: "alert", hidden: true});
-  const complain = (sentence) => {
+  const complain = (/** @type {string|null} */ sentence) => {
     problem.hidden = !sentence;
     fill(problem, sentence ?? "");
   };
@@ -32,8 +40,8 @@ export async function mount(root, {owner, params: [jobId], signal, showInAddress
       form.hidden = true;
       showInAddress(job.id);
     },
-    onEvent: ({type, data}) => live.hear(type, data),
-    onDone: (job) => show(job),
+    onEvent: live.hear,
+    onDone: (job) => show(/** @type {TranscriptionJob} */ (job)),
     onIdle: () => { form.hidden = false; },
   });
   const form = startForm({limits: owner.limits, signal, problem, complain, onStart: (asked) => {
@@ -49,7 +57,7 @@ export async function mount(root, {owner, params: [jobId], signal, showInAddress
   async function open() {
     try {
       const job = await askJson(`v1/jobs/${encodeURIComponent(jobId)}`, {signal});
-      if (job.kind in SECTIONS) location.replace(`#/${SECTIONS[job.kind]}/${job.id}`);
+      if (job.kind !== "transcription") location.replace(`#/${SECTIONS[job.kind]}/${job.id}`);
       else if (job.state === "succeeded") await show(job);
       else panel.watch(job.id);
     } catch (error) {
@@ -58,13 +66,17 @@ export async function mount(root, {owner, params: [jobId], signal, showInAddress
     }
   }
 
-  /** Fetch and show the transcript of a job that succeeded. */
+  /**
+   * Fetch and show the transcript of a job that succeeded.
+   * @param {TranscriptionJob} job
+   */
   async function show(job) {
     const player = new RecordingPlayer(job.id, signal);
     let drawn = new AbortController();
     player.load();
     await draw(true);
 
+    /** @param {boolean} focus */
     async function draw(focus) {
       drawn.abort();
       drawn = new AbortController();

@@ -1,4 +1,9 @@
-/** Who speaks: the recording's speakers by the names that a person gave them. */
+/**
+ * The recording's speakers, by the names that a person gave them.
+ * @import {TranscriptionJob} from "../lib/types.js"
+ * @typedef {{ids: string[], index: number, known: string}} Person `ids`: of the speakers who are this person; `index`: of
+ *   the first of them; `known`: the name in the transcript
+ */
 
 import {askJson, sentenceOf} from "../lib/api.js";
 import {fill, h} from "../lib/dom.js";
@@ -20,8 +25,12 @@ const t = speaker({
 const LONGEST_NAME = 50;
 const HUES = [195, 35, 285, 140, 350, 90, 250, 15, 165, 320];
 
-/** What a speaker is called that has no name yet; counted from 0. */
+/**
+ * Return what a speaker without a name is called.
+ * @param {number} index from 0
+ */
 export const unnamed = (index) => t("unnamed", {n: index + 1});
+/** @param {number} index */
 export const hueOf = (index) => HUES[index % HUES.length];
 
 /**
@@ -31,11 +40,18 @@ export const hueOf = (index) => HUES[index % HUES.length];
 export class People extends EventTarget {
   #job;
   #signal;
-  #labels;
-  // By id, while they are being saved.
+  /** @type {Record<string, string>} */
+  #labels = {};
+  /** @type {Map<string, string>} names by id, while they are being saved */
   #wished = new Map();
   #saving = Promise.resolve();
+  /** @type {Person[]} */
+  all = [];
 
+  /**
+   * @param {TranscriptionJob} job
+   * @param {AbortSignal} signal
+   */
   constructor(job, signal) {
     super();
     this.#job = job;
@@ -43,37 +59,52 @@ export class People extends EventTarget {
     this.#take(job.labels);
   }
 
+  /** @param {Record<string, string>} labels */
   #take(labels) {
     this.#labels = labels;
+    /** @type {Map<string, Person>} */
     const byName = new Map();
-    this.#job.result.speakers.forEach((id, index) => {
+    (this.#job.result?.speakers ?? []).forEach((id, index) => {
       const known = labels[id] ?? id;
-      if (byName.has(known)) byName.get(known).ids.push(id);
+      const person = byName.get(known);
+      if (person) person.ids.push(id);
       else byName.set(known, {ids: [id], index, known});
     });
     this.all = [...byName.values()];
   }
 
-  /** Index of whom the transcript calls so. */
+  /**
+   * Return the index of the person with this name in the transcript.
+   * @param {string} known
+   */
   find(known) {
     return Math.max(0, this.all.findIndex((person) => person.known === known));
   }
 
+  /** @param {number} who index in `all` */
   hue(who) {
-    return hueOf(this.all[who]?.index ?? 0);
+    return String(hueOf(this.all[who]?.index ?? 0));
   }
 
-  /** The name that was given, or "". */
+  /**
+   * Return the name that was given, or "".
+   * @param {number} who
+   */
   given(who) {
     const [id] = this.all[who]?.ids ?? [];
     return this.#wished.get(id) ?? this.#labels[id] ?? "";
   }
 
+  /** @param {number} who */
   name(who) {
     return this.given(who) || unnamed(this.all[who]?.index ?? 0);
   }
 
-  /** Call someone by another name at once, and keep it; undone where it can't be kept. "" takes the name away. */
+  /**
+   * Rename a person at once, and save the name; undone where it can't be saved.
+   * @param {number} who
+   * @param {string} name "" takes the name away
+   */
   async rename(who, name) {
     const {ids} = this.all[who];
     for (const id of ids) this.#wished.set(id, name);
@@ -88,15 +119,19 @@ export class People extends EventTarget {
     }
   }
 
+  /**
+   * @param {string[]} ids
+   * @param {string} name
+   */
   async #save(ids, name) {
-    const path = `v1/jobs/${this.#job.id}`;
+    const {id: jobId} = this.#job;
     // Somebody else may have given names meanwhile, and all are replaced together.
-    const {labels} = await askJson(path, {signal: this.#signal});
+    const {labels} = await askJson(`v1/jobs/${jobId}`, {signal: this.#signal});
     for (const id of ids) {
       if (name) labels[id] = name;
       else delete labels[id];
     }
-    await askJson(`${path}/labels`, {method: "PUT", json: {labels}, signal: this.#signal});
+    await askJson(`v1/jobs/${jobId}/labels`, {method: "PUT", json: {labels}, signal: this.#signal});
     const before = this.#grouping();
     this.#job.labels = labels;
     this.#take(labels);
@@ -112,7 +147,14 @@ export class People extends EventTarget {
   }
 }
 
-/** Put a field in a name's place, until it is saved or left. `button` shows the name; `said(name)`: it was saved. */
+/**
+ * Put a field in a name's place, until it is saved or left.
+ * @param {HTMLElement} button shows the name
+ * @param {object} options
+ * @param {People} options.people
+ * @param {number} options.who
+ * @param {(name: string) => void} options.onSaved
+ */
 export function renameInPlace(button, {people, who, onSaved}) {
   const fault = h("p", {class: "fault", role: "alert", hidden: true});
   const field = h("input", {
@@ -143,6 +185,7 @@ export function renameInPlace(button, {people, who, onSaved}) {
     button.focus();
   }
 
+  /** @param {string} name */
   async function save(name) {
     leave();
     if (name === people.given(who)) return;

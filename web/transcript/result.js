@@ -1,4 +1,7 @@
-/** A finished transcript: its facts, its speakers, its turns, and the dock below them. */
+/**
+ * A finished transcript: its facts, its speakers, its turns, and the dock below them.
+ * @import {Transcript, TranscriptionJob} from "../lib/types.js"
+ */
 
 import {fill, h} from "../lib/dom.js";
 import {clock, duration, languageName, speaker} from "../lib/i18n.js";
@@ -35,13 +38,23 @@ const t = speaker({
   },
 });
 
-const STAGES = ["decode", "vad", "diarization", "asr", "spoof", "merge"];
+const STAGES = /** @type {const} */ (["decode", "vad", "diarization", "asr", "spoof", "merge"]);
 
-/** Make the result's parts. `actions`: buttons beside the file's name; `heading` takes the focus. */
+/**
+ * Make the result's parts.
+ * @param {object} options
+ * @param {TranscriptionJob} options.job
+ * @param {Transcript} options.transcript
+ * @param {import("./people.js").People} options.people
+ * @param {import("../lib/recording-player.js").RecordingPlayer} options.player
+ * @param {HTMLElement} options.heading the file's name
+ * @param {HTMLElement} options.actions beside it
+ * @param {AbortSignal} options.signal
+ */
 export function transcriptResult({job, transcript, people, player, heading, actions, signal}) {
   const paragraphs = paragraphsOf(transcript, (known) => people.find(known));
   const news = h("p", {class: "visually-hidden", role: "status"});
-  const onRenamed = (name) => fill(news, t("renamed", {name}));
+  const onRenamed = (/** @type {string} */ name) => fill(news, t("renamed", {name}));
   const list = turnList({paragraphs, language: transcript.language, people, player, signal, onRenamed});
   const words = transcript.turns.reduce((sum, turn) => sum + (turn.words.length || turn.text.split(/\s+/).length), 0);
   const facts = [
@@ -62,12 +75,16 @@ export function transcriptResult({job, transcript, people, player, heading, acti
   ];
 }
 
+/**
+ * @param {TranscriptionJob} job
+ * @param {Transcript} transcript
+ */
 function timings(job, transcript) {
   const rows = STAGES.filter((stage) => stage in transcript.timings)
-    .map((stage) => [t(stage), transcript.timings[stage]]);
+    .map((stage) => ({name: t(stage), seconds: transcript.timings[stage]}));
   if (job.started_at && job.finished_at) {
-    rows.push([t("total"), (new Date(job.finished_at) - new Date(job.started_at)) / 1000]);
+    rows.push({name: t("total"), seconds: (Date.parse(job.finished_at) - Date.parse(job.started_at)) / 1000});
   }
   return h("details", {}, h("summary", {}, t("timings")), h("dl", {class: "transcript-timings"},
-    rows.map(([name, seconds]) => [h("dt", {}, name), h("dd", {class: "numbers"}, duration(seconds))])));
+    rows.map(({name, seconds}) => [h("dt", {}, name), h("dd", {class: "numbers"}, duration(seconds))])));
 }

@@ -22,7 +22,14 @@ const TYPING_MS = 150;
 const HITS = "transcript-hit";
 const CURRENT = "transcript-current";
 
-/** Make the field. `list` is the turns'; `reveal(range)` scrolls to a part of the text. */
+/**
+ * Make the field.
+ * @param {object} options
+ * @param {import("./model.js").Paragraph[]} options.paragraphs
+ * @param {import("./turns.js").TurnList} options.list
+ * @param {(range: Range) => void} options.reveal scrolls to a part of the text
+ * @param {AbortSignal} options.signal
+ */
 export function searchField({paragraphs, list, reveal, signal}) {
   const field = h("input", {
     type: "search", "aria-label": t("search"), placeholder: t("find"), title: t("keys"), autocomplete: "off",
@@ -44,12 +51,14 @@ export function searchField({paragraphs, list, reveal, signal}) {
     },
   });
   const count = h("span", {class: "numbers hint transcript-count", role: "status"});
-  const step = (by, name, words) => h("button", {
+  const step = (/** @type {number} */ by, /** @type {"up"|"down"} */ name, /** @type {string} */ words) => h("button", {
     type: "button", class: "quiet icon-only", "aria-label": words, title: words, hidden: true,
     on: {click: () => move(by)},
   }, icon(name));
   const buttons = [step(-1, "up", t("previous")), step(1, "down", t("next"))];
-  let [hits, at, sought, timer] = [[], -1, "", 0];
+  /** @type {ReturnType<typeof occurrences>} */
+  let hits = [];
+  let [at, sought, timer] = [-1, "", 0];
   signal.addEventListener("abort", () => {
     clearTimeout(timer);
     unmark();
@@ -75,6 +84,7 @@ export function searchField({paragraphs, list, reveal, signal}) {
     move(1);
   }
 
+  /** @param {number} by */
   function move(by) {
     if (!hits.length) return;
     at = (at + by + hits.length) % hits.length;

@@ -1,4 +1,7 @@
-/** The speakers: name, share, and whether the voice is real where that was asked. */
+/**
+ * The card of the speakers: name, share of the speech, and the verdict on the voice where that was asked for.
+ * @import {SpeakerVerdict, SpoofBands, Transcript, TranscriptionJob} from "../lib/types.js"
+ */
 
 import {fill, h, icon} from "../lib/dom.js";
 import {duration, percent, speaker} from "../lib/i18n.js";
@@ -24,16 +27,26 @@ const t = speaker({
   },
 });
 
-const ICONS = {bona_fide: "check", inconclusive: "warning", spoof: "warning"};
+const ICONS = /** @type {const} */ ({bona_fide: "check", inconclusive: "warning", spoof: "warning"});
 
-/** Make the card. `transcript` tells who spoke when; `onRenamed(name)`. */
+/**
+ * Make the card.
+ * @param {object} options
+ * @param {TranscriptionJob} options.job
+ * @param {Transcript} options.transcript
+ * @param {import("./people.js").People} options.people
+ * @param {import("../lib/recording-player.js").RecordingPlayer} options.player
+ * @param {AbortSignal} options.signal
+ * @param {(name: string) => void} options.onRenamed
+ */
 export function speakersCard({job, transcript, people, player, signal, onRenamed}) {
   const stretches = people.all.map(({known}) => transcript.diarization.filter(({speaker: by}) => by === known));
   const seconds = stretches.map((spans) => spans.reduce((sum, {start, end}) => sum + end - start, 0));
   const spoken = seconds.reduce((sum, one) => sum + one, 0);
-  const spoof = job.result.spoof;
+  const spoof = job.result?.spoof;
   const names = people.all.map((person, who) => {
     const words = h("span");
+    /** @type {HTMLButtonElement} */
     const button = h("button", {type: "button", class: "transcript-name", on: {
       click: () => renameInPlace(button, {people, who, onSaved: onRenamed}),
     }}, words, icon("edit"));
@@ -46,6 +59,10 @@ export function speakersCard({job, transcript, people, player, signal, onRenamed
   });
   people.addEventListener("name", () => names.forEach(({show}) => show()), {signal});
 
+  /**
+   * @param {import("./people.js").Person} person
+   * @param {number} who
+   */
   function item(person, who) {
     const element = h("li", {class: "transcript-speaker"},
       h("div", {class: "row"},
@@ -57,7 +74,7 @@ export function speakersCard({job, transcript, people, player, signal, onRenamed
         seconds[who] ? h("span", {class: "hint numbers"},
           t("spoke", {length: duration(seconds[who]), share: percent(seconds[who] / spoken)})) : null),
       (spoof?.speakers ?? []).filter((one) => person.ids.includes(one.speaker))
-        .map((one) => verdict(one, spoof.bands)));
+        .map((one) => verdict(one, spoof?.bands ?? null)));
     element.style.setProperty("--hue", people.hue(who));
     return element;
   }
@@ -68,8 +85,12 @@ export function speakersCard({job, transcript, people, player, signal, onRenamed
     hints.length ? h("p", {class: "hint"}, hints.join(" ")) : null);
 }
 
+/**
+ * @param {SpeakerVerdict} judged
+ * @param {SpoofBands|null} bands null where nothing could be judged
+ */
 function verdict({p_spoof: probability, verdict: said}, bands) {
-  if (probability === null) return h("p", {}, h("span", {class: "badge transcript-verdict"}, t("untold")));
+  if (probability === null || !bands) return h("p", {}, h("span", {class: "badge transcript-verdict"}, t("untold")));
   return h("p", {class: "row"},
     h("span", {class: `badge transcript-verdict ${VERDICT_TONES[said]}`}, icon(ICONS[said]), t(said)),
     h("span", {class: "hint"}, t("about", {chance: chanceAgainst(probability, bands)})));

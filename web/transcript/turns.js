@@ -1,4 +1,9 @@
-/** The turns of a transcript, drawn in chunks so that hours of them stay quick. */
+/**
+ * The turns of a transcript, drawn in chunks so that hours of them stay quick.
+ * @import {Paragraph, PlacedWord} from "./model.js"
+ * @typedef {{item: HTMLElement, play: HTMLElement, name: HTMLElement, text: globalThis.Text}} Row
+ * @typedef {ReturnType<typeof turnList>} TurnList
+ */
 
 import {h} from "../lib/dom.js";
 import {clock, speaker} from "../lib/i18n.js";
@@ -19,18 +24,24 @@ const WORD = "transcript-word";
 const AIM = "transcript-aim";
 
 /**
- * Make the list.
- * @param {object} options `paragraphs`; `language` of the text; `people`; `player`; `signal`; `onRenamed(name)`
- * @returns {HTMLElement & {range: Function, onWord: Function|null}} `range(paragraph, from, to)`: a part of the text,
- *   drawn by then; `onWord(range)`: set by whoever wants to know what is heard now
+ * Make the list; `onWord`, where it is set, is called with each word that is heard.
+ * @param {object} options
+ * @param {Paragraph[]} options.paragraphs
+ * @param {string} options.language of the text
+ * @param {import("./people.js").People} options.people
+ * @param {import("../lib/recording-player.js").RecordingPlayer} options.player
+ * @param {AbortSignal} options.signal
+ * @param {(name: string) => void} options.onRenamed
  */
 export function turnList({paragraphs, language, people, player, signal, onRenamed}) {
-  const element = h("div", {class: "transcript-turns", role: "list", "aria-label": t("turns"), on: {
+  const element = Object.assign(h("div", {class: "transcript-turns", role: "list", "aria-label": t("turns"), on: {
     click: press, pointermove: aim, pointerleave: () => CSS.highlights?.delete(AIM),
-  }});
+  }}), {onWord: /** @type {((range: Range) => void)|null} */ (null), range: rangeOf});
+  /** @type {Row[]} */
   const rows = [];
-  let [heard, word, playing] = [-1, null, -1];
-  element.onWord = null;
+  let [heard, playing] = [-1, -1];
+  /** @type {PlacedWord|null} */
+  let word = null;
   drawSome();
   player.addEventListener("time", light, {signal});
   player.addEventListener("change", showPlaying, {signal});
@@ -56,7 +67,10 @@ export function turnList({paragraphs, language, people, player, signal, onRename
     element.append(chunk);
   }
 
-  /** How tall they will be, until the browser has laid them out: for the scroll bar. */
+  /**
+   * Guess the height of rows that the browser has not laid out yet, for the scroll bar.
+   * @param {Row[]} drawn
+   */
   function guessHeight(drawn) {
     const width = element.clientWidth || 360;
     const wide = width > 640;
@@ -64,6 +78,11 @@ export function turnList({paragraphs, language, people, player, signal, onRename
     return drawn.reduce((sum, {text}) => sum + (Math.ceil(text.length / perLine) + (wide ? 0.8 : 2.5)) * LINE, 0);
   }
 
+  /**
+   * @param {Paragraph} paragraph
+   * @param {number} index
+   * @returns {Row}
+   */
   function draw({start, who, text: words}, index) {
     const play = h("button", {
       type: "button", class: "transcript-play", "data-play": index, "aria-label": t("play", {at: clock(start)}),
@@ -78,6 +97,10 @@ export function turnList({paragraphs, language, people, player, signal, onRename
     return row;
   }
 
+  /**
+   * @param {Pick<Row, "name">} row
+   * @param {number} who
+   */
   function showName({name}, who) {
     const called = people.name(who);
     if (name.textContent === called) return;
@@ -85,40 +108,47 @@ export function turnList({paragraphs, language, people, player, signal, onRename
     name.title = t("rename", {name: called});
   }
 
+  /** @param {number} index */
   function drawUpTo(index) {
     while (rows.length <= index) drawChunk();
     return rows[index];
   }
 
+  /** @param {MouseEvent} event */
   function press(event) {
-    const {play, rename, text} = event.target.closest("[data-play], [data-rename], [data-text]")?.dataset ?? {};
-    if (play !== undefined) {
-      const {start, end} = paragraphs[play];
-      player.toggle(`turn-${play}`, [{start, end: end + AFTER_TURN_S}]);
-    } else if (rename !== undefined) {
-      renameInPlace(rows[rename].name, {people, who: paragraphs[rename].who, onSaved: onRenamed});
-    } else if (text !== undefined && getSelection().isCollapsed) {
-      playFrom(player, pointed(event, text)?.start ?? paragraphs[text].start);
-    }
+    const pressed = event.target instanceof Element && event.target.closest("[data-play], [data-rename], [data-text]");
+    if (!(pressed instanceof HTMLElement)) return;
+    const {play, rename, text} = pressed.dataset;
+    const index = Number(play ?? rename ?? text);
+    const {start, end, who} = paragraphs[index];
+    if (play !== undefined) player.toggle(`turn-${play}`, [{start, end: end + AFTER_TURN_S}]);
+    else if (rename !== undefined) renameInPlace(rows[index].name, {people, who, onSaved: onRenamed});
+    else if (getSelection()?.isCollapsed) playFrom(player, pointed(event, index)?.start ?? start);
   }
 
-  /** The word under the pointer. */
+  /**
+   * Return the word under the pointer.
+   * @param {MouseEvent} event
+   * @param {number} index of the paragraph
+   */
   function pointed({clientX, clientY}, index) {
     const caret = document.caretPositionFromPoint?.(clientX, clientY);
     const range = caret ? null : document.caretRangeFromPoint?.(clientX, clientY);
     const [node, offset] = caret ? [caret.offsetNode, caret.offset] : [range?.startContainer, range?.startOffset];
-    return node === rows[index].text ? wordAround(paragraphs[index], offset) : null;
+    return node === rows[index].text ? wordAround(paragraphs[index], offset ?? 0) : null;
   }
 
+  /** @param {PointerEvent} event */
   function aim(event) {
     if (!CSS.highlights) return;
-    const index = event.pointerType === "mouse" && event.target.dataset.text;
-    const found = index ? pointed(event, index) : null;
-    if (found) CSS.highlights.set(AIM, new Highlight(element.range(index, found.from, found.to)));
+    const text = event.pointerType === "mouse" && event.target instanceof HTMLElement ? event.target.dataset.text : undefined;
+    const index = Number(text);
+    const found = text === undefined ? null : pointed(event, index);
+    if (found) CSS.highlights.set(AIM, new Highlight(rangeOf(index, found.from, found.to)));
     else CSS.highlights.delete(AIM);
   }
 
-  /** Light what is heard; only what changes is touched. */
+  /** Highlight what is heard; only what changes is touched. */
   function light() {
     const {seconds} = player;
     const now = seconds || player.playing ? lastBegun(paragraphs, seconds) : -1;
@@ -135,7 +165,7 @@ export function turnList({paragraphs, language, people, player, signal, onRename
       CSS.highlights.delete(WORD);
       return;
     }
-    const range = element.range(now, word.from, word.to);
+    const range = rangeOf(now, word.from, word.to);
     CSS.highlights.set(WORD, new Highlight(range));
     element.onWord?.(range);
   }
@@ -144,21 +174,28 @@ export function turnList({paragraphs, language, people, player, signal, onRename
     const [, index] = /^turn-(\d+)$/.exec(player.playing ?? "") ?? [];
     const now = index === undefined ? -1 : Number(index);
     if (now === playing) return;
-    for (const [at, words] of [[playing, "play"], [now, "pause"]]) {
+    for (const at of [playing, now]) {
       if (at < 0) continue;
       const {play} = drawUpTo(at);
-      play.classList.toggle("is-playing", words === "pause");
-      play.setAttribute("aria-label", t(words, {at: clock(paragraphs[at].start)}));
+      play.classList.toggle("is-playing", at === now);
+      play.setAttribute("aria-label", t(at === now ? "pause" : "play", {at: clock(paragraphs[at].start)}));
     }
     playing = now;
   }
 
-  element.range = (index, from, to) => {
+  /**
+   * Return a part of the text, after drawing it.
+   * @param {number} index of the paragraph
+   * @param {number} from
+   * @param {number} to
+   */
+  function rangeOf(index, from, to) {
     const {text} = drawUpTo(index);
     const range = document.createRange();
     range.setStart(text, from);
     range.setEnd(text, to);
     return range;
-  };
+  }
+
   return element;
 }

@@ -1,4 +1,22 @@
-/** Captions in both languages: shown while they come, and saved as text or subtitles. */
+/**
+ * Captions in both languages: shown while they come, and saved as text or subtitles.
+ * @typedef {object} Turn
+ * @property {string} id
+ * @property {number} from when it began, as performance.now() tells it
+ * @property {number} [until]
+ * @property {HTMLElement} element
+ * @property {string} [partial] heard so far
+ * @property {string} [source]
+ * @property {string} [language] of the source
+ * @property {boolean} [final] the source will not change
+ * @property {string} [target]
+ * @property {string} [into] its language
+ * @property {boolean} [suspect] the target looks like no translation
+ * @property {string} [fault] a sentence
+ * @property {boolean} [done] no more will come
+ * @typedef {{from: number, until: number, source: string, target: string}} Entry
+ * @typedef {"source"|"target"|"both"} Which
+ */
 
 import {fill, h, icon} from "../lib/dom.js";
 import {clock, speaker} from "../lib/i18n.js";
@@ -17,13 +35,13 @@ const t = speaker({
   },
 });
 
-/** A subtitle whose end was not told stands so long. */
+/** Length of a subtitle whose end was not told. */
 const USUAL_SECONDS = 3;
 
 /**
- * Make the captions. A turn goes by its id; what is still being said stands below what was said, out of the log.
- * @param {object} options `onChange()`: there are more or fewer of them
- * @returns {HTMLElement & object} see the methods; `entries()` are those with a text: {from, until, source, target}
+ * Make the captions. What is still being said is below what was said, out of the log.
+ * @param {object} options
+ * @param {() => void} options.onChange there are more or fewer of them
  */
 export function captions({onChange}) {
   const log = h("div", {class: "translate-log", role: "log", "aria-label": t("captions")});
@@ -31,11 +49,17 @@ export function captions({onChange}) {
   const hint = h("p", {class: "hint"}, t("empty"));
   const element = h("div", {class: "translate-captions", role: "region", "aria-label": t("captions"), tabindex: "0"},
     hint, log, pending);
+  /** @type {Map<string, Turn>} */
   const turns = new Map();
 
-  /** Change a turn; whoever reads at the end sees the newest, whoever has scrolled up is left there. */
+  /**
+   * Change a turn; the end of the list stays in view, unless the person has scrolled up.
+   * @param {string} id
+   * @param {Partial<Turn>} news
+   */
   function change(id, news) {
     const follows = element.scrollHeight - element.scrollTop - element.clientHeight < 60;
+    /** @type {Turn} */
     const turn = turns.get(id) ?? {id, from: performance.now(), element: h("div", {class: "translate-caption"})};
     Object.assign(turn, news);
     turns.set(id, turn);
@@ -45,6 +69,7 @@ export function captions({onChange}) {
     onChange();
   }
 
+  /** @param {Turn} turn */
   function draw(turn) {
     const place = turn.final || turn.fault ? log : pending;
     if (turn.element.parentNode !== place) place.append(turn.element);
@@ -56,6 +81,7 @@ export function captions({onChange}) {
       turn.fault ? h("p", {class: "hint"}, icon("warning"), " ", turn.fault) : null);
   }
 
+  /** @param {string} id */
   function remove(id) {
     turns.get(id)?.element.remove();
     turns.delete(id);
@@ -64,20 +90,33 @@ export function captions({onChange}) {
   }
 
   return Object.assign(element, {
-    begin: (id, at) => change(id, {from: at}),
-    end: (id, at) => change(id, {until: at}),
-    partial: (id, text) => change(id, {partial: text}),
-    /** An empty text: there were no words. */
-    said(id, text, language) {
+    begin: (/** @type {string} */ id, /** @type {number} */ at) => change(id, {from: at}),
+    end: (/** @type {string} */ id, /** @type {number} */ at) => change(id, {until: at}),
+    partial: (/** @type {string} */ id, /** @type {string} */ text) => change(id, {partial: text}),
+    /**
+     * @param {string} id
+     * @param {string} text "" where there were no words
+     * @param {string} language
+     */
+    setTranscript(id, text, language) {
       if (text) change(id, {source: text, language, final: true});
       else remove(id);
     },
-    mean: (id, text, language, suspect) => change(id, {target: text, into: language, suspect, done: true}),
-    fail: (id, sentence) => change(id, {fault: sentence, done: true}),
-    close(id) {
+    /**
+     * @param {string} id
+     * @param {string} text
+     * @param {string} language
+     * @param {boolean} suspect
+     */
+    setTranslation: (id, text, language, suspect) => change(id, {target: text, into: language, suspect, done: true}),
+    fail: (/** @type {string} */ id, /** @type {string} */ sentence) => change(id, {fault: sentence, done: true}),
+    close(/** @type {string} */ id) {
       if (turns.has(id)) change(id, {done: true});
     },
-    /** Those on their way whose id begins so get no more words. */
+    /**
+     * Mark the unfinished turns whose id begins so: the connection broke, so they get no more words.
+     * @param {string} stem
+     */
     lose(stem) {
       for (const turn of [...turns.values()]) {
         if (turn.done || !turn.id.startsWith(stem)) continue;
@@ -86,8 +125,11 @@ export function captions({onChange}) {
         else remove(turn.id);
       }
     },
-    /** Light the one that is heard; null for none. */
-    light(id) {
+    /**
+     * Highlight the one that is heard.
+     * @param {string|null} id
+     */
+    highlight(id) {
       for (const turn of turns.values()) turn.element.classList.toggle("is-heard", turn.id === id);
     },
     clear() {
@@ -97,26 +139,42 @@ export function captions({onChange}) {
       hint.hidden = false;
       onChange();
     },
+    /**
+     * Return those with a text.
+     * @returns {Entry[]}
+     */
     entries() {
-      return [...turns.values()].filter(({source}) => source).map(({from, until, source, target}) =>
-        ({from, until: until ?? from + USUAL_SECONDS * 1000, source, target: target ?? ""}));
+      return [...turns.values()].flatMap(({from, until, source, target = ""}) =>
+        source ? [{from, until: until ?? from + USUAL_SECONDS * 1000, source, target}] : []);
     },
   });
 }
 
-/** The lines of an entry that are wanted: "source", "target" or "both". */
+/**
+ * Return the lines of an entry that are wanted.
+ * @param {Entry} entry
+ * @param {Which} which
+ */
 function lines({source, target}, which) {
   return (which === "both" ? [source, target] : [which === "source" ? source : target]).filter(Boolean);
 }
 
-/** As a text to read, with the time of each since the first. */
+/**
+ * Format captions as a text to read, with the time of each since the first.
+ * @param {Entry[]} entries
+ * @param {Which} which
+ */
 export function asText(entries, which) {
   const start = entries[0]?.from ?? 0;
   return entries.filter((entry) => lines(entry, which).length).map((entry) =>
     [`[${clock((entry.from - start) / 1000)}]`, ...lines(entry, which), ""].join("\n")).join("\n");
 }
 
-/** As subtitles (SRT); one ends before the next begins. */
+/**
+ * Format captions as subtitles (SRT); one ends before the next begins.
+ * @param {Entry[]} entries
+ * @param {Which} which
+ */
 export function asSubtitles(entries, which) {
   const shown = entries.filter((entry) => lines(entry, which).length);
   const start = entries[0]?.from ?? 0;
@@ -127,7 +185,10 @@ export function asSubtitles(entries, which) {
   }).join("\n");
 }
 
-/** 00:01:02,345 */
+/**
+ * Format a time as SRT does: 00:01:02,345.
+ * @param {number} milliseconds
+ */
 function stamp(milliseconds) {
   return new Date(Math.max(0, Math.round(milliseconds))).toISOString().slice(11, 23).replace(".", ",");
 }

@@ -1,7 +1,10 @@
-/** A recording: what is asked of it, its job, and what came of it. */
+/**
+ * The translation of a recording: its form, its job, and its result.
+ * @import {Job, Limits} from "../lib/types.js"
+ */
 
 import {askJson} from "../lib/api.js";
-import {fill, h, icon} from "../lib/dom.js";
+import {fill, focusFirst, h, icon} from "../lib/dom.js";
 import {speaker} from "../lib/i18n.js";
 import {jobPanel} from "../lib/job-panel.js";
 import {soundInput} from "../lib/sound-input.js";
@@ -28,7 +31,14 @@ const t = speaker({
 
 const FORMATS = {wav: "WAV", mp3: "MP3", opus: "Opus", flac: "FLAC"};
 
-/** Make the panel. It has `jobId`, of the job it shows, and `watch(jobId)`. */
+/**
+ * Make the panel. It has `jobId`, of the job it shows, and `watch(jobId)`.
+ * @param {object} options
+ * @param {import("./languages.js").LanguageList} options.list
+ * @param {Limits} options.limits
+ * @param {AbortSignal} options.signal
+ * @param {(...params: string[]) => void} options.showInAddress
+ */
 export function filePanel({list, limits, signal, showInAddress}) {
   const fault = h("p", {class: "fault", role: "alert", hidden: true});
   const start = h("button", {type: "submit", disabled: true}, t("start"));
@@ -39,9 +49,9 @@ export function filePanel({list, limits, signal, showInAddress}) {
     start.disabled = !now;
   }});
   const format = h("select", {}, Object.entries(FORMATS).map(([id, name]) => h("option", {value: id}, name)));
-  const radio = (checked) => h("input", {type: "radio", name: "translate-speak", checked, on: {change: chooseSpeech}});
+  const radio = (/** @type {boolean} */ checked) => h("input", {type: "radio", name: "translate-speak", checked, on: {change: chooseSpeech}});
   const [spoken, texts] = [radio(true), radio(false)];
-  const sound = h("div", {class: "columns"}, voice, h("label", {class: "field"}, h("span", {}, t("format")), format));
+  const sound = h("div", {class: "columns"}, voice.element, h("label", {class: "field"}, h("span", {}, t("format")), format));
   const form = h("form", {class: "card", on: {submit: (event) => {
     event.preventDefault();
     submit();
@@ -54,7 +64,7 @@ export function filePanel({list, limits, signal, showInAddress}) {
 
   const name = h("h2", {class: "file-name", tabindex: "-1"});
   const rows = utteranceRows();
-  const soFar = h("section", {class: "card", hidden: true}, h("h3", {}, t("so_far")), rows);
+  const soFar = h("section", {class: "card", hidden: true}, h("h3", {}, t("so_far")), rows.element);
   const result = h("div", {class: "stack"});
   const panel = jobPanel({
     signal,
@@ -63,16 +73,18 @@ export function filePanel({list, limits, signal, showInAddress}) {
       // Another attempt begins anew.
       if (type === "started") rows.clear();
       else if (type === "utterance") rows.add(data);
-      soFar.hidden = rows.count === 0;
+      soFar.hidden = rows.element.childElementCount === 0;
     },
     onDone: finish,
     onIdle: () => { form.hidden = false; },
   });
   const another = h("button", {type: "button", class: "quiet", on: {click: startOver}}, icon("upload"), t("another"));
   const head = h("div", {class: "row spread", hidden: true}, name, another);
-  const element = h("div", {}, head, panel, soFar, result, form);
-  element.jobId = null;
+  const element = Object.assign(h("div", {}, head, panel, soFar, result, form), {
+    jobId: /** @type {string|null} */ (null), watch,
+  });
 
+  /** @param {string|null} sentence */
   function complain(sentence) {
     fault.hidden = !sentence;
     fill(fault, sentence ?? "");
@@ -85,17 +97,21 @@ export function filePanel({list, limits, signal, showInAddress}) {
   function submit() {
     complain(input.file ? "" : t("none"));
     if (!input.file) {
-      input.querySelector("button").focus();
+      focusFirst(input, "button");
       return;
     }
+    if (!pair.pair) return;
     const {source, target} = pair.pair;
-    const speech = spoken.checked ? {voice: voice.value, audio_format: format.value} : {speak: false};
+    const speech = spoken.checked ? {voice: voice.select.value, audio_format: format.value} : {speak: false};
     work(input.file.name);
     name.focus();
     panel.submit({path: "v1/jobs/translation", fields: {source, target, ...speech}, file: input.file});
   }
 
-  /** Show a job in the form's place. */
+  /**
+   * Show a job in the form's place.
+   * @param {string} filename
+   */
   function work(filename) {
     fill(name, filename);
     form.hidden = true;
@@ -106,12 +122,14 @@ export function filePanel({list, limits, signal, showInAddress}) {
     fill(result);
   }
 
+  /** @param {Job} job */
   function begin(job) {
     element.jobId = job.id;
     form.hidden = true;
     showInAddress(job.id);
   }
 
+  /** @param {Job} job */
   async function finish(job) {
     another.hidden = false;
     if (job.kind !== "translation") {
@@ -135,13 +153,15 @@ export function filePanel({list, limits, signal, showInAddress}) {
     form.hidden = false;
     input.clear();
     showInAddress("file");
-    input.querySelector("button").focus();
+    focusFirst(input, "button");
   }
 
-  element.watch = (jobId) => {
+  /** @param {string} jobId */
+  function watch(jobId) {
     element.jobId = jobId;
     work(t("recording"));
     panel.watch(jobId);
-  };
+  }
+
   return element;
 }

@@ -1,4 +1,11 @@
-/** The languages: which pairs there are, and the two lists in which a person chooses them. */
+/**
+ * The languages: which pairs there are, and the two lists in which a person chooses them.
+ * @import {Languages} from "../lib/types.js"
+ * @typedef {{languages?: Languages, fault?: string}} Seen neither while they are being loaded
+ * @typedef {ReturnType<typeof languageList>} LanguageList
+ * @typedef {ReturnType<typeof choices>} Choices
+ * @typedef {{source: string, target: string, languages: Choices}} Pair `source`: "" where it shall be detected
+ */
 
 import {askJson, sentenceOf} from "../lib/api.js";
 import {fill, h, icon} from "../lib/dom.js";
@@ -27,19 +34,23 @@ const t = speaker({
 
 const STORED = "voicegraph-translate-pair";
 
-/** The `lang` of an element whose text is in this language. */
+/**
+ * Return the `lang` of an element whose text is in this language.
+ * @param {string|null} [code]
+ */
 export const langOf = (code) => code?.replaceAll("_", "-") ?? null;
 
 /**
- * Ask for the languages, once for the whole section.
- * @returns {{watch: (draw: (seen: object) => void) => void, load: () => Promise<void>}} `draw` is told
- *   {languages}, {fault}, or while they are on their way neither
+ * Load the languages once for the whole section.
+ * @param {AbortSignal} signal
  */
 export function languageList(signal) {
+  /** @type {((seen: Seen) => void)[]} */
   const watchers = [];
-  const tell = (seen) => watchers.forEach((draw) => draw(seen));
+  const tell = (/** @type {Seen} */ seen) => watchers.forEach((draw) => draw(seen));
   return {
-    watch: (draw) => watchers.push(draw),
+    /** @param {(seen: Seen) => void} draw */
+    watch(draw) { watchers.push(draw); },
     async load() {
       tell({});
       try {
@@ -52,9 +63,17 @@ export function languageList(signal) {
   };
 }
 
-/** What there is to choose from: of texts, or where the source is spoken of languages that are recognised. */
-function understand({recognition, translation, speech}, fromSpeech) {
+/**
+ * Return the languages to choose from.
+ * @param {Languages} known
+ * @param {boolean} fromSpeech the source is spoken: only languages that are recognised
+ */
+function choices({recognition, translation, speech}, fromSpeech) {
   const {languages, pairs} = translation;
+  /**
+   * @param {string} source
+   * @returns {string[]}
+   */
   const targetsOf = (source) => {
     if (fromSpeech && !recognition.languages.includes(source)) return [];
     return pairs ? pairs[source] ?? [] : languages.filter((code) => code !== source);
@@ -63,17 +82,18 @@ function understand({recognition, translation, speech}, fromSpeech) {
   const targets = languages.filter((code) => sources.some((source) => targetsOf(source).includes(code)));
   return {
     sources, targets, targetsOf, translates: languages.length > 0,
-    has: (source, target) => targetsOf(source).includes(target),
-    spoken: (code) => speech.languages.some((one) => one === code || one.startsWith(`${code}-`)),
+    has: (/** @type {string} */ source, /** @type {string} */ target) => targetsOf(source).includes(target),
+    spoken: (/** @type {string} */ code) => speech.languages.some((one) => one === code || one.startsWith(`${code}-`)),
   };
 }
 
 /**
  * Make the two lists and the button that swaps them.
- * @param {object} options `list`, of languageList; `fromSpeech`: the source is spoken, and may be left open;
- *   `onChange({source, target, languages})`, source "" where it shall be detected; null where there is no pair;
- *   `onSwap()` after the two have changed places
- * @returns {HTMLElement & {pair: object|null}}
+ * @param {object} options
+ * @param {LanguageList} options.list
+ * @param {boolean} [options.fromSpeech] the source is spoken, and may be detected
+ * @param {(pair: Pair|null) => void} options.onChange null where there is no pair
+ * @param {() => void} [options.onSwap] the two have changed places
  */
 export function languagePair({list, fromSpeech = false, onChange, onSwap = () => {}}) {
   const source = h("select", {on: {change: () => settle()}});
@@ -86,51 +106,58 @@ export function languagePair({list, fromSpeech = false, onChange, onSwap = () =>
     h("label", {class: "field"}, h("span", {}, t("from")), source), swap,
     h("label", {class: "field"}, h("span", {}, t("into")), target));
   const notice = h("div", {class: "stack"});
-  const element = h("div", {class: "stack"}, lists, notice);
-  element.pair = null;
+  const element = Object.assign(h("div", {class: "stack"}, lists, notice), {pair: /** @type {Pair|null} */ (null)});
+  /** @type {Choices|null} */
   let languages = null;
 
   list.watch((seen) => {
-    languages = seen.languages ? understand(seen.languages, fromSpeech) : null;
+    languages = seen.languages ? choices(seen.languages, fromSpeech) : null;
     const none = languages?.sources.length === 0;
     lists.hidden = none || Boolean(seen.fault);
     fill(notice);
     if (seen.fault) {
       fill(notice, failure(seen.fault, () => list.load()));
-    } else if (none && languages.translates) {
+    } else if (none && languages?.translates) {
       fill(notice, h("p", {class: "notice"}, t("unheard")));
     } else if (none) {
       fill(notice, h("p", {class: "notice"},
         t("no_pairs"), " ", h("code", {}, "apt-get install apertium apertium-eng-spa"), " ", t("no_pairs_after")));
     }
-    if (languages && !none) offer(firstChoice(languages, fromSpeech));
+    if (languages && !none) offer(firstChoice(languages, fromSpeech), languages);
     else {
       for (const select of [source, target]) fill(select, h("option", {}, t("loading")));
       announce(null);
     }
   });
 
-  /** Fill both lists for this choice. */
-  function offer(wanted) {
-    fill(source, fromSpeech ? h("option", {value: ""}, t("detect")) : null, options(languages.sources));
+  /**
+   * Fill both lists for this choice.
+   * @param {{source: string, target: string}} wanted
+   * @param {Choices} known
+   */
+  function offer(wanted, known) {
+    fill(source, fromSpeech ? h("option", {value: ""}, t("detect")) : null, options(known.sources));
     source.value = wanted.source;
-    fill(target, options(source.value ? languages.targetsOf(source.value) : languages.targets));
+    fill(target, options(source.value ? known.targetsOf(source.value) : known.targets));
     target.value = wanted.target;
     if (target.selectedIndex < 0) target.selectedIndex = 0;
-    announce({source: source.value, target: target.value, languages});
+    announce({source: source.value, target: target.value, languages: known});
   }
 
   function settle() {
-    offer({source: source.value, target: target.value});
+    if (!languages) return;
+    offer({source: source.value, target: target.value}, languages);
     localStorage.setItem(STORED, JSON.stringify({source: source.value, target: target.value}));
   }
 
   function exchange() {
-    offer({source: target.value, target: source.value});
+    if (!languages) return;
+    offer({source: target.value, target: source.value}, languages);
     settle();
     onSwap();
   }
 
+  /** @param {Pair|null} pair */
   function announce(pair) {
     element.pair = pair;
     source.disabled = target.disabled = !pair;
@@ -141,17 +168,24 @@ export function languagePair({list, fromSpeech = false, onChange, onSwap = () =>
   return element;
 }
 
+/** @param {string[]} codes */
 function options(codes) {
-  return codes.map((code) => [code, languageTitle(code)])
-    .sort(([, one], [, other]) => one.localeCompare(other, locale()))
-    .map(([code, name]) => h("option", {value: code}, name));
+  return codes.map((code) => ({code, name: languageTitle(code)}))
+    .sort((one, other) => one.name.localeCompare(other.name, locale()))
+    .map(({code, name}) => h("option", {value: code}, name));
 }
 
-/** What was chosen last; else from the person's own language, else from English, to whatever is first. */
+/**
+ * Return the pair that was chosen last; else from the person's own language, else from English, to the first there is.
+ * @param {Choices} choices
+ * @param {boolean} fromSpeech
+ * @returns {{source: string, target: string}}
+ */
 function firstChoice({sources, targetsOf, targets, has}, fromSpeech) {
+  /** @type {any} */
   let last = {};
   try {
-    last = JSON.parse(localStorage.getItem(STORED)) ?? {};
+    last = JSON.parse(localStorage.getItem(STORED) ?? "null") ?? {};
   } catch { /* Something else wrote there. */ }
   if (has(last.source, last.target) || (fromSpeech && last.source === "" && targets.includes(last.target))) return last;
   const source = [locale(), "en"].find((code) => sources.includes(code)) ?? sources[0];
@@ -160,19 +194,20 @@ function firstChoice({sources, targetsOf, targets, has}, fromSpeech) {
 }
 
 /**
- * Make the list of voices for a language that changes.
- * @returns {HTMLElement & {value: string, offer: (language: string|null) => void}} `value`: "" for
- *   the language's default
+ * Make the list of voices for a language that changes; the value of its `select` is "" for the language's default.
+ * @param {{signal: AbortSignal}} options
  */
 export function voiceChoice({signal}) {
   const select = h("select", {});
   const notice = h("div", {class: "row"});
   const element = h("div", {class: "field"}, h("label", {class: "field"}, h("span", {}, t("voice")), select), notice);
+  /** @type {string|null} */
   let asked = null;
   const usual = () => h("option", {value: ""}, t("default_voice"));
   fill(select, usual());
 
-  element.offer = async (language) => {
+  /** @param {string|null} language */
+  async function offer(language) {
     if (language === asked) return;
     asked = language;
     fill(notice);
@@ -191,9 +226,9 @@ export function voiceChoice({signal}) {
       if (asked !== language) return;
       asked = null;
       fill(select, usual());
-      fill(notice, failureBeside(error, () => element.offer(language)));
+      fill(notice, failureBeside(error, () => offer(language)));
     }
-  };
-  Object.defineProperty(element, "value", {get: () => select.value});
-  return element;
+  }
+
+  return {element, select, offer};
 }

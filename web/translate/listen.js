@@ -18,14 +18,19 @@ const t = speaker({
 });
 
 /**
- * Make it.
- * @param {object} options `what()`: {text, language}; `label` for screen readers; `limits`, those of GET /v1/me;
- *   `onProblem(sentence|"")`; `signal` ends it
- * @returns {HTMLElement & {disable: (disabled: boolean) => void}} a disabled one stops
+ * Make the button; disable() stops it, too.
+ * @param {object} options
+ * @param {() => {text: string, language: string}} options.what
+ * @param {string} options.label for screen readers
+ * @param {import("../lib/types.js").Limits} options.limits
+ * @param {(sentence: string) => void} options.onProblem
+ * @param {AbortSignal} options.signal ends it
  */
 export function listenButton({what, label, limits, signal, onProblem}) {
   const button = h("button", {type: "button", class: "quiet", on: {click: () => request ? stop() : listen()}});
+  /** @type {ReturnType<typeof soundOut>|null} */
   let out = null;
+  /** @type {AbortController|null} */
   let request = null;
   let arrived = false;
   show();
@@ -41,12 +46,12 @@ export function listenButton({what, label, limits, signal, onProblem}) {
     try {
       if (!out) {
         out = soundOut({sampleRate: REPLY_RATE, signal, onIdle: () => { if (arrived) stop(); }});
-        // Whoever plays next ends the request too.
+        // The next player that begins ends the request, too.
         out.pause = stop;
       }
       const json = {text, language, format: "pcm", sample_rate: REPLY_RATE};
       const response = await ask("v1/speech", {method: "POST", json, signal: AbortSignal.any([mine.signal, signal])});
-      await hear(response.body, mine);
+      if (response.body) await hear(response.body, mine);
     } catch (error) {
       if (!mine.signal.aborted) {
         stop();
@@ -55,6 +60,10 @@ export function listenButton({what, label, limits, signal, onProblem}) {
     }
   }
 
+  /**
+   * @param {ReadableStream<Uint8Array<ArrayBuffer>>} body 16-bit samples
+   * @param {AbortController} mine
+   */
   async function hear(body, mine) {
     const reader = body.getReader();
     let rest = new Uint8Array(0);
@@ -66,11 +75,11 @@ export function listenButton({what, label, limits, signal, onProblem}) {
       bytes.set(rest);
       bytes.set(value, rest.length);
       const whole = bytes.length - bytes.length % 2;
-      out.play(new Int16Array(bytes.buffer, 0, whole / 2), {});
+      out?.play(new Int16Array(bytes.buffer, 0, whole / 2), {});
       rest = bytes.slice(whole);
     }
     arrived = true;
-    if (!out.playing) stop();
+    if (!out?.playing) stop();
   }
 
   function stop() {
@@ -86,9 +95,11 @@ export function listenButton({what, label, limits, signal, onProblem}) {
     button.classList.toggle("translate-speaking", request !== null);
   }
 
-  button.disable = (disabled) => {
-    if (disabled && request) stop();
-    button.disabled = disabled;
-  };
-  return button;
+  return Object.assign(button, {
+    /** @param {boolean} disabled */
+    disable(disabled) {
+      if (disabled && request) stop();
+      button.disabled = disabled;
+    },
+  });
 }

@@ -1,4 +1,9 @@
-/** An interpreter: what is said into the microphone, in captions and aloud in another language. */
+/**
+ * An interpreter: speech from the microphone, in captions and aloud in another language.
+ * @import {LiveEvent} from "../lib/types.js"
+ * @import {Pair} from "./languages.js"
+ * @typedef {"off"|"opening"|"connecting"|"ready"|"reconnecting"|"finishing"} State
+ */
 
 import {Problem, sentenceOf} from "../lib/api.js";
 import {fill, h, icon} from "../lib/dom.js";
@@ -46,7 +51,10 @@ const t = speaker({
 const PATH = "api/v1/ws/translation";
 const OWN_SPACE = "button, a, input, select, textarea, summary, audio, [role=tab]";
 
-/** Make the panel; `leave()` ends what is going on. */
+/**
+ * Make the panel; `leave()` ends what is going on.
+ * @param {{list: import("./languages.js").LanguageList, signal: AbortSignal}} options
+ */
 export function livePanel({list, signal}) {
   const fault = h("p", {class: "fault", role: "alert", hidden: true});
   const status = h("p", {class: "job-status", role: "status"}, t("off"));
@@ -59,9 +67,10 @@ export function livePanel({list, signal}) {
   const speak = h("input", {type: "checkbox", checked: true, on: {change: chooseSpeech}});
   const unspoken = h("p", {class: "hint", hidden: true});
   const headphones = h("p", {class: "hint"}, t("headphones"));
+  /** @type {ReturnType<typeof captions>} */
   const shown = captions({onChange: () => { saving.hidden = shown.entries().length === 0; }});
   const which = h("select", {"aria-label": t("which")},
-    ["both", "source", "target"].map((id) => h("option", {value: id}, t(id))));
+    /** @type {const} */ (["both", "source", "target"]).map((id) => h("option", {value: id}, t(id))));
   const saving = h("div", {class: "row", role: "group", "aria-label": t("save"), hidden: true},
     which, saveButton("text", "txt", "text/plain", asText),
     saveButton("subtitles", "srt", "application/x-subrip", asSubtitles),
@@ -73,28 +82,38 @@ export function livePanel({list, signal}) {
       languagePair({list, fromSpeech: true, onChange: chooseLanguages}),
       h("div", {class: "columns"},
         h("div", {class: "field"},
-          h("label", {class: "choice"}, speak, h("span", {}, t("speak"))), unspoken, headphones), voice)),
+          h("label", {class: "choice"}, speak, h("span", {}, t("speak"))), unspoken, headphones), voice.element)),
     stage);
 
+  /** @type {Pair|null} */
   let pair = null;
+  /** @type {State} */
   let state = "off";
+  /** @type {ReturnType<typeof soundOut<{id: string}>>|null} */
   let out = null;
+  /** @type {Awaited<ReturnType<typeof openMicrophone>>|null} */
   let microphone = null;
+  /** Aborted when the microphone that is being opened is no longer wanted. */
+  let opening = new AbortController();
+  /** @type {{id: number, aloud: boolean}|null} */
   let session = null;
   let sessions = 0;
-  const lives = new Set();
+  /** @type {Map<number, ReturnType<typeof openLive>>} connections by session, also those that finish what was said */
+  const connections = new Map();
   let beganAt = 0;
   let ticking = 0;
   show("off");
   document.addEventListener("keydown", space, {signal});
-  voice.addEventListener("change", () => renew());
+  voice.select.addEventListener("change", () => renew());
   signal.addEventListener("abort", leave, {once: true});
 
+  /** @param {string|null} sentence */
   function complain(sentence) {
     fault.hidden = !sentence;
     fill(fault, sentence ?? "");
   }
 
+  /** @param {State} next */
   function show(next) {
     state = next;
     const on = ["opening", "connecting", "ready", "reconnecting"].includes(next);
@@ -105,6 +124,7 @@ export function livePanel({list, signal}) {
     signs.hidden = !on;
   }
 
+  /** @param {KeyboardEvent} event */
   function space(event) {
     const own = event.target instanceof Element && event.target.closest(OWN_SPACE);
     if (event.key !== " " || event.repeat || event.defaultPrevented || element.hidden || own || button.disabled) return;
@@ -125,14 +145,13 @@ export function livePanel({list, signal}) {
     beganAt = performance.now();
     // Made now, in reply to the gesture, without which browsers let no page be heard.
     out ??= soundOut({
-      sampleRate: REPLY_RATE, signal, onBegin: ({id}) => shown.light(id), onIdle: () => shown.light(null),
+      sampleRate: REPLY_RATE, signal, onBegin: ({id}) => shown.highlight(id), onIdle: () => shown.highlight(null),
       onBlocked: (blocked) => complain(blocked ? t("blocked") : ""),
     });
-    const opening = {};
-    microphone = opening;
+    const mine = opening = new AbortController();
     try {
       const opened = await openMicrophone(hear);
-      if (microphone !== opening) {
+      if (mine.signal.aborted) {
         opened.close();
         return;
       }
@@ -140,34 +159,37 @@ export function livePanel({list, signal}) {
       ticking = setInterval(() => fill(time, clock((performance.now() - beganAt) / 1000)), 250);
       begin();
     } catch (error) {
-      if (microphone !== opening) return;
+      if (mine.signal.aborted) return;
       end();
       complain(sentenceOf(error));
     }
   }
 
+  /** @param {Float32Array} samples */
   function hear(samples) {
-    if (!microphone?.close) return;
+    if (!microphone) return;
     bar.style.inlineSize = `${Math.round(loudness(samples) * 100)}%`;
-    session?.live.send(samples, microphone.sampleRate);
+    if (session) connections.get(session.id)?.send(samples, microphone.sampleRate);
   }
 
   /** Begin a connection with what is chosen now. */
   function begin() {
+    if (!pair) return;
     const id = ++sessions;
     const aloud = wanted();
-    const start = {target: pair.target, speak: aloud};
-    if (pair.source) start.source = pair.source;
-    if (aloud && voice.value) start.voice = voice.value;
-    const mine = session = {id, aloud, live: null};
-    mine.live = openLive({
-      path: PATH, start, signal,
+    /** @type {import("../lib/types.js").LiveStart} */
+    const fields = {target: pair.target, speak: aloud};
+    if (pair.source) fields.source = pair.source;
+    if (aloud && voice.select.value) fields.voice = voice.select.value;
+    session = {id, aloud};
+    connections.set(id, openLive({
+      path: PATH, start: fields, signal,
       onEvent: (event, samples) => follow(event, samples, `${id}.${event.turnId}`),
       onState: (next, problem) => {
         if (next === "reconnecting" || next === "closed") shown.lose(`${id}.`);
-        if (next === "closed") lives.delete(mine.live);
-        // One that was followed by another finishes quietly what was said to it.
-        if (mine !== session) return;
+        if (next === "closed") connections.delete(id);
+        // A connection that was replaced finishes quietly what was said to it.
+        if (id !== session?.id) return;
         if (next !== "closed") {
           if (state !== "finishing") show(next);
           return;
@@ -177,34 +199,42 @@ export function livePanel({list, signal}) {
         show("off");
         complain(problem ? sentenceOf(problem) : "");
       },
-    });
-    lives.add(mine.live);
+    }));
   }
 
   /** Other languages or another voice: a new connection, while the last one finishes what was said. */
   function renew() {
     if (!session || state === "finishing") return;
-    session.live.stop();
+    connections.get(session.id)?.stop();
     if (pair) begin();
     else end();
   }
 
+  /**
+   * @param {LiveEvent} event
+   * @param {Int16Array|null} samples
+   * @param {string} id of the event's turn
+   */
   function follow(event, samples, id) {
     switch (event.type) {
       case "speech_started": return shown.begin(id, event.startedAt);
       case "speech_ended": return shown.end(id, event.endedAt);
       case "transcript.partial": return shown.partial(id, event.text);
-      case "transcript.final": return shown.said(id, event.text, event.language);
-      case "translation": return shown.mean(id, event.text, event.language, event.suspect);
-      case "reply.audio": return speak.checked ? out.play(samples, {id}) : null;
+      case "transcript.final": return shown.setTranscript(id, event.text, event.language);
+      case "translation": return shown.setTranslation(id, event.text, event.language, event.suspect);
+      case "reply.audio": return speak.checked && samples ? out?.play(samples, {id}) : null;
       case "reply.end": return shown.close(id);
-      case "interrupted": return out.drop();
+      case "interrupted": return out?.drop();
       case "audio_lost": return complain(t("audio_lost"));
       case "error": return refuse(event, id);
       default: return null;
     }
   }
 
+  /**
+   * @param {Extract<LiveEvent, {type: "error"}>} event
+   * @param {string} id
+   */
   function refuse(event, id) {
     if (event.code === "unsupported_language" && pair?.source) {
       end();
@@ -212,7 +242,7 @@ export function livePanel({list, signal}) {
       return;
     }
     const sentence = event.code === "speech_failed"
-      ? t("not_spoken") : sentenceOf(new Problem(event.code, {detail: event.message}));
+      ? t("not_spoken") : new Problem(event.code, {detail: event.message}).message;
     if (event.turn === undefined) complain(sentence);
     else shown.fail(id, sentence);
   }
@@ -225,21 +255,22 @@ export function livePanel({list, signal}) {
     }
     closeMicrophone();
     show("finishing");
-    session.live.stop();
+    connections.get(session.id)?.stop();
   }
 
   function closeMicrophone() {
-    microphone?.close?.();
+    opening.abort();
+    microphone?.close();
     microphone = null;
     clearInterval(ticking);
-    bar.style.inlineSize = 0;
+    bar.style.inlineSize = "0";
   }
 
   /** Everything ends now. */
   function end() {
     closeMicrophone();
     session = null;
-    for (const live of [...lives]) live.close();
+    for (const connection of [...connections.values()]) connection.close();
     out?.drop();
     show("off");
   }
@@ -253,12 +284,13 @@ export function livePanel({list, signal}) {
   function chooseSpeech() {
     if (!speak.checked) {
       out?.drop();
-      shown.light(null);
+      shown.highlight(null);
     }
-    voice.hidden = headphones.hidden = !wanted();
+    voice.element.hidden = headphones.hidden = !wanted();
     if (session && wanted() && !session.aloud) renew();
   }
 
+  /** @param {Pair|null} now */
   function chooseLanguages(now) {
     pair = now;
     button.disabled = !now;
@@ -267,13 +299,19 @@ export function livePanel({list, signal}) {
     unspoken.hidden = !mute;
     fill(unspoken, mute ? t("unspoken", {language: languageTitle(now.target)}) : "");
     voice.offer(mute ? null : now?.target ?? null);
-    voice.hidden = headphones.hidden = !wanted();
+    voice.element.hidden = headphones.hidden = !wanted();
     renew();
   }
 
+  /**
+   * @param {"text"|"subtitles"} words
+   * @param {string} ending of the file
+   * @param {string} type of its content
+   * @param {typeof asText} write
+   */
   function saveButton(words, ending, type, write) {
     return h("button", {type: "button", class: "quiet", on: {click: () => {
-      const text = write(shown.entries(), which.value);
+      const text = write(shown.entries(), /** @type {import("./captions.js").Which} */ (which.value));
       save(new Blob([text], {type: `${type};charset=utf-8`}), `${t("file")}.${ending}`);
     }}}, icon("download"), t(words));
   }

@@ -1,4 +1,4 @@
-/** Translate: a text, a recording, or what is being said. */
+/** Translate: a text, a recording, or live speech. */
 
 import {speaker} from "../lib/i18n.js";
 import {tabs} from "../lib/tabs.js";
@@ -12,7 +12,11 @@ const t = speaker({
   ru: {what: "Что перевести", text: "Текст", file: "Запись", live: "Вживую"},
 });
 
-/** `#/translate` is for texts, `/live` after it for what is said, `/file` and `/JOB` for recordings. */
+/**
+ * Show the section: `#/translate` is for texts, `/live` after it for live speech, `/file` and `/JOB` for recordings.
+ * @param {HTMLElement} root
+ * @param {import("../lib/types.js").Place} place
+ */
 export async function mount(root, {owner, params, signal, showInAddress}) {
   const list = languageList(signal);
   const shared = {list, limits: owner.limits, signal};
@@ -20,7 +24,7 @@ export async function mount(root, {owner, params, signal, showInAddress}) {
   const file = filePanel({...shared, showInAddress});
   const live = livePanel(shared);
   const asked = params[0] ?? "text";
-  const first = ["text", "file", "live"].includes(asked) ? asked : "file";
+  const first = /** @type {const} */ (["text", "file", "live"]).find((id) => id === asked) ?? "file";
   if (first !== asked) file.watch(asked);
   const chooser = tabs(t("what"), [
     {id: "text", title: t("text"), panel: text},

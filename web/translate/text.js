@@ -1,4 +1,8 @@
-/** A text and its translation, side by side. */
+/**
+ * A text and its translation, side by side.
+ * @import {Child, Limits, TextTranslation, TranslatedSentence} from "../lib/types.js"
+ * @import {LanguageList, Pair} from "./languages.js"
+ */
 
 import {askJson, sentenceOf} from "../lib/api.js";
 import {copyButton} from "../lib/copy-button.js";
@@ -50,12 +54,16 @@ const t = speaker({
 const SURE = 0.7;
 const FAIRLY_SURE = 0.45;
 
+/** @type {Partial<Record<string, "empty"|"short"|"letters"|"script"|"repeated"|"cut">>} words by the service's reason */
 const REASONS = {
-  "empty": "reason_empty", "too short": "reason_short", "hardly any letters": "reason_letters",
-  "not in the target's script": "reason_script", "repeated words": "reason_repeated", "cut off": "reason_cut",
+  "empty": "empty", "too short": "short", "hardly any letters": "letters",
+  "not in the target's script": "script", "repeated words": "repeated", "cut off": "cut",
 };
 
-/** Make the panel; `list` is that of languageList. */
+/**
+ * Make the panel.
+ * @param {{list: LanguageList, limits: Limits, signal: AbortSignal}} options
+ */
 export function textPanel({list, limits, signal}) {
   const limit = limits.texts.max_translation_chars;
   const [inputId, titleId] = [uniqueId("text"), uniqueId("translation")];
@@ -77,19 +85,23 @@ export function textPanel({list, limits, signal}) {
     input.focus();
   }}}, t("clear"));
   const listenToText = listenButton({
-    what: () => ({text: input.value, language: pair.pair.source}), label: t("listen_text"),
+    what: () => ({text: input.value, language: pair.pair?.source ?? ""}), label: t("listen_text"),
     limits, signal, onProblem: complain,
   });
   const listenToTranslation = listenButton({
-    what: () => ({text: done.text, language: done.target}), label: t("listen_translation"),
+    what: () => ({text: done?.text ?? "", language: done?.target ?? ""}), label: t("listen_translation"),
     limits, signal, onProblem: complain,
   });
   const copy = copyButton({text: () => done?.text ?? "", from: output, words: t("copy")});
+  /** @type {TextTranslation|null} */
   let done = null;
+  /** @type {{text: string, source: string, target: string}|null} */
   let asked = null;
+  /** @type {AbortController|null} */
   let running = null;
   signal.addEventListener("abort", () => running?.abort(), {once: true});
 
+  /** @type {ReturnType<typeof languagePair>} */
   const pair = languagePair({list, onChange: changedLanguages, onSwap: () => {
     if (!done) return;
     input.value = done.text;
@@ -112,11 +124,13 @@ export function textPanel({list, limits, signal}) {
   show(null);
   changed();
 
+  /** @param {string|null} sentence */
   function complain(sentence) {
     fault.hidden = !sentence;
     fill(fault, sentence ?? "");
   }
 
+  /** @param {KeyboardEvent} event */
   function hotkey(event) {
     if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
       event.preventDefault();
@@ -133,12 +147,13 @@ export function textPanel({list, limits, signal}) {
     const now = pair.pair;
     listenToText.disable(!input.value.trim() || !now?.languages.spoken(now.source));
     stale.hidden = !done ||
-      (asked.text === input.value && asked.source === now?.source && asked.target === now?.target);
+      (asked?.text === input.value && asked.source === now?.source && asked.target === now?.target);
   }
 
+  /** @param {Pair|null} now */
   function changedLanguages(now) {
     fill(title, now ? t("text_in", {language: languageTitle(now.source)}) : t("text"));
-    if (now) input.lang = langOf(now.source);
+    if (now) input.lang = langOf(now.source) ?? "";
     button.disabled = !now || running !== null;
     changed();
   }
@@ -174,6 +189,7 @@ export function textPanel({list, limits, signal}) {
     }
   }
 
+  /** @param {TextTranslation|null} translation */
   function show(translation) {
     done = translation;
     listenToTranslation.disable(!done?.text.trim() || !pair.pair?.languages.spoken(done.target));
@@ -184,7 +200,7 @@ export function textPanel({list, limits, signal}) {
       fill(output, h("span", {class: "hint"}, t("here")));
       return;
     }
-    output.lang = langOf(done.target);
+    output.lang = langOf(done.target) ?? "";
     fill(output, marked(done));
     const judged = judge(done);
     judgement.hidden = judged.length === 0;
@@ -194,14 +210,22 @@ export function textPanel({list, limits, signal}) {
   return h("div", {}, form);
 }
 
-/** Why a sentence ought to be checked, or null. */
+/**
+ * Say why a sentence ought to be checked; null where it need not be.
+ * @param {TranslatedSentence} sentence
+ */
 function doubt({suspect, quality}) {
-  if (suspect) return REASONS[suspect] ? t(REASONS[suspect]) : suspect;
+  const known = suspect && REASONS[suspect];
+  if (suspect) return known ? t(`reason_${known}`) : suspect;
   return quality && quality.average_probability < FAIRLY_SURE ? t("reason_doubt") : null;
 }
 
-/** The translation as it is laid out, its doubtful sentences marked. */
+/**
+ * Return the translation as it is laid out, its doubtful sentences marked.
+ * @param {TextTranslation} translation
+ */
 function marked({text, sentences}) {
+  /** @type {Child[]} */
   const parts = [];
   let at = 0;
   for (const sentence of sentences) {
@@ -216,7 +240,10 @@ function marked({text, sentences}) {
   return parts;
 }
 
-/** How sure the model is, in words, and the sentences to be checked. */
+/**
+ * Say how sure the model is, and which sentences are to be checked.
+ * @param {TextTranslation} translation
+ */
 function judge({quality, sentences}) {
   const shown = [];
   if (quality) {

@@ -1,8 +1,11 @@
-/** Voice check: is this voice real? A recording is given, judged while one watches, and the result explained. */
+/**
+ * Voice check: a form for a recording, its timeline while it is judged, and the verdict.
+ * @import {Job, Me, Place, SpeechTurn, SpoofJob, Submission} from "../lib/types.js"
+ */
 
-import {ask, askJson, Problem, sentenceOf} from "../lib/api.js";
+import {ask, askJson, hasStatus, sentenceOf} from "../lib/api.js";
 import {copyButton} from "../lib/copy-button.js";
-import {fill, h, icon} from "../lib/dom.js";
+import {fill, focusFirst, h, icon} from "../lib/dom.js";
 import {followJob} from "../lib/events.js";
 import {speaker} from "../lib/i18n.js";
 import {jobPanel} from "../lib/job-panel.js";
@@ -37,14 +40,20 @@ const t = speaker({
 const MOST_SPEAKERS = 20;
 const SECTIONS = {transcription: "transcript", translation: "translate", avatar: "avatar"};
 
+/**
+ * Show the section: the form, or a job.
+ * @param {HTMLElement} root
+ * @param {Place} place
+ */
 export async function mount(root, {owner, params: [jobId], signal, showInAddress}) {
   const problem = h("p", {class: "fault", role: "alert", hidden: true});
-  const sayProblem = (sentence) => {
+  const sayProblem = (/** @type {string|null} */ sentence) => {
     problem.hidden = !sentence;
     fill(problem, sentence ?? "");
   };
   const live = liveTimeline({signal});
   const result = h("div", {class: "stack", hidden: true});
+  /** @type {SpeechTurn[]|null} */
   let turns = null;
   const panel = jobPanel({
     signal,
@@ -52,17 +61,17 @@ export async function mount(root, {owner, params: [jobId], signal, showInAddress
       form.hidden = true;
       showInAddress(job.id);
     },
-    onEvent: ({type, data}) => {
-      live.hear(type, data);
-      if (type === "diarized") ({turns} = data);
+    onEvent: (event) => {
+      live.hear(event);
+      if (event.type === "diarized") ({turns} = event.data);
     },
-    onDone: (job) => showResult(job, turns),
+    onDone: (job) => showResult(/** @type {SpoofJob} */ (job), turns),
     onIdle: () => {
       live.clear();
       form.hidden = false;
     },
   });
-  // What was said of one recording is not about the next.
+  // A message about one recording is not about the next.
   const onFile = () => { panel.hidden = !panel.busy; };
   const form = startForm({owner, signal, problem, sayProblem, onFile, onStart: (asked) => {
     form.hidden = true;
@@ -79,16 +88,20 @@ export async function mount(root, {owner, params: [jobId], signal, showInAddress
   async function open() {
     try {
       const job = await askJson(`v1/jobs/${jobId}`, {signal});
-      if (job.kind in SECTIONS) location.replace(`#/${SECTIONS[job.kind]}/${job.id}`);
+      if (job.kind !== "spoof") location.replace(`#/${SECTIONS[job.kind]}/${job.id}`);
       else if (job.state === "succeeded") await showResult(job, null);
       else panel.watch(job.id);
     } catch (error) {
-      if (!(error instanceof Problem && error.status === 404)) throw error;
+      if (!hasStatus(error, 404)) throw error;
       form.hidden = false;
-      sayProblem(error.message);
+      sayProblem(sentenceOf(error));
     }
   }
 
+  /**
+   * @param {SpoofJob} job
+   * @param {SpeechTurn[]|null} heard null where it is not known who spoke when
+   */
   async function showResult(job, heard) {
     const within = root.contains(document.activeElement) || document.activeElement === document.body;
     result.hidden = false;
@@ -103,7 +116,7 @@ export async function mount(root, {owner, params: [jobId], signal, showInAddress
     live.clear();
     const player = new RecordingPlayer(job.id, signal);
     const {card, heading} = verdictCard({report, name: job.filename, actions: actions(job)});
-    const speakers = report.speakers ? speakerVerdicts({job, report, player, signal}) : null;
+    const speakers = report.speakers ? speakerVerdicts({job, report, judged: report.speakers, player, signal}) : null;
     fill(result, card,
       report.chunks.length ? timeline({job, report, player, signal}) : null,
       h("div", {class: "columns"}, speakers, segments({report, player, signal})));
@@ -113,8 +126,12 @@ export async function mount(root, {owner, params: [jobId], signal, showInAddress
     else if (speakers) turnsOf(job).then(speakers.hear);
   }
 
-  /** Who spoke when is told by the job's events only. */
+  /**
+   * Read who spoke when from the job's events, which alone have it.
+   * @param {Job} job
+   */
   async function turnsOf(job) {
+    /** @type {SpeechTurn[]} */
     let found = [];
     try {
       await followJob(job.id, ({type, data}) => {
@@ -124,6 +141,7 @@ export async function mount(root, {owner, params: [jobId], signal, showInAddress
     return found;
   }
 
+  /** @param {Job} job */
   function actions(job) {
     const shown = h("code", {hidden: true}, location.href);
     const fault = h("p", {class: "fault", role: "alert", hidden: true});
@@ -148,6 +166,15 @@ export async function mount(root, {owner, params: [jobId], signal, showInAddress
 
 const another = () => h("a", {class: "button", href: "#/voice-check"}, t("another"));
 
+/**
+ * @param {object} options
+ * @param {Me} options.owner
+ * @param {AbortSignal} options.signal
+ * @param {HTMLElement} options.problem
+ * @param {(sentence: string|null) => void} options.sayProblem
+ * @param {() => void} options.onFile
+ * @param {(asked: Submission) => void} options.onStart
+ */
 function startForm({owner, signal, problem, sayProblem, onFile, onStart}) {
   const input = soundInput({limits: owner.limits, signal, onProblem: sayProblem, onFile});
   const diarize = h("input", {type: "checkbox", on: {change: () => {
@@ -160,7 +187,7 @@ function startForm({owner, signal, problem, sayProblem, onFile, onStart}) {
     event.preventDefault();
     if (!input.file) {
       sayProblem(t("first"));
-      input.querySelector("button").focus();
+      focusFirst(input, "button");
       return;
     }
     sayProblem("");

@@ -1,4 +1,8 @@
-/** The suspicious parts of a recording, each to be heard by itself. */
+/**
+ * The suspicious parts of a recording, each to be heard by itself.
+ * @import {SpoofReport, Stretch} from "../lib/types.js"
+ * @typedef {Stretch & {index: number, p_spoof: number}} Part
+ */
 
 import {fill, h} from "../lib/dom.js";
 import {clock, percent, speaker} from "../lib/i18n.js";
@@ -27,16 +31,24 @@ const t = speaker({
 const PAGE = 20;
 const WORTH_SORTING = 10;
 
-/** Times of a part as the list tells them: "1:04–1:08". */
+/**
+ * Format the times of a part: "1:04–1:08".
+ * @param {Stretch} part
+ */
 const span = (part) => `${clock(part.start)}–${clock(part.end)}`;
 
+/**
+ * Make the list of suspicious parts.
+ * @param {object} options
+ * @param {SpoofReport} options.report
+ * @param {import("../lib/recording-player.js").RecordingPlayer} options.player
+ * @param {AbortSignal} options.signal
+ */
 export function segments({report, player, signal}) {
   const {chunks, duration} = report;
-  const suspicious = chunks
-    .map((chunk, index) => ({
-      ...chunk, index, end: index === chunks.length - 1 ? endWithin(chunk.end, duration) : chunk.end,
-    }))
-    .filter((part) => part.p_spoof !== null && part.p_spoof > SUSPICIOUS);
+  /** @type {Part[]} */
+  const suspicious = chunks.flatMap(({start, end, p_spoof}, index) => p_spoof === null || p_spoof <= SUSPICIOUS ? []
+    : [{start, end: index === chunks.length - 1 ? endWithin(end, duration) : end, p_spoof, index}]);
   const limit = percent(SUSPICIOUS);
   const title = t("title", {n: suspicious.length});
   if (!suspicious.length) {
@@ -51,10 +63,14 @@ export function segments({report, player, signal}) {
     first.tabIndex = -1;
     first.focus();
   }}});
+  /** @type {Map<number, {item: HTMLElement, part: Part}>} */
   const rows = new Map();
-  let [ordered, played] = [suspicious, null];
+  let ordered = suspicious;
+  /** @type {{item: HTMLElement, part: Part}|null|undefined} */
+  let played = null;
   let page = new AbortController();
 
+  /** @param {Part} part */
   function row(part) {
     const playing = `part-${part.index}`;
     const item = h("li", {class: `vc-segment vc-${stepOf(part.p_spoof).level}`},
@@ -79,6 +95,7 @@ export function segments({report, player, signal}) {
     return items[0];
   }
 
+  /** @param {boolean} byChance */
   function sort(byChance) {
     ordered = byChance ? [...suspicious].sort((a, b) => b.p_spoof - a.p_spoof) : suspicious;
     page.abort();
@@ -94,7 +111,7 @@ export function segments({report, player, signal}) {
     const now = player.playing ? rows.get(index) : null;
     if (played !== now) played?.item.style.removeProperty("--played");
     played = now;
-    now?.item.style.setProperty("--played", (seconds - now.part.start) / (now.part.end - now.part.start));
+    now?.item.style.setProperty("--played", String((seconds - now.part.start) / (now.part.end - now.part.start)));
   }, {signal});
   player.addEventListener("change", () => {
     if (player.playing) return;

@@ -1,4 +1,7 @@
-/** Verdicts on the speakers of a recording: each to be heard, and to be given a name. */
+/**
+ * Verdicts on the speakers of a recording: each to be heard, and to be given a name.
+ * @import {SpeakerVerdict, SpeechTurn, SpoofJob, SpoofReport} from "../lib/types.js"
+ */
 
 import {askJson, sentenceOf} from "../lib/api.js";
 import {fill, h, icon} from "../lib/dom.js";
@@ -25,38 +28,47 @@ const t = speaker({
   },
 });
 
-const ICONS = {bona_fide: "check", inconclusive: "warning", spoof: "warning"};
+const ICONS = /** @type {const} */ ({bona_fide: "check", inconclusive: "warning", spoof: "warning"});
 const LONGEST_NAME = 50;
 
 /**
- * The card of the speakers.
- * @returns {HTMLElement & {hear: (turns: Array<{speaker, start, end}>) => void}} `hear`: now it is known who spoke when
+ * Make the card of the speakers; `hear(turns)` tells it who spoke when.
+ * @param {object} options
+ * @param {SpoofJob} options.job
+ * @param {SpoofReport} options.report
+ * @param {SpeakerVerdict[]} options.judged the report's speakers
+ * @param {import("../lib/recording-player.js").RecordingPlayer} options.player
+ * @param {AbortSignal} options.signal
  */
-export function speakerVerdicts({job, report, player, signal}) {
-  // The report has the names that were given; the job has those to give them by.
-  const ids = job.result.speakers;
+export function speakerVerdicts({job, report, judged, player, signal}) {
+  // The report has the names that were given; the job has the ids by which to give them.
+  const ids = job.result?.speakers ?? [];
   let labels = {...job.labels};
+  /** @type {SpeechTurn[]} */
   let turns = [];
   const news = h("p", {class: "visually-hidden", role: "status"});
-  const nameOf = (index) => labels[ids[index]] ?? t("unnamed", {n: index + 1});
-  const rows = report.speakers.map(row);
+  const nameOf = (/** @type {number} */ index) => labels[ids[index]] ?? t("unnamed", {n: index + 1});
+  const rows = judged.map(row);
 
-  function row(judged, index) {
+  /**
+   * @param {SpeakerVerdict} judged
+   * @param {number} index
+   */
+  function row({p_spoof: probability, verdict: said, speech_seconds: seconds}, index) {
     const id = ids[index];
     const place = h("div", {class: "row vc-speaker-name"});
     const sound = h("span");
     const fault = h("p", {class: "fault", role: "alert", hidden: true});
-    const unknown = judged.p_spoof === null;
-    const verdict = unknown ? h("span", {}, t("untold")) : [
-      h("span", {class: `badge ${VERDICT_TONES[judged.verdict]}`}, icon(ICONS[judged.verdict]), t(judged.verdict)),
-      h("strong", {class: "numbers"}, chanceAgainst(judged.p_spoof, report.bands)),
-      h("span", {class: "hint"}, t("judged", {seconds: duration(judged.speech_seconds)})),
+    const verdict = probability === null || !report.bands ? h("span", {}, t("untold")) : [
+      h("span", {class: `badge ${VERDICT_TONES[said]}`}, icon(ICONS[said]), t(said)),
+      h("strong", {class: "numbers"}, chanceAgainst(probability, report.bands)),
+      h("span", {class: "hint"}, t("judged", {seconds: duration(seconds)})),
     ];
 
     function showName(focus = false) {
       const edit = h("button", {
         type: "button", class: "quiet small icon-only", "aria-label": t("rename", {name: nameOf(index)}),
-        on: {click: showField},
+        on: {click: () => showField()},
       }, icon("edit"));
       fill(place, h("h3", {}, nameOf(index)), edit);
       if (focus) edit.focus();
@@ -85,12 +97,17 @@ export function speakerVerdicts({job, report, player, signal}) {
       field.focus();
     }
 
+    /**
+     * @param {string} name
+     * @param {HTMLButtonElement} button
+     */
     async function save(name, button) {
-      const {[id]: _, ...others} = labels;
+      const wanted = {...labels};
+      if (name) wanted[id] = name;
+      else delete wanted[id];
       button.disabled = true;
       fill(button, t("saving"));
       try {
-        const wanted = name ? {...others, [id]: name} : others;
         ({labels} = await askJson(`v1/jobs/${job.id}/labels`, {method: "PUT", json: {labels: wanted}, signal}));
         fault.hidden = true;
         showName(true);
@@ -130,9 +147,11 @@ export function speakerVerdicts({job, report, player, signal}) {
   const element = h("section", {class: "card", "aria-label": t("title")}, h("h2", {}, t("title")),
     h("p", {class: "hint"}, t(rows.length ? "how" : "none")),
     h("ul", {class: "vc-speakers"}, rows.map(({item}) => item)), news);
-  element.hear = (heard) => {
-    turns = heard;
-    for (const {showSound} of rows) showSound();
-  };
-  return element;
+  return Object.assign(element, {
+    /** @param {SpeechTurn[]} heard */
+    hear(heard) {
+      turns = heard;
+      for (const {showSound} of rows) showSound();
+    },
+  });
 }

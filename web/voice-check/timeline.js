@@ -1,4 +1,7 @@
-/** Probabilities over the course of a recording: while they come in, then with the sound to hear. */
+/**
+ * Probabilities over the course of a recording: while they come in, then with the sound to hear.
+ * @import {JobEvent, SpoofChunk, SpoofJob, SpoofReport} from "../lib/types.js"
+ */
 
 import {askJson, sentenceOf} from "../lib/api.js";
 import {fill, h, icon} from "../lib/dom.js";
@@ -31,19 +34,23 @@ const t = speaker({
   },
 });
 
-/** What screen readers and the line above the picture say of a part. */
-export const partName = (chunk, index) => t("part", {
+/**
+ * Describe a part, for screen readers and the line above the picture.
+ * @param {SpoofChunk} chunk
+ * @param {number} index
+ */
+const partName = (chunk, index) => t("part", {
   index: index + 1, from: clock(chunk.start), to: clock(chunk.end),
   chance: chunk.p_spoof === null ? t("no_score") : chance(chunk.p_spoof),
 });
 
-const parts = (chunks) => chunks.map((chunk, index) => ({
+const parts = (/** @type {SpoofChunk[]} */ chunks) => chunks.map((chunk, index) => ({
   start: chunk.start, end: chunk.end, ...stepOf(chunk.p_spoof),
   label: () => chunk.p_spoof === null ? "" : chance(chunk.p_spoof), text: () => partName(chunk, index),
 }));
 
 function legend() {
-  const entry = (level, words) => h("li", {}, h("span", {class: `vc-swatch vc-${level}`}), words);
+  const entry = (/** @type {string} */ level, /** @type {string} */ words) => h("li", {}, h("span", {class: `vc-swatch vc-${level}`}), words);
   return h("ul", {class: "vc-legend hint", "aria-label": t("legend")},
     entry("high", t("from", {from: percent(0.75)})),
     entry("raised", t("from_to", {from: percent(0.5), to: percent(0.75)})),
@@ -53,39 +60,51 @@ function legend() {
 }
 
 /**
- * The timeline of a check that runs; hidden until something is judged.
- * @returns {HTMLElement & {hear: (type: string, data: object) => void, clear: () => void}}
+ * Make the timeline of a check that runs; `hear(event)` takes the job's events. Hidden until something is judged.
+ * @param {{signal: AbortSignal}} options
  */
 export function liveTimeline({signal}) {
   const picture = waveform({label: t("so_far"), signal});
   const element = h("section", {class: "card", hidden: true, "aria-label": t("so_far")},
     h("h2", {}, t("so_far")), picture, legend());
+  /** @type {SpoofChunk[]} */
   let chunks = [];
 
-  element.clear = () => {
+  function clear() {
     chunks = [];
     element.hidden = true;
-  };
-  element.hear = (type, data) => {
-    if (["queued", "started", "retrying"].includes(type)) element.clear();
+  }
+
+  /** @param {JobEvent} event */
+  function hear({type, data}) {
+    if (["queued", "started", "retrying"].includes(type)) clear();
     if (type === "chunks") chunks = [...chunks, ...data.chunks];
-    if (!chunks.length || !["chunks", "progress"].includes(type)) return;
-    const judged = chunks.at(-1).end;
+    if (type !== "chunks" && type !== "progress") return;
+    const judged = chunks.at(-1)?.end;
+    if (judged === undefined) return;
     // The stage's progress is the share that is judged: it tells how long the recording is.
     const duration = type === "progress" && data.progress > 0 ? judged / Math.min(1, data.progress) : judged;
     element.hidden = false;
     picture.setAttribute("aria-label", t("picture", {time: clock(judged)}));
     picture.show({duration: Math.max(judged, duration), parts: parts(chunks)});
-  };
-  return element;
+  }
+
+  return Object.assign(element, {clear, hear});
 }
 
-/** The timeline of a finished check, with the sound. */
+/**
+ * Make the timeline of a finished check, with the sound.
+ * @param {object} options
+ * @param {SpoofJob} options.job
+ * @param {SpoofReport} options.report
+ * @param {import("../lib/recording-player.js").RecordingPlayer} options.player
+ * @param {AbortSignal} options.signal
+ */
 export function timeline({job, report, player, signal}) {
   const {chunks} = report;
   const duration = Math.max(report.duration, chunks.at(-1)?.end ?? 0);
   const last = chunks.length - 1;
-  const stretch = (index) => ({
+  const stretch = (/** @type {number} */ index) => ({
     start: chunks[index].start,
     end: index === last ? endWithin(chunks[index].end, player.duration) : chunks[index].end,
   });
@@ -96,12 +115,13 @@ export function timeline({job, report, player, signal}) {
   const problem = h("div", {class: "row", role: "status"});
   const shape = h("div", {class: "row hint vc-shape"});
   let chosen = 0;
+  /** @type {number|null} */
   let hovered = null;
 
   const here = () => picture.indexAt(player.seconds);
-  const hearPart = (index) => player.toggle(`part-${index}`, [stretch(index)]);
-  const picture = waveform({
-    label: t("slider"), signal,
+  const hearPart = (/** @type {number} */ index) => player.toggle(`part-${index}`, [stretch(index)]);
+  /** @type {ReturnType<typeof waveform>} */
+  const picture = waveform({label: t("slider"), signal, controls: {
     current: () => player.playing ? here() : chosen,
     onHover: (index) => {
       hovered = index;
@@ -129,7 +149,7 @@ export function timeline({job, report, player, signal}) {
       picture.choose(chosen);
       if (player.ready) hearPart(chosen);
     },
-  });
+  }});
 
   function tell() {
     const index = hovered ?? chosen;
@@ -150,7 +170,7 @@ export function timeline({job, report, player, signal}) {
   function onChange() {
     const plays = player.playing === WHOLE;
     button.disabled = !player.ready;
-    button.firstChild.replaceWith(icon(plays ? "pause" : "play"));
+    button.firstChild?.replaceWith(icon(plays ? "pause" : "play"));
     fill(label, t(plays ? "pause" : "play"));
     if (!player.playing) picture.choose(chosen);
     const waits = !player.ready && !player.problem;

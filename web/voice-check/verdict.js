@@ -1,4 +1,8 @@
-/** The verdict on a recording: a sentence, its place on the scale, what that means and how far it goes. */
+/**
+ * The verdict on a recording: a sentence, its place on the scale, its meaning and its limits.
+ * @import {Child, SpoofBands, SpoofReport} from "../lib/types.js"
+ * @typedef {{low: string, high: string}} BandLimits formatted
+ */
 
 import {h, icon, uniqueId} from "../lib/dom.js";
 import {duration, percent, speaker} from "../lib/i18n.js";
@@ -49,12 +53,14 @@ const t = speaker({
   },
 });
 
-const BANDS = ["genuine", "unclear", "machine"];
-const ICONS = {bona_fide: "check", inconclusive: "warning", spoof: "warning", no_speech: "voice"};
+const BANDS = /** @type {const} */ (["genuine", "unclear", "machine"]);
+const ICONS = /** @type {const} */ (
+  {bona_fide: "check", inconclusive: "warning", spoof: "warning", no_speech: "voice"});
+const TRUST = /** @type {const} */ (["limit_hint", "limit_sound", "limit_helps", "limit_ask"]);
 
 /**
- * The card of the verdict.
- * @returns {{card: HTMLElement, heading: HTMLElement}}
+ * Make the card of the verdict.
+ * @param {{report: SpoofReport, actions: Child[], name: string|null}} options
  */
 export function verdictCard({report, actions, name}) {
   const {verdict} = report;
@@ -62,30 +68,40 @@ export function verdictCard({report, actions, name}) {
     icon(ICONS[verdict]), h("span", {}, t(verdict)));
   const card = h("section", {class: "card", "aria-labelledby": heading.id},
     name ? h("p", {class: "hint vc-name"}, name) : null, heading,
-    report.p_spoof === null ? h("p", {}, t("no_speech_means")) : explained(report),
+    report.p_spoof === null || !report.bands
+      ? h("p", {}, t("no_speech_means")) : explained(report, report.p_spoof, report.bands),
     h("details", {class: "vc-trust"}, h("summary", {}, t("trust")), h("ul", {},
-      ["limit_hint", "limit_sound", "limit_helps", "limit_ask"].map((words) => h("li", {}, t(words))))),
+      TRUST.map((words) => h("li", {}, t(words))))),
     h("div", {class: "row"}, actions));
   return {card, heading};
 }
 
-function explained(report) {
-  const {verdict, p_spoof: probability, bands} = report;
+/**
+ * @param {SpoofReport} report
+ * @param {number} probability
+ * @param {SpoofBands} bands
+ */
+function explained(report, probability, bands) {
   const limits = {low: percent(bands.bona_fide_below, 2), high: percent(bands.spoof_from, 2)};
   const chance = chanceAgainst(probability, bands);
   return [
     h("p", {}, t("probability"), " ", h("strong", {class: "numbers"}, chance)),
     scale(probability, bands, chance, limits),
-    h("p", {}, t(`${verdict}_means`, limits)),
-    exceptions(report, limits),
+    h("p", {}, t(`${report.verdict}_means`, limits)),
+    exceptions(report, bands, limits),
     h("p", {class: "hint"}, t("basis", {
       speech: duration(report.speech_seconds), whole: duration(report.duration), engine: report.engine,
     })),
   ];
 }
 
-/** What a mean over the recording hides. */
-function exceptions({verdict, chunks, speakers, bands}, limits) {
+/**
+ * Point at suspicious parts and speakers, which a mean over the recording hides.
+ * @param {SpoofReport} report
+ * @param {SpoofBands} bands
+ * @param {BandLimits} limits
+ */
+function exceptions({verdict, chunks, speakers}, bands, limits) {
   if (verdict === "spoof") return null;
   const parts = chunks.some((chunk) => chunk.p_spoof !== null && chunk.p_spoof >= bands.spoof_from);
   const voices = speakers?.some((one) => one.verdict === "spoof");
@@ -93,12 +109,18 @@ function exceptions({verdict, chunks, speakers, bands}, limits) {
     ? h("p", {class: "notice"}, parts && t("but_parts", limits), " ", voices && t("but_speakers")) : null;
 }
 
+/**
+ * @param {number} probability
+ * @param {SpoofBands} bands
+ * @param {string} chance the probability, formatted
+ * @param {BandLimits} limits
+ */
 function scale(probability, bands, chance, limits) {
   const bar = h("div", {class: "vc-bands"}, BANDS.map((band) => h("span", {class: `vc-${band}`})));
   const widths = [bands.bona_fide_below, bands.spoof_from - bands.bona_fide_below, 1 - bands.spoof_from];
   bar.style.gridTemplateColumns = widths.map((width) => `${width}fr`).join(" ");
   const marker = h("div", {class: "vc-marker"}, h("span", {class: "vc-marker-label numbers"}, chance));
-  marker.style.setProperty("--at", probability);
+  marker.style.setProperty("--at", String(probability));
   return h("div", {class: "vc-scale"},
     h("div", {class: "vc-track", role: "img", "aria-label": t("scale", {chance})}, marker, bar,
       h("div", {class: "below"}, h("span", {}, percent(0)), h("span", {}, percent(1)))),

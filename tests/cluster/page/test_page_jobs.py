@@ -9,7 +9,7 @@ from uuid import uuid4
 import httpx
 import pytest
 from browsing import Address, Browsers, Locale, Visitor
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, Route, expect
 from wire import Wire, wire_to
 
 from models.samples import DIALOGUE
@@ -215,6 +215,19 @@ def test_an_upload_can_be_called_off(
     expect(said(page)).to_have_text("Cancelled.")
     assert number_of_jobs(api, large_recording) == 0
     assert page.url.endswith("#/voice-check")
+
+
+def test_a_job_can_be_called_off_while_the_service_accepts_it(visit: Visitor) -> None:
+    page = visit("avatar")
+    page.get_by_label("Text", exact=True).fill("Good morning. " * 20)
+    held: list[Route] = []
+    page.route("**/v1/jobs/avatar", lambda route: held.append(route))
+    page.get_by_role("button", name="Make it in the background").click()
+    expect(said(page)).to_have_text("Asking the service")
+    panel(page).get_by_role("button", name="Cancel").click()
+    expect(said(page)).to_have_text("Cancelling…")
+    held[0].continue_()
+    expect(said(page)).to_have_text("Cancelled.")
 
 
 @pytest.mark.thorough
