@@ -36,7 +36,7 @@ def run(script: str) -> Any:
 )
 def test_the_search_of_a_transcript_finds_texts_with_signs_in_them(sought: str, found: list[list[int]]) -> None:
     paragraphs = [{"text": "some well-known 1/2 (a) [b]"}, {"text": "ещё еще"}]
-    script = "import {occurrences} from './transcript/model.js';\n"
+    script = "import {occurrences} from './transcript/paragraphs.js';\n"
     assert (
         run(f"{script}console.log(JSON.stringify(occurrences({json.dumps(paragraphs)}, {json.dumps(sought)})));")
         == found

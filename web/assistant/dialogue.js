@@ -1,7 +1,7 @@
 /**
  * A conversation over the live connection: its turns, and the sound of the replies.
  * @import {LiveEvent, LiveStart, LiveState, TurnEvent, TurnTimings} from "../lib/types.js"
- * @import {Clause, Conversation, Times} from "./log.js"
+ * @import {Clause, Conversation, Times} from "./conversation.js"
  * @typedef {object} Turn Moments are those of performance.now().
  * @property {ReturnType<Conversation["heard"]>|null} heard
  * @property {ReturnType<Conversation["reply"]>|null} reply
@@ -21,7 +21,7 @@ import {hasCode, pause, Problem, sentenceOf} from "../lib/api.js";
 import {openLive, REPLY_RATE} from "../lib/live.js";
 import {soundOut} from "../lib/sound-out.js";
 import {t} from "./words.js";
-import {write} from "./written.js";
+import {write} from "./typed-message.js";
 
 const STORED = "voicegraph-conversation";
 const BUSY_TRIES = 5;

@@ -5,9 +5,9 @@ import {fill, h, icon, uniqueId} from "../lib/dom.js";
 import {loudness, openMicrophone} from "../lib/microphone.js";
 import {failureBeside} from "../lib/try-again.js";
 import {dialogue} from "./dialogue.js";
-import {conversation} from "./log.js";
+import {conversation} from "./conversation.js";
 import {assistantSettings} from "./settings.js";
-import {talkButton} from "./talk.js";
+import {talkButton} from "./talk-button.js";
 import {t} from "./words.js";
 
 /** Recorded on after the button is released: people release it before they have quite finished. */

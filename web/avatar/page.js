@@ -11,7 +11,7 @@ import {speaker} from "../lib/i18n.js";
 import {jobPanel} from "../lib/job-panel.js";
 import {BUNDLED, faceChoice, nameOf} from "./faces.js";
 import {stage} from "./stage.js";
-import {words} from "./words.js";
+import {words} from "./speech-input.js";
 
 const t = speaker({
   en: {
@@ -166,7 +166,7 @@ export function mount(root, {owner: {limits}, params: [jobId], signal, showInAdd
   }
 }
 
-/** @param {import("./words.js").Wish & {label?: boolean}} wish */
+/** @param {import("./speech-input.js").Wish & {label?: boolean}} wish */
 function bodyOf({file, ...rest}) {
   if (!file) return {json: rest};
   const body = new FormData();

@@ -10,7 +10,7 @@ import {isActive} from "../lib/jobs.js";
 import {failure} from "../lib/try-again.js";
 import {clearEnded} from "./clear.js";
 import {historyRow} from "./row.js";
-import {KINDS, kindName, STATES, stateName} from "./short.js";
+import {KINDS, kindName, STATES, stateName} from "./summary.js";
 
 const t = speaker({
   en: {

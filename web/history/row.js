@@ -7,7 +7,7 @@ import {ask, askJson, hasStatus, sentenceOf} from "../lib/api.js";
 import {fill, h, icon} from "../lib/dom.js";
 import {moment, percent, speaker} from "../lib/i18n.js";
 import {cancelJob, isActive} from "../lib/jobs.js";
-import {badge, facts, jobHash, jobName, KINDS, kindName, reasonOf, stateName} from "./short.js";
+import {badge, facts, jobHash, jobName, KINDS, kindName, reasonOf, stateName} from "./summary.js";
 
 const t = speaker({
   en: {

@@ -6,7 +6,7 @@
 import {address, ask, isAbort, Problem, sentenceOf} from "../lib/api.js";
 import {fill, h, icon} from "../lib/dom.js";
 import {duration, speaker} from "../lib/i18n.js";
-import {systemAbilities} from "./abilities.js";
+import {systemAbilities} from "./languages.js";
 import {systemParts} from "./parts.js";
 import {systemQueue} from "./queue.js";
 import {partName, statusLook, statusName} from "./words.js";

@@ -2,7 +2,7 @@
 
 import {fill, h} from "../lib/dom.js";
 import {duration, speaker} from "../lib/i18n.js";
-import {kindName} from "../history/short.js";
+import {kindName} from "../history/summary.js";
 
 const t = speaker({
   en: {

@@ -1,6 +1,6 @@
 /**
  * The bar below a transcript that stays in view: the player of the whole recording, and the search.
- * @import {Paragraph} from "./model.js"
+ * @import {Paragraph} from "./paragraphs.js"
  * @import {TurnList} from "./turns.js"
  */
 

@@ -31,7 +31,7 @@ const FILES = /** @type {const} */ ([
  * Make the row of buttons.
  * @param {object} options
  * @param {TranscriptionJob} options.job
- * @param {import("./model.js").Paragraph[]} options.paragraphs
+ * @param {import("./paragraphs.js").Paragraph[]} options.paragraphs
  * @param {import("./people.js").People} options.people
  * @param {AbortSignal} options.signal
  */

@@ -7,7 +7,7 @@ import {fill, h} from "../lib/dom.js";
 import {clock, duration, languageName, speaker} from "../lib/i18n.js";
 import {dock} from "./dock.js";
 import {files} from "./files.js";
-import {paragraphsOf} from "./model.js";
+import {paragraphsOf} from "./paragraphs.js";
 import {speakersCard} from "./speakers.js";
 import {turnList} from "./turns.js";
 

@@ -2,7 +2,7 @@
 
 import {fill, h, icon} from "../lib/dom.js";
 import {speaker} from "../lib/i18n.js";
-import {occurrences} from "./model.js";
+import {occurrences} from "./paragraphs.js";
 
 const t = speaker({
   en: {
@@ -25,7 +25,7 @@ const CURRENT = "transcript-current";
 /**
  * Make the field.
  * @param {object} options
- * @param {import("./model.js").Paragraph[]} options.paragraphs
+ * @param {import("./paragraphs.js").Paragraph[]} options.paragraphs
  * @param {import("./turns.js").TurnList} options.list
  * @param {(range: Range) => void} options.reveal scrolls to a part of the text
  * @param {AbortSignal} options.signal

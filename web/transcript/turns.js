@@ -1,13 +1,13 @@
 /**
  * The turns of a transcript, drawn in chunks so that hours of them stay quick.
- * @import {Paragraph, PlacedWord} from "./model.js"
+ * @import {Paragraph, PlacedWord} from "./paragraphs.js"
  * @typedef {{item: HTMLElement, play: HTMLElement, name: HTMLElement, text: globalThis.Text}} Row
  * @typedef {ReturnType<typeof turnList>} TurnList
  */
 
 import {h} from "../lib/dom.js";
 import {clock, speaker} from "../lib/i18n.js";
-import {lastBegun, wordAround, wordAt} from "./model.js";
+import {lastBegun, wordAround, wordAt} from "./paragraphs.js";
 import {renameInPlace} from "./people.js";
 import {playFrom} from "./dock.js";
 
