@@ -5,11 +5,11 @@
 
 import {askJson, dropKey, forgetKey, key, sentenceOf, setKey} from "./lib/api.js";
 import {fill, focusFirst, h, icon, loadStyle} from "./lib/dom.js";
-import {locale, LOCALES, setLocale, speaker} from "./lib/i18n.js";
+import {locale, LOCALES, setLocale, translations} from "./lib/i18n.js";
 import {problemSentence} from "./lib/problems.js";
 import {failure} from "./lib/try-again.js";
 
-const t = speaker({
+const t = translations({
   en: {
     sections: "Sections", skip: "Skip to the content", language: "Language", sign_out: "Sign out", loading: "Loading…",
     voice: "Voice check", transcript: "Transcript", translate: "Translate", assistant: "Assistant", avatar: "Avatar",

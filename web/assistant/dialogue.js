@@ -21,7 +21,7 @@ import {hasCode, pause, Problem, sentenceOf} from "../lib/api.js";
 import {openLive, REPLY_RATE} from "../lib/live.js";
 import {soundOut} from "../lib/sound-out.js";
 import {t} from "./words.js";
-import {write} from "./typed-message.js";
+import {sendTyped} from "./typed-message.js";
 
 const STORED = "voicegraph-conversation";
 const BUSY_TRIES = 5;
@@ -278,7 +278,7 @@ export function dialogue({view, start, signal, onChange, onNotice, onFault, onCl
     try {
       for (let left = BUSY_TRIES; ; left--) {
         try {
-          await write({text: turn.text ?? "", sessionId, start: start(), signal: ends, onEvent: told});
+          await sendTyped({text: turn.text ?? "", sessionId, start: start(), signal: ends, onEvent: told});
           return;
         } catch (error) {
           // The reply that this message interrupts takes a moment to be stored.

@@ -20,7 +20,7 @@ let written = 0;
  * @param {(event: LiveEvent, samples: Int16Array|null) => void} options.onEvent
  * @param {AbortSignal} options.signal
  */
-export async function write({text, sessionId, start, onEvent, signal}) {
+export async function sendTyped({text, sessionId, start, onEvent, signal}) {
   const {language, voice, speak} = start;
   const turn = ++written;
   const own = {turn, turnId: `w${turn}`};

@@ -1,8 +1,8 @@
 /** The words of the assistant's section. */
 
-import {speaker} from "../lib/i18n.js";
+import {translations} from "../lib/i18n.js";
 
-export const t = speaker({
+export const t = translations({
   en: {
     conversation: "Conversation", anew: "Start over", anew_hint: "This one is erased",
     loading: "Loading the conversation…",

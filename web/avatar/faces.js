@@ -5,12 +5,12 @@
 
 import {ask, askJson, hasStatus, sentenceOf} from "../lib/api.js";
 import {fill, focusFirst, h, icon, uniqueId} from "../lib/dom.js";
-import {bytes, duration, percent, speaker} from "../lib/i18n.js";
+import {bytes, duration, percent, translations} from "../lib/i18n.js";
 import {soundInput} from "../lib/sound-input.js";
 import {failure} from "../lib/try-again.js";
 import {upload} from "../lib/upload.js";
 
-const t = speaker({
+const t = translations({
   en: {
     face: "Face", loading: "Loading the faces…", bundled: "The built-in face",
     clip: "clip, {length}", add: "Add a face", hide: "Close", name: "Name", save: "Keep this face", stop: "Cancel",

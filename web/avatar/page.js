@@ -7,13 +7,13 @@ import {ask, askJson, isAbort, Problem, sentenceOf} from "../lib/api.js";
 import {copyButton} from "../lib/copy-button.js";
 import {fill, h, icon} from "../lib/dom.js";
 import {playArriving} from "../lib/film-player.js";
-import {speaker} from "../lib/i18n.js";
+import {translations} from "../lib/i18n.js";
 import {jobPanel} from "../lib/job-panel.js";
 import {BUNDLED, faceChoice, nameOf} from "./faces.js";
 import {stage} from "./stage.js";
-import {words} from "./speech-input.js";
+import {speechInput} from "./speech-input.js";
 
-const t = speaker({
+const t = translations({
   en: {
     make: "Make the film", making: "Making it…", background: "Make it in the background",
     background_hint: "For long films: it goes on when you leave, and waits for you in the history.",
@@ -43,7 +43,7 @@ export function mount(root, {owner: {limits}, params: [jobId], signal, showInAdd
   const faces = faceChoice({limits, signal, onChoice: (avatar, picture) => {
     screen.face({...avatar, name: nameOf(avatar)}, picture);
   }});
-  const said = words({limits, signal, onProblem: tell, onSubmit: () => { if (!running && !panel.busy) film(); }});
+  const said = speechInput({limits, signal, onProblem: tell, onSubmit: () => { if (!running && !panel.busy) film(); }});
   const label = h("input", {type: "checkbox"});
   const make = h("button", {type: "button", on: {click: film}}, icon("play"), t("make"));
   const later = h("button", {type: "button", class: "quiet", on: {click: inBackground}}, t("background"));

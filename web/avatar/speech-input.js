@@ -7,13 +7,13 @@
 
 import {askJson} from "../lib/api.js";
 import {fill, h, uniqueId} from "../lib/dom.js";
-import {decimal, languageTitle, locale, speaker} from "../lib/i18n.js";
+import {decimal, languageTitle, locale, translations} from "../lib/i18n.js";
 import {soundInput} from "../lib/sound-input.js";
 import {tabs} from "../lib/tabs.js";
 import {failure} from "../lib/try-again.js";
 import {voicesOf} from "../lib/voices.js";
 
-const t = speaker({
+const t = translations({
   en: {
     words: "Words", how: "Type or speak", type: "Type", record: "Speak", text: "Text",
     shortcut: "Ctrl + Enter makes the film", count: "{n} of {limit}",
@@ -49,7 +49,7 @@ const OFTEN = ["en", "ru", "kk"];
  * @param {() => void} options.onSubmit Ctrl + Enter
  * @param {(sentence: string|null) => void} options.onProblem
  */
-export function words({limits, signal, onSubmit, onProblem}) {
+export function speechInput({limits, signal, onSubmit, onProblem}) {
   const typing = typedWords({limits, signal, onSubmit});
   const max_seconds = Math.min(limits.recordings.max_seconds, limits.video.max_seconds);
   const recording = soundInput({

@@ -6,12 +6,12 @@
 import {sentenceOf} from "../lib/api.js";
 import {fill, h, icon} from "../lib/dom.js";
 import {play} from "../lib/film-player.js";
-import {bytes, duration, speaker} from "../lib/i18n.js";
+import {bytes, duration, translations} from "../lib/i18n.js";
 import {jobMedia} from "../lib/job-media.js";
 import {exclusive, unload} from "../lib/media.js";
 import {problemSentence} from "../lib/problems.js";
 
-const t = speaker({
+const t = translations({
   en: {
     stage: "The film", face: "The face: {name}", film: "The film", facts: "What was measured",
     first: "First picture after", total: "Complete after", length: "Length", size: "Size",

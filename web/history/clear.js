@@ -2,9 +2,9 @@
 
 import {ask, askJson, hasStatus, sentenceOf} from "../lib/api.js";
 import {fill, focusFirst, h, icon} from "../lib/dom.js";
-import {speaker} from "../lib/i18n.js";
+import {translations} from "../lib/i18n.js";
 
-const t = speaker({
+const t = translations({
   en: {
     clear: "Delete all that have ended",
     ask_all: "Delete everything that has ended, for good, with recordings and results? What waits or is in work stays.",

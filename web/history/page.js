@@ -5,14 +5,14 @@
 
 import {askJson, hasStatus, sentenceOf} from "../lib/api.js";
 import {fill, focusFirst, h, icon} from "../lib/dom.js";
-import {speaker} from "../lib/i18n.js";
+import {translations} from "../lib/i18n.js";
 import {isActive} from "../lib/jobs.js";
 import {failure} from "../lib/try-again.js";
 import {clearEnded} from "./clear.js";
 import {historyRow} from "./row.js";
 import {KINDS, kindName, STATES, stateName} from "./summary.js";
 
-const t = speaker({
+const t = translations({
   en: {
     search: "Search in file names, texts and options", kind: "Kind", any_kind: "All kinds", state: "State",
     any_state: "All states",

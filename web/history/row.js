@@ -5,11 +5,11 @@
 
 import {ask, askJson, hasStatus, sentenceOf} from "../lib/api.js";
 import {fill, h, icon} from "../lib/dom.js";
-import {moment, percent, speaker} from "../lib/i18n.js";
+import {moment, percent, translations} from "../lib/i18n.js";
 import {cancelJob, isActive} from "../lib/jobs.js";
 import {badge, facts, jobHash, jobName, KINDS, kindName, reasonOf, stateName} from "./summary.js";
 
-const t = speaker({
+const t = translations({
   en: {
     copy: "Copy the link to {name}", copied: "Link copied", by_hand: "Copy this link:", cancel: "Cancel {name}",
     retry: "Try {name} again",

@@ -5,9 +5,9 @@
 
 import {problemOf} from "../lib/api.js";
 import {h, icon} from "../lib/dom.js";
-import {duration, languageName, percent, speaker} from "../lib/i18n.js";
+import {duration, languageName, percent, translations} from "../lib/i18n.js";
 
-const t = speaker({
+const t = translations({
   en: {
     spoof: "Voice check", transcription: "Transcript", translation: "Translation", avatar: "Avatar film",
     queued: "Waiting", queued_at: "Waiting: number {n}", queued_next: "Waiting: next in line", running: "In work",

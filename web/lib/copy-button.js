@@ -1,9 +1,9 @@
 /** A button that copies a text. */
 
 import {fill, h, icon} from "./dom.js";
-import {speaker} from "./i18n.js";
+import {translations} from "./i18n.js";
 
-const t = speaker({
+const t = translations({
   en: {copied: "Copied", by_hand: "Press Ctrl + C"},
   ru: {copied: "Скопировано", by_hand: "Нажмите Ctrl + C"},
 });

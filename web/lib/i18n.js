@@ -32,7 +32,7 @@ export function setLocale(chosen) {
  * @param {{en: Record<Key, Text>, ru: Record<Key, Text>}} words
  * @returns {(key: Key, values?: TextValues) => string}
  */
-export function speaker(words) {
+export function translations(words) {
   const missing = Object.keys({...words.en, ...words.ru}).filter((key) => !(key in words.en) || !(key in words.ru));
   if (missing.length) console.error(`not said in both languages: ${missing.join(", ")}`);
   return (key, values = {}) => {

@@ -6,11 +6,11 @@
 import {askJson, hasStatus, pause, Problem, problemOf, sentenceOf} from "./api.js";
 import {fill, h, icon} from "./dom.js";
 import {followJob} from "./events.js";
-import {percent, speaker} from "./i18n.js";
+import {percent, translations} from "./i18n.js";
 import {cancelJob, isActive} from "./jobs.js";
 import {submissionKey, upload} from "./upload.js";
 
-const t = speaker({
+const t = translations({
   en: {
     sending: "Sending the file", sent: "Sent; the service looks at it", asking: "Asking the service",
     looking: "Looking for the job", queued: "Waiting: number {n} in the queue", queued_first: "Waiting: next in line",

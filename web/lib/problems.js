@@ -1,6 +1,6 @@
 /** Sentences on problems, by code, in the person's language. The server's own words (English) tell the limits. */
 
-import {locale, speaker} from "./i18n.js";
+import {locale, translations} from "./i18n.js";
 
 const WORDS = {
   en: {
@@ -111,7 +111,7 @@ const RUSSIAN = {
   timeout: "Работа заняла слишком много времени и остановлена. Попробуйте запись короче.",
 };
 
-const t = speaker(WORDS);
+const t = translations(WORDS);
 
 /**
  * Say a problem in the person's language.

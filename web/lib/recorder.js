@@ -2,10 +2,10 @@
 
 import {sentenceOf} from "./api.js";
 import {fill, h, icon} from "./dom.js";
-import {clock, speaker} from "./i18n.js";
+import {clock, translations} from "./i18n.js";
 import {loudness, openMicrophone, pcm16, wavFile} from "./microphone.js";
 
-const t = speaker({
+const t = translations({
   en: {
     record: "Record", stop: "Stop recording", level: "Level of the microphone",
     short: "That was too short to hear anything. Record a little longer.",

@@ -4,11 +4,11 @@
  */
 
 import {hasStatus, sentenceOf} from "./api.js";
-import {speaker} from "./i18n.js";
+import {translations} from "./i18n.js";
 import {jobMedia} from "./job-media.js";
 import {exclusive} from "./media.js";
 
-const t = speaker({
+const t = translations({
   en: {gone: "The recording is not kept any more, so it can't be heard here."},
   ru: {gone: "Запись больше не хранится, прослушать её здесь нельзя."},
 });

@@ -4,11 +4,11 @@
  */
 
 import {fill, h, icon, uniqueId} from "./dom.js";
-import {bytes, duration, speaker} from "./i18n.js";
+import {bytes, duration, translations} from "./i18n.js";
 import {exclusive} from "./media.js";
 import {recorder} from "./recorder.js";
 
-const t = speaker({
+const t = translations({
   en: {
     drop: "Drop a recording here", choose: "Choose a file",
     kinds: "WAV, MP3, FLAC, OGG, M4A, WebM or the sound of an MP4; up to {size}.",

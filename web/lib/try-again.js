@@ -5,9 +5,9 @@
 
 import {sentenceOf} from "./api.js";
 import {h, icon} from "./dom.js";
-import {speaker} from "./i18n.js";
+import {translations} from "./i18n.js";
 
-const t = speaker({en: {again: "Try again"}, ru: {again: "Повторить"}});
+const t = translations({en: {again: "Try again"}, ru: {again: "Повторить"}});
 
 /**
  * Make the button.

@@ -5,10 +5,10 @@
 
 import {askJson} from "../lib/api.js";
 import {fill, h, icon} from "../lib/dom.js";
-import {languageName, speaker} from "../lib/i18n.js";
+import {languageName, translations} from "../lib/i18n.js";
 import {failure} from "../lib/try-again.js";
 
-const t = speaker({
+const t = translations({
   en: {
     title: "Languages", loading: "Loading…",
     pairs: {one: "Translated: {n} pair", other: "Translated: {n} pairs"},
@@ -55,7 +55,7 @@ const MOST_NAMED = 12;
  * Make the card.
  * @param {{signal: AbortSignal}} options
  */
-export function systemAbilities({signal}) {
+export function systemLanguages({signal}) {
   const body = h("div", {class: "stack"}, h("p", {class: "hint"}, t("loading")));
   load();
   return h("section", {class: "card"}, h("h2", {}, t("title")), body);

@@ -5,13 +5,13 @@
 
 import {address, ask, isAbort, Problem, sentenceOf} from "../lib/api.js";
 import {fill, h, icon} from "../lib/dom.js";
-import {duration, speaker} from "../lib/i18n.js";
-import {systemAbilities} from "./languages.js";
+import {duration, translations} from "../lib/i18n.js";
+import {systemLanguages} from "./languages.js";
 import {systemParts} from "./parts.js";
 import {systemQueue} from "./queue.js";
 import {partName, statusLook, statusName} from "./words.js";
 
-const t = speaker({
+const t = translations({
   en: {
     looking: "Looking how the service is…", ready: "Everything is ready.", one: "{name} is not ready.",
     several: "Not ready: {names}.",
@@ -65,7 +65,7 @@ export function mount(root, {signal}) {
   const versionsCard = h("section", {class: "card", hidden: true}, h("h2", {}, t("versions")), versions);
   const links = h("div", {class: "stack"});
   const below = h("div", {class: "stack", hidden: true}, parts.element, queue.element);
-  const beside = h("div", {class: "columns"}, systemAbilities({signal}),
+  const beside = h("div", {class: "columns"}, systemLanguages({signal}),
     versionsCard,
     h("section", {class: "card"}, h("h2", {}, t("more")), links));
   showLinks(null);

@@ -5,11 +5,11 @@
  */
 
 import {fill, h, icon} from "../lib/dom.js";
-import {decimal, speaker} from "../lib/i18n.js";
+import {decimal, translations} from "../lib/i18n.js";
 import {remember, sparkline} from "./sparkline.js";
 import {partName, statusLook, statusName} from "./words.js";
 
-const t = speaker({
+const t = translations({
   en: {
     title: "Parts of the service", replicas: {one: "{n} of {of} replica", other: "{n} of {of} replicas"},
     running: {one: "{n} replica", other: "{n} replicas"}, starting: "{n} starting", stopping: "{n} stopping",

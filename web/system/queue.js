@@ -1,10 +1,10 @@
 /** What waits and is in work, of all owners, by kind. */
 
 import {fill, h} from "../lib/dom.js";
-import {duration, speaker} from "../lib/i18n.js";
+import {duration, translations} from "../lib/i18n.js";
 import {kindName} from "../history/summary.js";
 
-const t = speaker({
+const t = translations({
   en: {
     title: "Queue", kind: "Kind", waiting: "Waiting", running: "In work", sound: "Sound to go", oldest: "Longest wait",
     empty: "No job has been given to this service yet.", idle: "Nothing waits and nothing is in work.",

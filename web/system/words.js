@@ -3,9 +3,9 @@
  * @import {IconName} from "../lib/types.js"
  */
 
-import {speaker} from "../lib/i18n.js";
+import {translations} from "../lib/i18n.js";
 
-const t = speaker({
+const t = translations({
   en: {
     worker: "Jobs", asr: "Speech recognition", diarization: "Telling speakers apart", spoof: "Voice check",
     speaker: "Recognising a voice", translation: "Translation", speech: "Speech synthesis", lipsync: "Lip movement",

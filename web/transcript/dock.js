@@ -5,12 +5,12 @@
  */
 
 import {fill, h, icon} from "../lib/dom.js";
-import {clock, locale, speaker} from "../lib/i18n.js";
+import {clock, locale, translations} from "../lib/i18n.js";
 import {WHOLE} from "../lib/recording-player.js";
 import {tryAgain} from "../lib/try-again.js";
 import {searchField} from "./search.js";
 
-const t = speaker({
+const t = translations({
   en: {
     player: "Player and search", play: "Play", pause: "Pause", place: "Place in the recording", of: "{at} of {whole}",
     follow: "Follow along", speed: "Speed", loading: "Loading the sound…",

@@ -5,11 +5,11 @@
 
 import {ask, sentenceOf} from "../lib/api.js";
 import {fill, h, icon, uniqueId} from "../lib/dom.js";
-import {clock, speaker} from "../lib/i18n.js";
+import {clock, translations} from "../lib/i18n.js";
 import {save} from "../lib/media.js";
 import {copyButton} from "../lib/copy-button.js";
 
-const t = speaker({
+const t = translations({
   en: {
     export: "Export", txt: "text with names and times", srt: "subtitles for players", vtt: "subtitles for the web",
     json: "everything, with the times of words", rttm: "who spoke when, for research",

@@ -5,11 +5,11 @@
 
 import {askJson} from "../lib/api.js";
 import {fill, focusFirst, h, icon} from "../lib/dom.js";
-import {languageTitle, locale, speaker} from "../lib/i18n.js";
+import {languageTitle, locale, translations} from "../lib/i18n.js";
 import {soundInput} from "../lib/sound-input.js";
 import {failureBeside} from "../lib/try-again.js";
 
-const t = speaker({
+const t = translations({
   en: {
     lead: "Who said what, and when: a recording as text with times and speakers.", recording: "Recording",
     start: "Transcribe", first: "Choose or record something first.", language: "Language spoken", speakers: "Speakers",

@@ -4,10 +4,10 @@
  */
 
 import {fill, h} from "../lib/dom.js";
-import {clock, speaker} from "../lib/i18n.js";
+import {clock, translations} from "../lib/i18n.js";
 import {hueOf, unnamed} from "./people.js";
 
-const t = speaker({
+const t = translations({
   en: {title: "Recognised so far", undecided: "Who says what is still being worked out."},
   ru: {title: "Уже распознано", undecided: "Кто что говорит, пока определяется."},
 });

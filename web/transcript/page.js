@@ -5,7 +5,7 @@
 
 import {askJson, sentenceOf} from "../lib/api.js";
 import {fill, h, icon} from "../lib/dom.js";
-import {speaker} from "../lib/i18n.js";
+import {translations} from "../lib/i18n.js";
 import {jobPanel} from "../lib/job-panel.js";
 import {RecordingPlayer} from "../lib/recording-player.js";
 import {failure} from "../lib/try-again.js";
@@ -14,7 +14,7 @@ import {liveTranscript} from "./live.js";
 import {People} from "./people.js";
 import {transcriptResult} from "./result.js";
 
-const t = speaker({
+const t = translations({
   en: {another: "Transcribe another", loading: "Loading the transcript…", recording: "Recording"},
   ru: {another: "Расшифровать другую", loading: "Расшифровка загружается…", recording: "Запись"},
 });

@@ -7,9 +7,9 @@
 
 import {askJson, sentenceOf} from "../lib/api.js";
 import {fill, h} from "../lib/dom.js";
-import {speaker} from "../lib/i18n.js";
+import {translations} from "../lib/i18n.js";
 
-const t = speaker({
+const t = translations({
   en: {
     unnamed: "Speaker {n}", name: "Name", save: "Save", cancel: "Cancel",
     allowed: "Up to 50 characters, without < and >",

@@ -4,14 +4,14 @@
  */
 
 import {fill, h} from "../lib/dom.js";
-import {clock, duration, languageName, speaker} from "../lib/i18n.js";
+import {clock, duration, languageName, translations} from "../lib/i18n.js";
 import {dock} from "./dock.js";
 import {files} from "./files.js";
 import {paragraphsOf} from "./paragraphs.js";
 import {speakersCard} from "./speakers.js";
 import {turnList} from "./turns.js";
 
-const t = speaker({
+const t = translations({
   en: {
     words: {one: "{n} word", other: "{n} words"}, voices: {one: "{n} speaker", other: "{n} speakers"},
     silent: "Nobody speaks in this recording, so there is nothing to read. Listen to it below; if somebody does " +

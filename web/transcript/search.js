@@ -1,10 +1,10 @@
 /** Search within the transcript: all hits marked, one of them the current one. */
 
 import {fill, h, icon} from "../lib/dom.js";
-import {speaker} from "../lib/i18n.js";
+import {translations} from "../lib/i18n.js";
 import {occurrences} from "./paragraphs.js";
 
-const t = speaker({
+const t = translations({
   en: {
     find: "Search", search: "Search the transcript", next: "Next hit", previous: "Previous hit", none: "Not found",
     count: "{at} of {n}",

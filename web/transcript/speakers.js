@@ -4,12 +4,12 @@
  */
 
 import {fill, h, icon} from "../lib/dom.js";
-import {duration, percent, speaker} from "../lib/i18n.js";
+import {duration, percent, translations} from "../lib/i18n.js";
 import {renameInPlace} from "./people.js";
 import {playButton} from "../lib/play-button.js";
 import {chanceAgainst, VERDICT_TONES} from "../lib/spoof-scores.js";
 
-const t = speaker({
+const t = translations({
   en: {
     title: "Speakers", play: "Listen to {name}", pause: "Pause {name}", rename: "Rename {name}",
     spoke: "{length}, {share}", bona_fide: "voice probably genuine", inconclusive: "voice with some signs of a machine",

@@ -6,12 +6,12 @@
  */
 
 import {h} from "../lib/dom.js";
-import {clock, speaker} from "../lib/i18n.js";
+import {clock, translations} from "../lib/i18n.js";
 import {lastBegun, wordAround, wordAt} from "./paragraphs.js";
 import {renameInPlace} from "./people.js";
 import {playFrom} from "./dock.js";
 
-const t = speaker({
+const t = translations({
   en: {turns: "Turns", play: "Play from {at}", pause: "Pause, {at}", rename: "Rename {name}"},
   ru: {turns: "Реплики", play: "Слушать с {at}", pause: "Пауза, {at}", rename: "Переименовать: {name}"},
 });

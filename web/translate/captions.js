@@ -19,10 +19,10 @@
  */
 
 import {fill, h, icon} from "../lib/dom.js";
-import {clock, speaker} from "../lib/i18n.js";
+import {clock, translations} from "../lib/i18n.js";
 import {langOf} from "./languages.js";
 
-const t = speaker({
+const t = translations({
   en: {
     captions: "Captions", listening: "…", recognising: "Recognising…",
     check: "Check this: it looks like no translation.", lost: "This was lost with the connection. Say it again.",

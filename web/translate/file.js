@@ -5,14 +5,14 @@
 
 import {askJson} from "../lib/api.js";
 import {fill, focusFirst, h, icon} from "../lib/dom.js";
-import {speaker} from "../lib/i18n.js";
+import {translations} from "../lib/i18n.js";
 import {jobPanel} from "../lib/job-panel.js";
 import {soundInput} from "../lib/sound-input.js";
 import {failure} from "../lib/try-again.js";
 import {languagePair, voiceChoice} from "./languages.js";
 import {translationResult, utteranceRows} from "./result.js";
 
-const t = speaker({
+const t = translations({
   en: {
     title: "A recording in another language", result: "Result", spoken: "Spoken, with texts and subtitles",
     texts: "Texts and subtitles only", format: "Sound file", start: "Translate the recording",

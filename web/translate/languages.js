@@ -9,11 +9,11 @@
 
 import {askJson, sentenceOf} from "../lib/api.js";
 import {fill, h, icon} from "../lib/dom.js";
-import {languageTitle, locale, speaker} from "../lib/i18n.js";
+import {languageTitle, locale, translations} from "../lib/i18n.js";
 import {failure, failureBeside} from "../lib/try-again.js";
 import {voicesOf} from "../lib/voices.js";
 
-const t = speaker({
+const t = translations({
   en: {
     from: "From", into: "Into", swap: "Swap the languages", detect: "Detect the language", loading: "Loading…",
     no_pairs: "No languages are installed for translation yet. Whoever runs this server can add some with",

@@ -2,11 +2,11 @@
 
 import {ask, sentenceOf} from "../lib/api.js";
 import {fill, h, icon} from "../lib/dom.js";
-import {speaker} from "../lib/i18n.js";
+import {translations} from "../lib/i18n.js";
 import {REPLY_RATE} from "../lib/live.js";
 import {soundOut} from "../lib/sound-out.js";
 
-const t = speaker({
+const t = translations({
   en: {
     listen: "Listen", stop: "Stop",
     too_long: "Up to {limit} characters can be spoken at once. Shorten the text to listen to it.",

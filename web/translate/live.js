@@ -7,7 +7,7 @@
 
 import {Problem, sentenceOf} from "../lib/api.js";
 import {fill, h, icon} from "../lib/dom.js";
-import {clock, languageTitle, speaker} from "../lib/i18n.js";
+import {clock, languageTitle, translations} from "../lib/i18n.js";
 import {openLive, REPLY_RATE} from "../lib/live.js";
 import {save} from "../lib/media.js";
 import {loudness, openMicrophone} from "../lib/microphone.js";
@@ -15,7 +15,7 @@ import {soundOut} from "../lib/sound-out.js";
 import {asSubtitles, asText, captions} from "./captions.js";
 import {languagePair, voiceChoice} from "./languages.js";
 
-const t = speaker({
+const t = translations({
   en: {
     title: "Live interpreting", start: "Start interpreting", stop: "Stop", stop_now: "Stop at once",
     space: "Space starts and stops.", level: "Level of the microphone", elapsed: "Time since the start",

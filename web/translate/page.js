@@ -1,13 +1,13 @@
 /** Translate: a text, a recording, or live speech. */
 
-import {speaker} from "../lib/i18n.js";
+import {translations} from "../lib/i18n.js";
 import {tabs} from "../lib/tabs.js";
 import {filePanel} from "./file.js";
 import {languageList} from "./languages.js";
 import {livePanel} from "./live.js";
 import {textPanel} from "./text.js";
 
-const t = speaker({
+const t = translations({
   en: {what: "What to translate", text: "Text", file: "Recording", live: "Live"},
   ru: {what: "Что перевести", text: "Текст", file: "Запись", live: "Вживую"},
 });

@@ -10,13 +10,13 @@
 import {ask, hasStatus, isAbort, sentenceOf} from "../lib/api.js";
 import {copyButton} from "../lib/copy-button.js";
 import {fill, h, icon} from "../lib/dom.js";
-import {clock, decimal, duration, languageTitle, speaker} from "../lib/i18n.js";
+import {clock, decimal, duration, languageTitle, translations} from "../lib/i18n.js";
 import {jobMedia} from "../lib/job-media.js";
 import {exclusive, playSpan, save} from "../lib/media.js";
 import {problemSentence} from "../lib/problems.js";
 import {langOf} from "./languages.js";
 
-const t = speaker({
+const t = translations({
   en: {
     original: "Original", translation: "Translation", loading: "Loading…", rows: "What was said, and its translation",
     play_source: "Play the original from {at}", play_target: "Play the translation of {at}", pause: "Pause",

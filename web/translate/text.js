@@ -7,11 +7,11 @@
 import {askJson, sentenceOf} from "../lib/api.js";
 import {copyButton} from "../lib/copy-button.js";
 import {fill, h, icon, uniqueId} from "../lib/dom.js";
-import {languageTitle, percent, speaker} from "../lib/i18n.js";
+import {languageTitle, percent, translations} from "../lib/i18n.js";
 import {langOf, languagePair} from "./languages.js";
 import {listenButton} from "./listen.js";
 
-const t = speaker({
+const t = translations({
   en: {
     text: "Text", text_in: "Text in {language}", translation: "Translation",
     translation_in: "Translation into {language}", translate: "Translate", translating: "Translating…",

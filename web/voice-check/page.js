@@ -7,7 +7,7 @@ import {ask, askJson, hasStatus, sentenceOf} from "../lib/api.js";
 import {copyButton} from "../lib/copy-button.js";
 import {fill, focusFirst, h, icon} from "../lib/dom.js";
 import {followJob} from "../lib/events.js";
-import {speaker} from "../lib/i18n.js";
+import {translations} from "../lib/i18n.js";
 import {jobPanel} from "../lib/job-panel.js";
 import {save} from "../lib/media.js";
 import {RecordingPlayer} from "../lib/recording-player.js";
@@ -18,7 +18,7 @@ import {speakerVerdicts} from "./speakers.js";
 import {liveTimeline, timeline} from "./timeline.js";
 import {verdictCard} from "./verdict.js";
 
-const t = speaker({
+const t = translations({
   en: {
     lead: "Find out whether a voice was made by a machine.", recording: "Recording", analyse: "Analyse",
     first: "Choose or record something first.",

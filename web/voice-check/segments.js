@@ -5,11 +5,11 @@
  */
 
 import {fill, h} from "../lib/dom.js";
-import {clock, percent, speaker} from "../lib/i18n.js";
+import {clock, percent, translations} from "../lib/i18n.js";
 import {playButton} from "../lib/play-button.js";
 import {chance, endWithin, stepOf, SUSPICIOUS, toneOf} from "../lib/spoof-scores.js";
 
-const t = speaker({
+const t = translations({
   en: {
     title: "Suspicious parts: {n}",
     what: "Parts above {limit}, numbered as they follow in the recording.",

@@ -5,11 +5,11 @@
 
 import {askJson, sentenceOf} from "../lib/api.js";
 import {fill, h, icon} from "../lib/dom.js";
-import {duration, speaker} from "../lib/i18n.js";
+import {duration, translations} from "../lib/i18n.js";
 import {playButton} from "../lib/play-button.js";
 import {chanceAgainst, VERDICT_TONES} from "../lib/spoof-scores.js";
 
-const t = speaker({
+const t = translations({
   en: {
     title: "Speakers", none: "Nobody was heard speaking.", unnamed: "Speaker {n}", judged: "{seconds} judged",
     bona_fide: "probably genuine", inconclusive: "some signs", spoof: "probably made by AI",

@@ -5,13 +5,13 @@
 
 import {askJson, sentenceOf} from "../lib/api.js";
 import {fill, h, icon} from "../lib/dom.js";
-import {clock, percent, speaker} from "../lib/i18n.js";
+import {clock, percent, translations} from "../lib/i18n.js";
 import {WHOLE} from "../lib/recording-player.js";
 import {chance, endWithin, stepOf} from "../lib/spoof-scores.js";
 import {tryAgain} from "../lib/try-again.js";
 import {waveform} from "../lib/waveform.js";
 
-const t = speaker({
+const t = translations({
   en: {
     over_time: "Over time", so_far: "Judged so far", legend: "Probability that a machine made the voice",
     from_to: "{from} to {to}", from: "{from} and more", below: "under {to}", unscored: "not judged: too little speech",

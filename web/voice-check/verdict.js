@@ -5,10 +5,10 @@
  */
 
 import {h, icon, uniqueId} from "../lib/dom.js";
-import {duration, percent, speaker} from "../lib/i18n.js";
+import {duration, percent, translations} from "../lib/i18n.js";
 import {chanceAgainst, VERDICT_TONES} from "../lib/spoof-scores.js";
 
-const t = speaker({
+const t = translations({
   en: {
     bona_fide: "The voice is probably genuine", inconclusive: "The voice has some signs of being machine-made",
     spoof: "The voice was probably made by AI", no_speech: "There is no speech to judge",
