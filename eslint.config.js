@@ -34,6 +34,14 @@ export default [
     },
   },
   {files: ["web/**/*.js"], languageOptions: {globals: globals.browser}},
+  {
+    files: ["web/*/*.js"],
+    rules: {
+      "no-restricted-imports": ["error", {
+        patterns: [{regex: "^\\.\\./(?!lib/)", message: "What a section has from outside is in web/lib/."}],
+      }],
+    },
+  },
   // Node runs none of the page; an audio worklet has a scope of its own.
   {files: ["web/**/*.worklet.js"], languageOptions: {globals: globals.audioWorklet}},
 ];

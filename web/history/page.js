@@ -6,11 +6,12 @@
 import {askJson, hasStatus, sentenceOf} from "../lib/api.js";
 import {fill, focusFirst, h, icon} from "../lib/dom.js";
 import {translations} from "../lib/i18n.js";
+import {KINDS, kindName} from "../lib/job-kinds.js";
 import {isActive} from "../lib/jobs.js";
 import {failure} from "../lib/try-again.js";
 import {clearEnded} from "./clear.js";
 import {historyRow} from "./row.js";
-import {KINDS, kindName, STATES, stateName} from "./summary.js";
+import {STATES, stateName} from "./summary.js";
 
 const t = translations({
   en: {

@@ -6,8 +6,9 @@
 import {ask, askJson, hasStatus, sentenceOf} from "../lib/api.js";
 import {fill, h, icon} from "../lib/dom.js";
 import {moment, percent, translations} from "../lib/i18n.js";
+import {jobHash, KINDS, kindName} from "../lib/job-kinds.js";
 import {cancelJob, isActive} from "../lib/jobs.js";
-import {badge, facts, jobHash, jobName, KINDS, kindName, reasonOf, stateName} from "./summary.js";
+import {badge, facts, jobName, reasonOf, stateName} from "./summary.js";
 
 const t = translations({
   en: {

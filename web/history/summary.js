@@ -1,6 +1,6 @@
 /**
- * A job in short: its kind, its name, and its outcome.
- * @import {IconName, Job, JobKind, JobState, Verdict} from "../lib/types.js"
+ * A job in short: its name, and its outcome.
+ * @import {IconName, Job, JobState, Verdict} from "../lib/types.js"
  */
 
 import {problemOf} from "../lib/api.js";
@@ -9,16 +9,14 @@ import {duration, languageName, percent, translations} from "../lib/i18n.js";
 
 const t = translations({
   en: {
-    spoof: "Voice check", transcription: "Transcript", translation: "Translation", avatar: "Avatar film",
     queued: "Waiting", queued_at: "Waiting: number {n}", queued_next: "Waiting: next in line", running: "In work",
     succeeded: "Done", failed: "Failed", cancelled: "Cancelled",
     bona_fide: "Probably genuine", inconclusive: "Unclear", machine: "Probably made by AI", no_speech: "No speech",
     machine_share: "machine-made: {share}", speakers: {one: "{n} speaker", other: "{n} speakers"},
     utterances: {one: "{n} utterance", other: "{n} utterances"}, machine_speakers: "machine-made voices: {n} of {of}",
-    into: "into {target}", unnamed: "Recording without a name", unknown_kind: "{kind} (not known to this version)",
+    into: "into {target}", unnamed: "Recording without a name",
   },
   ru: {
-    spoof: "Проверка голоса", transcription: "Расшифровка", translation: "Перевод", avatar: "Видео с аватаром",
     queued: "В очереди", queued_at: "В очереди: место {n}", queued_next: "В очереди: следующее", running: "Выполняется",
     succeeded: "Готово", failed: "Не удалось", cancelled: "Отменено",
     bona_fide: "Вероятно, подлинный", inconclusive: "Неясно", machine: "Вероятно, создан ИИ", no_speech: "Нет речи",
@@ -26,32 +24,14 @@ const t = translations({
     speakers: {one: "{n} говорящий", other: "{n} говорящих"},
     utterances: {one: "{n} реплика", few: "{n} реплики", many: "{n} реплик", other: "{n} реплики"},
     machine_speakers: "машинных голосов: {n} из {of}", into: "на {target}", unnamed: "Запись без имени",
-    unknown_kind: "{kind} (неизвестно этой версии)",
   },
 });
 
-/**
- * The kinds of jobs: the section that shows one, and an icon.
- * @type {Record<JobKind, {section: string, icon: IconName}>}
- */
-export const KINDS = {
-  spoof: {section: "voice-check", icon: "voice"},
-  transcription: {section: "transcript", icon: "transcript"},
-  translation: {section: "translate", icon: "translate"},
-  avatar: {section: "avatar", icon: "avatar"},
-};
 /** @type {readonly JobState[]} */
 export const STATES = ["queued", "running", "succeeded", "failed", "cancelled"];
 
-/** @param {string} kind */
-export const kindName = (kind) => kind in KINDS ? t(/** @type {JobKind} */ (kind)) : t("unknown_kind", {kind});
 /** @param {JobState} state */
 export const stateName = (state) => t(state);
-/**
- * Return the address of a job's own page, from the # on; null for a kind that no section shows.
- * @param {Job} job
- */
-export const jobHash = (job) => job.kind in KINDS ? `#/${KINDS[job.kind].section}/${job.id}` : null;
 
 /**
  * Return the file's name, or the text that is said.

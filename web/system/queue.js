@@ -2,7 +2,7 @@
 
 import {fill, h} from "../lib/dom.js";
 import {duration, translations} from "../lib/i18n.js";
-import {kindName} from "../history/summary.js";
+import {kindName} from "../lib/job-kinds.js";
 
 const t = translations({
   en: {

@@ -6,6 +6,7 @@
 import {askJson, sentenceOf} from "../lib/api.js";
 import {fill, h, icon} from "../lib/dom.js";
 import {translations} from "../lib/i18n.js";
+import {jobHash} from "../lib/job-kinds.js";
 import {jobPanel} from "../lib/job-panel.js";
 import {RecordingPlayer} from "../lib/recording-player.js";
 import {failure} from "../lib/try-again.js";
@@ -18,8 +19,6 @@ const t = translations({
   en: {another: "Transcribe another", loading: "Loading the transcript…", recording: "Recording"},
   ru: {another: "Расшифровать другую", loading: "Расшифровка загружается…", recording: "Запись"},
 });
-
-const SECTIONS = {spoof: "voice-check", translation: "translate", avatar: "avatar"};
 
 /**
  * Show the section: the form, or a job.
@@ -57,7 +56,7 @@ export async function mount(root, {owner, params: [jobId], signal, showInAddress
   async function open() {
     try {
       const job = await askJson(`v1/jobs/${encodeURIComponent(jobId)}`, {signal});
-      if (job.kind !== "transcription") location.replace(`#/${SECTIONS[job.kind]}/${job.id}`);
+      if (job.kind !== "transcription") location.replace(jobHash(job) ?? "#/history");
       else if (job.state === "succeeded") await show(job);
       else panel.watch(job.id);
     } catch (error) {

@@ -8,6 +8,7 @@ import {copyButton} from "../lib/copy-button.js";
 import {fill, focusFirst, h, icon} from "../lib/dom.js";
 import {followJob} from "../lib/events.js";
 import {translations} from "../lib/i18n.js";
+import {jobHash} from "../lib/job-kinds.js";
 import {jobPanel} from "../lib/job-panel.js";
 import {save} from "../lib/media.js";
 import {RecordingPlayer} from "../lib/recording-player.js";
@@ -38,7 +39,6 @@ const t = translations({
 });
 
 const MOST_SPEAKERS = 20;
-const SECTIONS = {transcription: "transcript", translation: "translate", avatar: "avatar"};
 
 /**
  * Show the section: the form, or a job.
@@ -88,7 +88,7 @@ export async function mount(root, {owner, params: [jobId], signal, showInAddress
   async function open() {
     try {
       const job = await askJson(`v1/jobs/${jobId}`, {signal});
-      if (job.kind !== "spoof") location.replace(`#/${SECTIONS[job.kind]}/${job.id}`);
+      if (job.kind !== "spoof") location.replace(jobHash(job) ?? "#/history");
       else if (job.state === "succeeded") await showResult(job, null);
       else panel.watch(job.id);
     } catch (error) {
