@@ -1,6 +1,6 @@
 /** The button that is held to talk: by pointer, by the space bar, or pressed twice where it can't be held. */
 
-import {fill, h, icon} from "../lib/dom.js";
+import {extend, fill, h, icon} from "../lib/dom.js";
 import {t} from "./words.js";
 
 /** A shorter press latches the button until the next press. */
@@ -17,7 +17,7 @@ const OWN_KEYS = "input, textarea, select, button, a, summary, [contenteditable]
  */
 export function talkButton({onBegin, onEnd, onChange, signal}) {
   const label = h("span", {}, t("talk"));
-  const button = Object.assign(
+  const button = extend(
     h("button", {type: "button", class: "assistant-talk", "aria-pressed": "false"}, icon("voice"), label),
     {talking: false, latched: false, reset, show});
   let since = 0;

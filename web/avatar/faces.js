@@ -4,7 +4,7 @@
  */
 
 import {ask, askJson, hasStatus, sentenceOf} from "../lib/api.js";
-import {fill, focusFirst, h, icon, uniqueId} from "../lib/dom.js";
+import {extend, fill, focusFirst, h, icon, uniqueId} from "../lib/dom.js";
 import {bytes, duration, percent, translations} from "../lib/i18n.js";
 import {soundInput} from "../lib/sound-input.js";
 import {failure} from "../lib/try-again.js";
@@ -71,10 +71,10 @@ export function faceChoice({limits, signal, onChoice}) {
     say(t("added", {name: avatar.name}));
     focusFirst(cards, ":checked");
   }});
-  const element = Object.assign(
+  const element = extend(
     h("section", {class: "card"},
       h("fieldset", {class: "stack"}, h("legend", {}, h("h2", {class: "avatar-legend"}, t("face"))), cards),
-      note, status, fault, h("div", {class: "row spread"}, adding.opener, erase), adding),
+      note, status, fault, h("div", {class: "row spread"}, adding.opener, erase), adding.form),
     // The bundled face exists also before the others are loaded.
     {chosen: /** @type {Pick<Avatar, "id"|"name">} */ ({id: BUNDLED, name: BUNDLED}), choose});
   const group = uniqueId("face");
@@ -212,7 +212,7 @@ export function faceChoice({limits, signal, onChoice}) {
 }
 
 /**
- * Make the form that keeps a picture or a clip as a face; `opener` is the button that shows it.
+ * Make the form that keeps a picture or a clip as a face, and the button that shows it.
  * @param {object} options
  * @param {Limits} options.limits
  * @param {AbortSignal} options.signal
@@ -337,5 +337,5 @@ function addForm({limits, signal, onAdded}) {
     }
   }
 
-  return Object.assign(form, {opener});
+  return {form, opener};
 }

@@ -6,7 +6,7 @@
  */
 
 import {askJson} from "../lib/api.js";
-import {fill, h, uniqueId} from "../lib/dom.js";
+import {extend, fill, h, uniqueId} from "../lib/dom.js";
 import {decimal, languageTitle, locale, translations} from "../lib/i18n.js";
 import {soundInput} from "../lib/sound-input.js";
 import {tabs} from "../lib/tabs.js";
@@ -64,7 +64,7 @@ export function speechInput({limits, signal, onSubmit, onProblem}) {
     chosen = id;
     onProblem("");
   });
-  return Object.assign(h("section", {class: "card"}, h("h2", {}, t("words")), choice), {
+  return extend(h("section", {class: "card"}, h("h2", {}, t("words")), choice), {
     /**
      * Return what was chosen; null where something is missing, after a word on that.
      * @returns {Wish|null}
@@ -205,7 +205,7 @@ function typedWords({limits, signal, onSubmit}) {
   measure();
   sayTempo();
   loadLanguages();
-  return Object.assign(element, {
+  return extend(element, {
     text,
     wrong() {
       if (!text.value.trim()) return t("no_text");

@@ -4,7 +4,7 @@
  */
 
 import {sentenceOf} from "../lib/api.js";
-import {fill, h, icon} from "../lib/dom.js";
+import {extend, fill, h, icon} from "../lib/dom.js";
 import {play} from "../lib/film-player.js";
 import {bytes, duration, translations} from "../lib/i18n.js";
 import {jobMedia} from "../lib/job-media.js";
@@ -160,7 +160,7 @@ export function stage({signal, onStop}) {
     measureLength();
   }
 
-  return Object.assign(element, {
+  return extend(element, {
     video, stop, clear,
     /**
      * Show a face.

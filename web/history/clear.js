@@ -1,7 +1,7 @@
 /** Deletion of all jobs that have ended: confirmed in place, with progress, stopped at any time. */
 
 import {ask, askJson, hasStatus, sentenceOf} from "../lib/api.js";
-import {fill, focusFirst, h, icon} from "../lib/dom.js";
+import {extend, fill, focusFirst, h, icon} from "../lib/dom.js";
 import {translations} from "../lib/i18n.js";
 
 const t = translations({
@@ -125,7 +125,7 @@ export function clearEnded({filter, onGone, signal}) {
     if (focused) dismiss.focus();
   }
 
-  return Object.assign(button, {panel});
+  return extend(button, {panel});
 }
 
 /**

@@ -1,6 +1,6 @@
 /** A button that copies a text. */
 
-import {fill, h, icon} from "./dom.js";
+import {extend, fill, h, icon} from "./dom.js";
 import {translations} from "./i18n.js";
 
 const t = translations({
@@ -41,7 +41,7 @@ export function copyButton({text, words, from, symbol = "copy"}) {
     }, 2500);
   }
 
-  return Object.assign(h("span", {}, button, said), {
+  return extend(h("span", {}, button, said), {
     /** @param {boolean} disabled */
     disable(disabled) { button.disabled = disabled; },
   });

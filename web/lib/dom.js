@@ -41,6 +41,17 @@ export function fill(element, ...children) {
 }
 
 /**
+ * Give an element properties of a component. Names of its own, such as `translate`, are refused: assigned to, they would
+ * be converted, or ignored.
+ * @template {Element} Extended
+ * @template {object} Properties
+ * @param {Extended} element
+ * @param {Properties & {[Name in keyof Properties]: Name extends keyof Extended ? never : Properties[Name]}} properties
+ * @returns {Extended & Properties}
+ */
+export const extend = (element, properties) => Object.assign(element, properties);
+
+/**
  * @param {readonly Child[]} children
  * @returns {Array<Node|string>}
  */

@@ -4,7 +4,7 @@
  */
 
 import {askJson, hasStatus, pause, Problem, problemOf, sentenceOf} from "./api.js";
-import {fill, h, icon} from "./dom.js";
+import {extend, fill, h, icon} from "./dom.js";
 import {followJob} from "./events.js";
 import {percent, translations} from "./i18n.js";
 import {cancelJob, isActive} from "./jobs.js";
@@ -56,7 +56,7 @@ export function jobPanel({signal, onJob = () => {}, onEvent = () => {}, onDone =
   const note = h("p", {class: "hint", role: "status"});
   const cancel = h("button", {type: "button", class: "quiet", on: {click: stop}}, icon("close"), t("cancel"));
   const again = h("button", {type: "button", on: {click: retry}}, icon("retry"), t("retry"));
-  const element = Object.assign(
+  const element = extend(
     h("section", {class: "card job-panel", hidden: true, "aria-label": t("progress")},
       h("div", {class: "row spread"}, status, share), bar, note, fault, h("div", {class: "row"}, cancel, again)),
     {busy: false, submit, watch});

@@ -3,7 +3,7 @@
  * @import {Child, Limits} from "./types.js"
  */
 
-import {fill, h, icon, uniqueId} from "./dom.js";
+import {extend, fill, h, icon, uniqueId} from "./dom.js";
 import {bytes, duration, translations} from "./i18n.js";
 import {exclusive} from "./media.js";
 import {recorder} from "./recorder.js";
@@ -61,7 +61,7 @@ export function soundInput({
       take(event.dataTransfer?.files[0]);
     },
   }});
-  const element = Object.assign(box, {file: /** @type {File|null} */ (null), clear});
+  const element = extend(box, {file: /** @type {File|null} */ (null), clear});
   /** @type {string|null} */
   let url = null;
   let recording = new AbortController();

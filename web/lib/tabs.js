@@ -1,6 +1,6 @@
 /** Tabs (https://www.w3.org/WAI/ARIA/apg/patterns/tabs/), chosen by arrow keys, Home and End. */
 
-import {h, uniqueId} from "./dom.js";
+import {extend, h, uniqueId} from "./dom.js";
 
 /**
  * Make tabs.
@@ -53,6 +53,6 @@ export function tabs(label, items, onChange = () => {}) {
   }
 
   choose(items[0].id);
-  return Object.assign(h("div", {class: "tabs"},
+  return extend(h("div", {class: "tabs"},
     h("div", {role: "tablist", "aria-label": label}, buttons), items.map(({panel}) => panel)), {choose});
 }

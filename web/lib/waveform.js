@@ -11,7 +11,7 @@
  * @property {number} secondsPerPoint
  */
 
-import {h} from "./dom.js";
+import {extend, h} from "./dom.js";
 
 const BAR = 2;
 const COLUMN = 3;
@@ -198,5 +198,5 @@ export function waveform({label, signal, controls}) {
     element.addEventListener("pointermove", (event) => controls.onHover(indexAt(secondsAt(event))));
     element.addEventListener("pointerleave", () => controls.onHover(null));
   }
-  return Object.assign(element, {show, cursor, choose, indexAt});
+  return extend(element, {show, cursor, choose, indexAt});
 }

@@ -3,7 +3,7 @@
  * @typedef {[ago: number, value: number]} Point `ago` in seconds
  */
 
-import {fill, h} from "../lib/dom.js";
+import {extend, fill, h} from "../lib/dom.js";
 
 const WIDTH = 120;
 const HEIGHT = 28;
@@ -50,5 +50,5 @@ export function sparkline() {
     area.setAttribute("d", points.length > 1 ? `${steps}V${HEIGHT}H${at(points[0])[0]}Z` : "");
   }
 
-  return Object.assign(element, {draw});
+  return extend(element, {draw});
 }

@@ -3,7 +3,7 @@
  * @import {JobEvent, Segment, SpeechTurn, Stretch} from "../lib/types.js"
  */
 
-import {fill, h} from "../lib/dom.js";
+import {extend, fill, h} from "../lib/dom.js";
 import {clock, translations} from "../lib/i18n.js";
 import {hueOf, unnamed} from "./people.js";
 
@@ -96,5 +96,5 @@ export function liveTranscript() {
     if (atEnd) list.scrollTop = list.scrollHeight;
   }
 
-  return Object.assign(element, {clear, hear});
+  return extend(element, {clear, hear});
 }

@@ -5,7 +5,7 @@
  * @typedef {ReturnType<typeof turnList>} TurnList
  */
 
-import {h} from "../lib/dom.js";
+import {extend, h} from "../lib/dom.js";
 import {clock, translations} from "../lib/i18n.js";
 import {lastBegun, wordAround, wordAt} from "./paragraphs.js";
 import {renameInPlace} from "./people.js";
@@ -34,7 +34,7 @@ const AIM = "transcript-aim";
  * @param {(name: string) => void} options.onRenamed
  */
 export function turnList({paragraphs, language, people, player, signal, onRenamed}) {
-  const element = Object.assign(h("div", {class: "transcript-turns", role: "list", "aria-label": t("turns"), on: {
+  const element = extend(h("div", {class: "transcript-turns", role: "list", "aria-label": t("turns"), on: {
     click: press, pointermove: aim, pointerleave: () => CSS.highlights?.delete(AIM),
   }}), {onWord: /** @type {((range: Range) => void)|null} */ (null), range: rangeOf});
   /** @type {Row[]} */

@@ -18,7 +18,7 @@
  * @typedef {"source"|"target"|"both"} Which
  */
 
-import {fill, h, icon} from "../lib/dom.js";
+import {extend, fill, h, icon} from "../lib/dom.js";
 import {clock, translations} from "../lib/i18n.js";
 import {langOf} from "./languages.js";
 
@@ -89,7 +89,7 @@ export function captions({onChange}) {
     onChange();
   }
 
-  return Object.assign(element, {
+  return extend(element, {
     begin: (/** @type {string} */ id, /** @type {number} */ at) => change(id, {from: at}),
     end: (/** @type {string} */ id, /** @type {number} */ at) => change(id, {until: at}),
     partial: (/** @type {string} */ id, /** @type {string} */ text) => change(id, {partial: text}),

@@ -4,7 +4,7 @@
  */
 
 import {askJson} from "../lib/api.js";
-import {fill, focusFirst, h, icon} from "../lib/dom.js";
+import {extend, fill, focusFirst, h, icon} from "../lib/dom.js";
 import {translations} from "../lib/i18n.js";
 import {jobPanel} from "../lib/job-panel.js";
 import {soundInput} from "../lib/sound-input.js";
@@ -80,7 +80,7 @@ export function filePanel({list, limits, signal, showInAddress}) {
   });
   const another = h("button", {type: "button", class: "quiet", on: {click: startOver}}, icon("upload"), t("another"));
   const head = h("div", {class: "row spread", hidden: true}, name, another);
-  const element = Object.assign(h("div", {}, head, panel, soFar, result, form), {
+  const element = extend(h("div", {}, head, panel, soFar, result, form), {
     jobId: /** @type {string|null} */ (null), watch,
   });
 

@@ -8,7 +8,7 @@
  */
 
 import {askJson, sentenceOf} from "../lib/api.js";
-import {fill, h, icon} from "../lib/dom.js";
+import {extend, fill, h, icon} from "../lib/dom.js";
 import {languageTitle, locale, translations} from "../lib/i18n.js";
 import {failure, failureBeside} from "../lib/try-again.js";
 import {voicesOf} from "../lib/voices.js";
@@ -106,7 +106,7 @@ export function languagePair({list, fromSpeech = false, onChange, onSwap = () =>
     h("label", {class: "field"}, h("span", {}, t("from")), source), swap,
     h("label", {class: "field"}, h("span", {}, t("into")), target));
   const notice = h("div", {class: "stack"});
-  const element = Object.assign(h("div", {class: "stack"}, lists, notice), {pair: /** @type {Pair|null} */ (null)});
+  const element = extend(h("div", {class: "stack"}, lists, notice), {pair: /** @type {Pair|null} */ (null)});
   /** @type {Choices|null} */
   let languages = null;
 

@@ -1,7 +1,7 @@
 /** A button that has a text spoken, from its first clause on while the rest is still being made. */
 
 import {ask, sentenceOf} from "../lib/api.js";
-import {fill, h, icon} from "../lib/dom.js";
+import {extend, fill, h, icon} from "../lib/dom.js";
 import {translations} from "../lib/i18n.js";
 import {REPLY_RATE} from "../lib/live.js";
 import {soundOut} from "../lib/sound-out.js";
@@ -95,7 +95,7 @@ export function listenButton({what, label, limits, signal, onProblem}) {
     button.classList.toggle("translate-speaking", request !== null);
   }
 
-  return Object.assign(button, {
+  return extend(button, {
     /** @param {boolean} disabled */
     disable(disabled) {
       if (disabled && request) stop();

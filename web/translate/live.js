@@ -6,7 +6,7 @@
  */
 
 import {Problem, sentenceOf} from "../lib/api.js";
-import {fill, h, icon} from "../lib/dom.js";
+import {extend, fill, h, icon} from "../lib/dom.js";
 import {clock, languageTitle, translations} from "../lib/i18n.js";
 import {openLive, REPLY_RATE} from "../lib/live.js";
 import {save} from "../lib/media.js";
@@ -316,5 +316,5 @@ export function livePanel({list, signal}) {
     }}}, icon("download"), t(words));
   }
 
-  return Object.assign(element, {leave});
+  return extend(element, {leave});
 }

@@ -4,7 +4,7 @@
  */
 
 import {askJson, sentenceOf} from "../lib/api.js";
-import {fill, h, icon} from "../lib/dom.js";
+import {extend, fill, h, icon} from "../lib/dom.js";
 import {duration, translations} from "../lib/i18n.js";
 import {playButton} from "../lib/play-button.js";
 import {chanceAgainst, VERDICT_TONES} from "../lib/spoof-scores.js";
@@ -147,7 +147,7 @@ export function speakerVerdicts({job, report, judged, player, signal}) {
   const element = h("section", {class: "card", "aria-label": t("title")}, h("h2", {}, t("title")),
     h("p", {class: "hint"}, t(rows.length ? "how" : "none")),
     h("ul", {class: "vc-speakers"}, rows.map(({item}) => item)), news);
-  return Object.assign(element, {
+  return extend(element, {
     /** @param {SpeechTurn[]} heard */
     hear(heard) {
       turns = heard;

@@ -4,7 +4,7 @@
  */
 
 import {askJson, sentenceOf} from "../lib/api.js";
-import {fill, h, icon} from "../lib/dom.js";
+import {extend, fill, h, icon} from "../lib/dom.js";
 import {clock, percent, translations} from "../lib/i18n.js";
 import {WHOLE} from "../lib/recording-player.js";
 import {chance, endWithin, stepOf} from "../lib/spoof-scores.js";
@@ -89,7 +89,7 @@ export function liveTimeline({signal}) {
     picture.show({duration: Math.max(judged, duration), parts: parts(chunks)});
   }
 
-  return Object.assign(element, {clear, hear});
+  return extend(element, {clear, hear});
 }
 
 /**
