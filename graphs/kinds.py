@@ -1,4 +1,4 @@
-"""All kinds of job of this version."""
+"""Registry of the kinds of job."""
 
 from graphs.avatar.kind import AVATAR
 from graphs.common.job_kind import by_name

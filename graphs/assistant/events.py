@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """What was said.
+    """Result of recognising a spoken message.
 
     Attributes:
         text: Its words; empty for silence, and for speech in which none were made out.

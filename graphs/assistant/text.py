@@ -1,4 +1,4 @@
-"""What of recognised and of written text the assistant takes for words."""
+"""Cleaning of recognised and of written text before it reaches the chat engine."""
 
 import re
 from collections.abc import Iterable

@@ -1,4 +1,4 @@
-"""What takes long to make, in memory, bounded in bytes; each is made once however many ask for it at once."""
+"""Cache of values that are slow to make, bounded in bytes; each is made once however many ask for it at once."""
 
 import asyncio
 from collections.abc import Awaitable, Callable

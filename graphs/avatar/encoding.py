@@ -22,7 +22,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class FilmFormat:
-    """How a film is written.
+    """Format of a film.
 
     Attributes:
         audio_rate: Of its sound, in Hz.

@@ -36,7 +36,7 @@ _log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class _Said:
-    """What is said in a film.
+    """Speech of a film, and its source.
 
     Attributes:
         speaker: None where it is a recording.

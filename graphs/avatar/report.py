@@ -1,4 +1,4 @@
-"""What became of a film, as it is stored and served."""
+"""Report of a film, as it is stored and served."""
 
 from typing import Literal
 

@@ -43,7 +43,7 @@ class Scene:
 
 
 class FilmSound:
-    """What is spoken in a film, as far as it was said.
+    """Sound of a film as far as its speech has come.
 
     Holds no more than what was added and not cut yet, and a second before it.
 
@@ -65,7 +65,7 @@ class FilmSound:
 
     @property
     def finished(self) -> bool:
-        """Whether all was said."""
+        """True when the speech is complete."""
         return self._frames is not None
 
     def add(self, samples: Samples) -> None:
@@ -147,7 +147,7 @@ def too_long(max_seconds: float, field: str) -> InputError:
 
 
 class Loudness:
-    """How loud the loud parts of speech are, as far as it was heard.
+    """Level of the loud parts of speech, measured as it comes.
 
     The level that 95 % of the windows of 20 ms stay below; those of pauses don't count. It follows what it hears
     slowly, so that mouths don't suddenly open wider.

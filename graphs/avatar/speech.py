@@ -1,4 +1,4 @@
-"""What is said in a film: a text that a voice speaks, or a recording."""
+"""Speech for a film: synthesised from a text, or read from a recording."""
 
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing

@@ -23,7 +23,7 @@ _log = structlog.get_logger()
 
 
 class TooManyFilms(RoleUnavailable):
-    """All places for films are taken."""
+    """Error of a film that finds all places taken."""
 
     def __init__(self, places: int) -> None:
         super().__init__(f"{places} films are being made", retry_after=_RETRY_AFTER_S)

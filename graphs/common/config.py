@@ -50,7 +50,7 @@ class LogSettings(_Settings):
 
 
 class StorageSettings(_Settings):
-    """Where data is kept. Both applications must be given the same."""
+    """Location of the data. All applications must be given the same."""
 
     objects: ObjectsSettings = Field(
         default=DirectorySettings(kind="directory", path=Path("${VOICEGRAPH_DATA}/objects")),
@@ -219,7 +219,7 @@ class GraphsConfig(_Settings):
 
 
 class JobLimits(_Settings):
-    """How much work is accepted."""
+    """Bounds of the work that is accepted."""
 
     max_queued_per_owner: PositiveInt = Field(
         default=100, description="An owner with so many jobs waiting gets 429 with Retry-After."

@@ -1,4 +1,4 @@
-"""What a job's failure means: whether another attempt may help, and what its owner is told."""
+"""Classification of a job's failure: whether another attempt may help, and the error that its owner sees."""
 
 import structlog
 

@@ -1,4 +1,4 @@
-"""How graphs report progress: as a stream of typed events, of which the last is the result.
+"""Progress of graphs: a stream of typed events, of which the last is the result.
 
 async with aclosing(graph.run(recording, options)) as events:
     async for event in events:
@@ -22,14 +22,14 @@ R = TypeVar("R")
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How much of a recording is done, as a fraction between 0 and 1."""
+    """Part of a recording that is done, as a fraction between 0 and 1."""
 
     fraction: float
 
 
 @dataclass(frozen=True, slots=True)
 class Diarized:
-    """Who spoke when; turns are in order of their start and may overlap."""
+    """Speaker turns, in order of their start; they may overlap."""
 
     turns: tuple[SpeakerTurn, ...]
 

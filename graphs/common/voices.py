@@ -1,4 +1,4 @@
-"""Who speaks: an engine's voice, in one of its languages, perhaps sounding like a registered speaker."""
+"""Choice of a voice: one of the engine's in one of its languages, perhaps sounding like a registered speaker."""
 
 import asyncio
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ _REFERENCE = AudioLimits(min_seconds=0.1, max_seconds=600.0)
 
 @dataclass(frozen=True)
 class Speaker:
-    """Who speaks.
+    """Voice and language of synthetic speech.
 
     Attributes:
         voice: One of the engine's voices.

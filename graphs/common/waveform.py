@@ -15,7 +15,7 @@ ARTIFACT = "waveform.json"
 
 
 class RecordingWaveform(BaseModel):
-    """What to draw of a recording."""
+    """Outline of a recording, to be drawn."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 

@@ -34,7 +34,7 @@ FindSpeech = Callable[[NDArray[np.float32]], Sequence[Span]]
 
 @dataclass(frozen=True)
 class SpoofOptions:
-    """What a caller may ask of a spoof analysis; the numbers of speakers are for ``diarize``."""
+    """Options of a spoof analysis; the numbers of speakers are for ``diarize``."""
 
     diarize: bool = False
     num_speakers: int | None = None

@@ -18,7 +18,7 @@ class _Frozen(BaseModel):
 
 
 class SpoofBands(_Frozen):
-    """How P(spoof) becomes a verdict."""
+    """Thresholds that turn P(spoof) into a verdict."""
 
     bona_fide_below: float = Field(description="Below this P(spoof) a voice is taken for real.")
     spoof_from: float = Field(description="From this P(spoof) on it is taken for synthetic; between, inconclusive.")
@@ -39,7 +39,7 @@ class SpoofChunk(_Frozen):
 
 
 class SpeakerVerdict(_Frozen):
-    """Whether one speaker's voice is real."""
+    """Verdict on one speaker's voice."""
 
     speaker: str
     p_spoof: float | None = Field(description="Mean P(spoof) by duration; null for who hardly ever speaks alone.")

@@ -1,4 +1,4 @@
-"""Whether each speaker's voice is real, judged where nobody else speaks."""
+"""Spoof verdicts per speaker, from the stretches where nobody else speaks."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence

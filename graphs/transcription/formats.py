@@ -1,4 +1,4 @@
-"""What was said, in the formats that other programs read: SRT, WebVTT and plain text."""
+"""Transcripts in the formats that other programs read: SRT, WebVTT and plain text."""
 
 import unicodedata
 from collections.abc import Iterable, Iterator

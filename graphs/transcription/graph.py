@@ -18,7 +18,7 @@ from models.diarization import SpeakerTurn
 
 @dataclass(frozen=True)
 class TranscriptionOptions:
-    """What a caller may ask of a transcription."""
+    """Options of a transcription."""
 
     language: str | None = None
     num_speakers: int | None = None

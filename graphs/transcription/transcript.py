@@ -29,7 +29,7 @@ class TranscriptSegment(_Frozen):
 
 
 class Turn(_Frozen):
-    """What one speaker said without being interrupted."""
+    """Words of one speaker, not interrupted by another."""
 
     start: float
     end: float
@@ -39,7 +39,7 @@ class Turn(_Frozen):
 
 
 class SpeechTurn(_Frozen):
-    """When a speaker spoke, as the diarizer found it, whether words were recognised or not."""
+    """Stretch of a speaker's speech as the diarizer found it, whether words were recognised in it or not."""
 
     start: float
     end: float
@@ -47,7 +47,7 @@ class SpeechTurn(_Frozen):
 
 
 class Transcript(_Frozen):
-    """Who said what, when."""
+    """Diarized transcript: words by speaker turn, with times."""
 
     version: Literal[1] = 1
     duration: float = Field(description="Length of the recording in seconds.")

@@ -1,4 +1,4 @@
-"""Whether a pair of languages goes, before all is known of it."""
+"""Check of a language pair against the translator's list before a job is accepted."""
 
 from collections.abc import Mapping
 

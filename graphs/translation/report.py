@@ -1,4 +1,4 @@
-"""What a speech translation found, as it is stored and served."""
+"""Report of a speech translation, as it is stored and served."""
 
 from collections.abc import Iterator
 from typing import Literal, Self
@@ -14,7 +14,7 @@ class _Frozen(BaseModel):
 
 
 class TranslationQuality(_Frozen):
-    """How sure the model is of a translation, over the probabilities of its tokens."""
+    """Confidence of the model in a translation, over the probabilities of its tokens."""
 
     perplexity: float
     average_probability: float
@@ -31,7 +31,7 @@ class TranslationQuality(_Frozen):
 
 
 class TranslatedUtterance(_Frozen):
-    """What was said without a pause, and its translation; times are seconds from the start of the recording."""
+    """Utterance and its translation; times are seconds from the start of the recording."""
 
     start: float
     end: float

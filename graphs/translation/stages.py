@@ -1,4 +1,4 @@
-"""What happens to an utterance: it is recognised, translated and spoken, each by its role."""
+"""Stages of an utterance: recognition, translation and synthesis, each by its role."""
 
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
@@ -24,7 +24,7 @@ _log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class Recognised:
-    """What was said.
+    """Recognised text of an utterance.
 
     Attributes:
         text: Never empty.
@@ -37,7 +37,7 @@ class Recognised:
 
 @dataclass(frozen=True, slots=True)
 class Translated:
-    """What it means in the other language.
+    """Translated text of an utterance.
 
     Attributes:
         text: The translation; the words themselves where they were in the target language already.

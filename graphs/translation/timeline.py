@@ -1,4 +1,4 @@
-"""Where translated speech goes: at its place in the recording, or as soon after that as there is room."""
+"""Time line of translated speech: at its original's place, or as soon after that as there is room."""
 
 import math
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ _PAUSE_S = 0.25
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """Where speech went, in seconds, and at which speed; or why there is none."""
+    """Place of an utterance's speech in seconds, and its speed; or the reason why there is none."""
 
     start: float | None = None
     end: float | None = None
@@ -43,7 +43,7 @@ class TimeLine:
 
     @property
     def end(self) -> float:
-        """How long the recording is so far, in seconds."""
+        """Length of the audio so far, in seconds."""
         return self._samples / self._rate
 
     def room(self, start: float, until: float) -> float:

@@ -31,7 +31,7 @@ class EndpointSettings(Settings):
 
 @dataclass(frozen=True, slots=True)
 class SpeechStarted:
-    """Somebody has begun to speak.
+    """Start of speech.
 
     Attributes:
         at: Where the first frame of speech begins, in seconds from the start of the stream.

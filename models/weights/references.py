@@ -1,4 +1,4 @@
-"""All weights that settings name."""
+"""Search for the weights that settings name."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
