@@ -5,8 +5,13 @@ class RoleUnavailable(Exception):
     """A role can't take a call now: it has too much to do, or none of its replicas lives.
 
     Attributes:
+        code: A stable machine-readable name.
+        detail: A sentence for the caller.
         retry_after: Seconds after which it may.
     """
+
+    code = "role_unavailable"
+    detail = "The model has too much to do; try again."
 
     def __init__(self, message: str, *, retry_after: float = 2.0) -> None:
         super().__init__(message)

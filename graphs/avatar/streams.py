@@ -25,6 +25,9 @@ _log = structlog.get_logger()
 class TooManyFilms(RoleUnavailable):
     """Error of a film that finds all places taken."""
 
+    code = "too_many_films"
+    detail = "As many films are being made as there is room for; try again."
+
     def __init__(self, places: int) -> None:
         super().__init__(f"{places} films are being made", retry_after=_RETRY_AFTER_S)
 

@@ -1,6 +1,6 @@
 """Errors of the graphs as events."""
 
-from graphs.http.server.errors import as_api_error
+from graphs.common.errors import as_api_error
 from graphs.live.protocol import Problem
 
 

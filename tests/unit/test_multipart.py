@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from starlette.requests import Request
 
-from graphs.http.server.errors import ApiError
+from graphs.common.errors import ApiError
 from graphs.http.server.multipart import MAX_FIELD_BYTES, MAX_FIELDS, ReceivedForm, receive_form
 from storage.objects import DirectorySettings, ObjectStore, ObjectTooLarge, build
 

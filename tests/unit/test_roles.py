@@ -15,9 +15,9 @@ from deployments.errors import FaceOfAnotherEngine, QueueFull, RoleOutOfMemory, 
 from deployments.speaker import SpeakerClient
 from deployments.speech import VOICES_KNOWN_S, SpeechClient
 from graphs.clients import roles_of_handles
+from graphs.common.errors import as_api_error
 from graphs.common.failures import classify
 from graphs.common.roles import Roles
-from graphs.http.server.errors import as_api_error
 from models.errors import GpuFault, InputError, OutOfGpuMemory
 
 pytestmark = [pytest.mark.unit, pytest.mark.anyio]

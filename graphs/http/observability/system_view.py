@@ -14,6 +14,7 @@ import structlog
 from ray import serve
 from ray.serve.schema import ApplicationStatusOverview, DeploymentStatusOverview
 
+from graphs.common.errors import ApiError
 from graphs.http.observability.cluster_metrics import node_exports
 from graphs.http.observability.serve_load import Deployment, Load, Rates, loads_of
 from graphs.http.observability.system_schemas import (
@@ -23,7 +24,6 @@ from graphs.http.observability.system_schemas import (
     ReplicaCounts,
     SystemBody,
 )
-from graphs.http.server.errors import ApiError
 from storage.jobs import JobStatistics
 
 KEPT_S = 2.0

@@ -7,10 +7,10 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 
+from graphs.common.errors import ApiError
 from graphs.common.recordings import erase_objects
 from graphs.http.server.auth import admin
 from graphs.http.server.bodies import read_json, validated
-from graphs.http.server.errors import ApiError
 from graphs.http.server.services import ServicesDependency
 
 router = APIRouter(prefix="/admin", tags=["admin"], dependencies=[Depends(admin)])

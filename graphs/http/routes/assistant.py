@@ -8,12 +8,12 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from graphs.assistant.events import Heard
+from graphs.common.errors import ApiError
 from graphs.http.server.assistant_audio import FIELD, as_base64, receive_spoken
 from graphs.http.server.assistant_replies import EVENT_STREAM, event_stream, gather, wants_events
 from graphs.http.server.auth import Owner
 from graphs.http.server.bodies import read_json, validated
 from graphs.http.server.correlation import correlation_id_of
-from graphs.http.server.errors import ApiError
 from graphs.http.server.services import Services, ServicesDependency
 from models.audio.encoding import AudioFormat
 from storage.sessions import Session, StoredMessage

@@ -14,13 +14,13 @@ from starlette.types import Receive, Scope, Send
 from graphs.avatar.library import Avatar, ReadyAvatar
 from graphs.avatar.speech import check_text, film_limits, recorded, spoken
 from graphs.avatar.streams import StartedFilm
+from graphs.common.errors import ApiError
 from graphs.common.recordings import new_upload_key
 from graphs.common.voices import DEFAULT_VOICE, Speaker
 from graphs.http.routes.speech import LanguageCode, Speed, VoiceName, speech_headers
 from graphs.http.server.auth import Owner
 from graphs.http.server.bodies import form_with_file, read_json, validated
 from graphs.http.server.correlation import correlation_id_of
-from graphs.http.server.errors import ApiError
 from graphs.http.server.multipart import receive_form
 from graphs.http.server.services import Services, ServicesDependency
 from models.speech import SpeechChunk

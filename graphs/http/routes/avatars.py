@@ -8,11 +8,11 @@ from fastapi import APIRouter, Header, Request, Response
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
 from graphs.avatar.library import DEFAULT_AVATAR, Avatar
+from graphs.common.errors import ApiError
 from graphs.common.recordings import new_upload_key
 from graphs.http.server.auth import Owner
 from graphs.http.server.bodies import form_with_file, validated
 from graphs.http.server.correlation import correlation_id_of
-from graphs.http.server.errors import ApiError
 from graphs.http.server.multipart import receive_form
 from graphs.http.server.services import Services, ServicesDependency
 from models.lipsync import FRAMES_PER_SECOND

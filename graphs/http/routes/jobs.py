@@ -9,10 +9,10 @@ from fastapi import APIRouter, Depends, Header, Query, Response
 from fastapi.responses import JSONResponse, RedirectResponse
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
+from graphs.common.errors import ApiError
 from graphs.common.recordings import erase_objects
 from graphs.http.routes.uploads import PRESIGNED_FOR
 from graphs.http.server.auth import Owner
-from graphs.http.server.errors import ApiError
 from graphs.http.server.job_view import job_body, unsupported
 from graphs.http.server.schemas import JobBody, JobPageBody, LabelsBody
 from graphs.http.server.services import ServicesDependency

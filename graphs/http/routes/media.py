@@ -10,9 +10,9 @@ from datetime import datetime, timedelta
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
+from graphs.common.errors import ApiError
 from graphs.http.routes.jobs import OwnedJob
 from graphs.http.server.auth import Owner
-from graphs.http.server.errors import ApiError
 from graphs.http.server.job_view import media_name, media_object
 from graphs.http.server.services import Services, ServicesDependency
 from graphs.http.server.stored_object import stored_object

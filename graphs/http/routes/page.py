@@ -13,7 +13,7 @@ from importlib.resources.abc import Traversable
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
 
-from graphs.http.server.errors import ApiError
+from graphs.common.errors import ApiError
 from graphs.http.server.page_bundle import bundle
 
 router = APIRouter(include_in_schema=False)

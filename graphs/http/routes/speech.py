@@ -9,10 +9,10 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+from graphs.common.errors import ApiError, as_api_error
 from graphs.common.voices import DEFAULT_VOICE, Speaker
 from graphs.http.server.auth import Owner
 from graphs.http.server.correlation import correlation_id_of
-from graphs.http.server.errors import ApiError, as_api_error
 from graphs.http.server.services import Services, ServicesDependency
 from models.audio.encoding import AudioEncoder, AudioFormat, SyntheticMark, encode, extension_of, sample_rate_of
 from models.errors import InputError

@@ -8,10 +8,10 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+from graphs.common.errors import ApiError
 from graphs.http.server.auth import Owner
 from graphs.http.server.bodies import read_body, validated
 from graphs.http.server.correlation import correlation_id_of
-from graphs.http.server.errors import ApiError
 from graphs.http.server.services import Services, ServicesDependency
 from graphs.translation.text import TextTranslation, TranslationGraph
 from models.errors import InputError

@@ -5,9 +5,9 @@ from datetime import UTC, datetime, timedelta
 
 from fastapi import APIRouter, Request, Response
 
+from graphs.common.errors import ApiError
 from graphs.common.recordings import new_upload_key
 from graphs.http.server.auth import Owner
-from graphs.http.server.errors import ApiError
 from graphs.http.server.multipart import receive_body, store_body
 from graphs.http.server.schemas import UploadRequest, UploadTicket
 from graphs.http.server.services import Services, ServicesDependency

@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
 from graphs.common.config import MEBIBYTE
+from graphs.common.errors import ApiError
 from graphs.common.recordings import new_upload_key
 from graphs.http.routes.speech import LanguageCode, VoiceName
 from graphs.http.server.auth import Owner
 from graphs.http.server.bodies import form_with_file, validated
 from graphs.http.server.correlation import correlation_id_of
-from graphs.http.server.errors import ApiError
 from graphs.http.server.multipart import receive_form
 from graphs.http.server.services import Services, ServicesDependency
 from models.audio import SAMPLE_RATE, AudioLimits, decode

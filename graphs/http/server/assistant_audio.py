@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 
-from graphs.http.server.errors import ApiError
+from graphs.common.errors import ApiError
 from graphs.http.server.multipart import receive_body
 from graphs.http.server.services import Services
 from models.audio import AudioLimits, decode

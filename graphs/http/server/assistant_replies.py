@@ -14,8 +14,8 @@ from fastapi.sse import format_sse_event
 from numpy.typing import NDArray
 
 from graphs.assistant.events import Heard, ReplyAudio, ReplyEnd, ReplyEvent, ReplyText, SpeechFailed
+from graphs.common.errors import as_api_error
 from graphs.http.server.assistant_audio import as_base64, as_pcm16
-from graphs.http.server.errors import as_api_error
 from models.audio.encoding import AudioFormat, SyntheticMark, encode
 
 EVENT_STREAM = "text/event-stream"

@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import Depends, Request, Security
 from fastapi.security import APIKeyHeader, HTTPAuthorizationCredentials, HTTPBearer
 
-from graphs.http.server.errors import ApiError
+from graphs.common.errors import ApiError
 from graphs.http.server.services import Services, ServicesDependency
 from storage.users import User
 

@@ -7,7 +7,7 @@ from fastapi import Request
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
-from graphs.http.server.errors import ApiError
+from graphs.common.errors import ApiError
 
 MAX_JSON_BYTES = 64 * 1024
 

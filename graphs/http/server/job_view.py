@@ -4,8 +4,8 @@ import asyncio
 from typing import Any
 
 from graphs.common import waveform
+from graphs.common.errors import ApiError
 from graphs.common.job_kind import JSON, JobKind, MediaArtifact, ReportT
-from graphs.http.server.errors import ApiError
 from graphs.http.server.schemas import JobBody, ProblemBody
 from graphs.http.server.services import Services
 from storage.jobs import Job

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 
 from fastapi import Request
 
-from graphs.http.server.errors import ApiError
+from graphs.common.errors import ApiError
 from graphs.http.server.services import ServicesDependency
 
 

@@ -12,7 +12,7 @@ from python_multipart.exceptions import MultipartParseError
 from python_multipart.multipart import MultipartParser, parse_options_header
 from starlette.requests import ClientDisconnect, Request
 
-from graphs.http.server.errors import ApiError
+from graphs.common.errors import ApiError
 from storage.objects import ObjectInfo, ObjectStore, ObjectTooLarge, ObjectWriter
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from fastapi import Request, Response
 from fastapi.responses import StreamingResponse
 
-from graphs.http.server.errors import ApiError
+from graphs.common.errors import ApiError
 from storage.objects import ObjectInfo, ObjectStore
 
 # Players ask for all of the rest and read a little; they ask again for what they have not got.

@@ -14,8 +14,8 @@ from typing import Any
 from fastapi import Request
 from fastapi.exceptions import RequestValidationError
 
+from graphs.common.errors import ApiError
 from graphs.common.recordings import audio_limits, new_upload_key, owner_prefix, probe_recording
-from graphs.http.server.errors import ApiError
 from graphs.http.server.multipart import ReceivedFile, receive_form
 from graphs.http.server.services import Services
 from models.errors import InputError

@@ -10,8 +10,9 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 
+from graphs.common.errors import ApiError, as_api_error
 from graphs.http.server.assistant_audio import FIELD
-from graphs.http.server.errors import ApiError, as_api_error, respond
+from graphs.http.server.errors import respond
 from graphs.http.server.services import services_of
 from storage.sessions import AssistantCounters
 

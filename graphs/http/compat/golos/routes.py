@@ -11,6 +11,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 
 from graphs.assistant.events import Heard
+from graphs.common.errors import ApiError
 from graphs.http.compat.golos.errors import GolosRoute, counts
 from graphs.http.compat.golos.health import health_of
 from graphs.http.routes.assistant import json_body
@@ -19,7 +20,6 @@ from graphs.http.server.assistant_replies import Gathered, gather
 from graphs.http.server.auth import Owner
 from graphs.http.server.bodies import read_json, validated
 from graphs.http.server.correlation import correlation_id_of
-from graphs.http.server.errors import ApiError
 from graphs.http.server.limits import per_minute
 from graphs.http.server.services import Services, ServicesDependency
 from models.audio.encoding import SyntheticMark, encode

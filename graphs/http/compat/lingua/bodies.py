@@ -12,8 +12,8 @@ from fastapi import Request
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, StringConstraints, ValidationError
 
+from graphs.common.errors import ApiError
 from graphs.http.server.bodies import read_body
-from graphs.http.server.errors import ApiError
 from graphs.http.server.services import Services
 from models.audio import SAMPLE_RATE, AudioLimits, decode
 from models.audio.mono import MonoTrack

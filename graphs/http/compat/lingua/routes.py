@@ -12,6 +12,7 @@ from fastapi.responses import JSONResponse
 from numpy.typing import NDArray
 from pydantic import BaseModel
 
+from graphs.common.errors import ApiError
 from graphs.common.progress import result_of
 from graphs.common.recordings import SharedRecording
 from graphs.common.voices import Speaker, choose_voice
@@ -31,7 +32,6 @@ from graphs.http.compat.lingua.bodies import (
 from graphs.http.routes.voices import keep_voice
 from graphs.http.server.auth import Owner
 from graphs.http.server.correlation import correlation_id_of
-from graphs.http.server.errors import ApiError
 from graphs.http.server.services import Services, ServicesDependency
 from graphs.translation.graph import AudioMade, SpeechTranslationGraph, TranslationEvent
 from graphs.translation.report import SpeechTranslation

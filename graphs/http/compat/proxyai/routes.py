@@ -9,10 +9,10 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import JSONResponse
 
+from graphs.common.errors import ApiError
 from graphs.http.server.auth import Owner
 from graphs.http.server.bodies import form_with_file, read_json
 from graphs.http.server.correlation import correlation_id_of
-from graphs.http.server.errors import ApiError
 from graphs.http.server.job_view import load_report
 from graphs.http.server.limits import per_minute
 from graphs.http.server.multipart import ReceivedFile

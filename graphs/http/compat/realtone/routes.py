@@ -12,11 +12,11 @@ from fastapi import APIRouter, Request
 from pydantic import BaseModel, Field
 
 from graphs.common.config import MEBIBYTE
+from graphs.common.errors import ApiError
 from graphs.common.recordings import erase_objects
 from graphs.http.compat.realtone.scores import percent, scored_chunks
 from graphs.http.server.auth import Owner
 from graphs.http.server.correlation import correlation_id_of
-from graphs.http.server.errors import ApiError
 from graphs.http.server.job_view import load_report
 from graphs.http.server.multipart import ReceivedFile
 from graphs.http.server.services import Services, ServicesDependency

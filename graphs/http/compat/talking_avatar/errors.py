@@ -9,7 +9,8 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 
-from graphs.http.server.errors import ApiError, as_api_error, respond
+from graphs.common.errors import ApiError, as_api_error
+from graphs.http.server.errors import respond
 
 MISSING_TEXT = 'Требуется поле "text"'
 UNSUPPORTED_LANGUAGE = "Неподдерживаемый язык"

@@ -2,7 +2,7 @@
 
 from grpc import StatusCode
 
-from graphs.http.server.errors import ApiError, as_api_error
+from graphs.common.errors import ApiError, as_api_error
 from storage.jobs import Job
 from storage.objects import StorageUnavailable
 
