@@ -1,5 +1,7 @@
-"""Errors as responses: RFC 9457 problem documents on the project's own routes, the seeds' JSON on theirs."""
+"""Errors as responses: RFC 9457 problem documents, except on the paths of a family that lays out its own."""
 
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
@@ -11,94 +13,96 @@ from starlette.exceptions import HTTPException
 from graphs.common.errors import KNOWN_ERRORS, ApiError, as_api_error
 from graphs.http.server.correlation import CORRELATION_HEADER, correlation_id_of
 
-# Paths of contracts section B, and of section D's FastAPI services: their errors are {"detail": ...}.
-DETAIL_PATHS = (
-    "/upload",
-    "/transcribe",
-    "/results/",
-    "/status/",
-    "/labels/",
-    "/admin/",
-    "/health",
-    "/ready",
-    "/metrics",
-    "/asr",
-    "/tts",
-    "/voices",
-)
 
-# Paths of contracts sections A, C and E: theirs are {"error": ...}.
-ERROR_PATHS = ("/api/", "/r/api/")
+class InvalidRequest(ApiError):
+    """A request whose parameters or body are not of the declared types.
 
-# Paths of contracts section D: theirs are {"error": ..., "type": ...}.
-LINGUA_PATHS = ("/s2s", "/synthesize", "/register_speaker", "/extract", "/config/speaker-mode")
+    Args:
+        status: HTTP status.
+        code: A stable machine-readable name.
+        faults: ``field`` and ``message`` of everything that is wrong.
+    """
+
+    def __init__(self, status: int, code: str, faults: Sequence[dict[str, str]]) -> None:
+        detail = "; ".join(f"{fault['field']}: {fault['message']}" for fault in faults)
+        super().__init__(status, code, detail, field=faults[0]["field"] if faults else None)
+        self.faults = faults
 
 
-def install(app: FastAPI) -> None:
+def as_http_error(error: Exception) -> ApiError:
+    """Translate any error of a request; what the router raises has the status's name as its code."""
+    match error:
+        case RequestValidationError():
+            return _invalid(error)
+        case HTTPException():
+            code = HTTPStatus(error.status_code).name.lower()
+            return ApiError(error.status_code, code, str(error.detail))
+        case _:
+            return as_api_error(error)
+
+
+@dataclass(frozen=True)
+class ErrorFormat:
+    """A family's form of errors, whoever raised them: its routes, what they depend on, or the router.
+
+    Attributes:
+        prefixes: Beginnings of the paths that it holds for; of several formats the one with the longest wins.
+        body: Lays out an error.
+        translate: Makes an error's status and words.
+    """
+
+    prefixes: tuple[str, ...]
+    body: Callable[[ApiError], dict[str, Any]]
+    translate: Callable[[Exception], ApiError] = as_http_error
+
+
+def install(app: FastAPI, formats: Sequence[ErrorFormat] = ()) -> None:
     """Register the translation of every error into its response."""
-    app.add_exception_handler(RequestValidationError, _on_validation_error)  # type: ignore[arg-type]
-    app.add_exception_handler(HTTPException, _on_http_exception)  # type: ignore[arg-type]
-    for known in KNOWN_ERRORS:
-        app.add_exception_handler(known, _on_known_error)
-    app.add_exception_handler(Exception, _on_fault)
+    by_prefix = {prefix: form for form in formats for prefix in form.prefixes}
+    prefixes = sorted(by_prefix, key=len, reverse=True)
+
+    async def respond(request: Request, error: Exception) -> JSONResponse:
+        prefix = next((prefix for prefix in prefixes if request.url.path.startswith(prefix)), None)
+        if prefix is None:
+            return _respond(request, error, as_http_error(error), None)
+        form = by_prefix[prefix]
+        return _respond(request, error, form.translate(error), form)
+
+    for kind in (*KNOWN_ERRORS, RequestValidationError, HTTPException, Exception):
+        app.add_exception_handler(kind, respond)
 
 
-async def _on_known_error(request: Request, error: Exception) -> JSONResponse:
-    return respond(request, as_api_error(error))
+def _respond(request: Request, error: Exception, told: ApiError, form: ErrorFormat | None) -> JSONResponse:
+    headers = dict(error.headers or {}) if isinstance(error, HTTPException) else {}
+    if told.retry_after is not None:
+        headers["Retry-After"] = str(max(1, round(told.retry_after)))
+    if told.status == 401:
+        headers["WWW-Authenticate"] = 'Bearer realm="voicegraph"'
+    correlation_id = headers[CORRELATION_HEADER] = correlation_id_of(request)
+    if form is not None:
+        return JSONResponse(form.body(told), told.status, headers=headers)
+    problem = {
+        "type": f"urn:voicegraph:problem:{told.code}",
+        "title": HTTPStatus(told.status).phrase,
+        "status": told.status,
+        "detail": told.detail,
+        "code": told.code,
+        "correlation_id": correlation_id,
+        **({"field": told.field} if told.field else {}),
+        **({"errors": told.faults} if isinstance(told, InvalidRequest) else {}),
+    }
+    return JSONResponse(problem, told.status, headers=headers, media_type="application/problem+json")
 
 
-async def _on_fault(request: Request, error: Exception) -> JSONResponse:
-    return respond(request, as_api_error(error))
+def _invalid(error: RequestValidationError) -> InvalidRequest:
+    malformed = any(item["type"] == "json_invalid" for item in error.errors())
+    status, code = (400, "malformed_json") if malformed else (422, "invalid_request")
+    return InvalidRequest(status, code, [_fault(item) for item in error.errors()])
 
 
-async def _on_http_exception(request: Request, error: HTTPException) -> JSONResponse:
-    code = HTTPStatus(error.status_code).name.lower()
-    translated = ApiError(error.status_code, code, str(error.detail))
-    response = respond(request, translated)
-    response.headers.update(error.headers or {})
-    return response
-
-
-async def _on_validation_error(request: Request, error: RequestValidationError) -> JSONResponse:
-    faults = [_fault(item) for item in error.errors()]
-    status = 400 if any(item["type"] == "json_invalid" for item in error.errors()) else 422
-    code = "malformed_json" if status == 400 else "invalid_request"
-    detail = "; ".join(f"{fault['field']}: {fault['message']}" for fault in faults)
-    translated = ApiError(status, code, detail, field=str(faults[0]["field"]) if faults else None)
-    return respond(request, translated, errors=faults)
-
-
-def _fault(item: dict[str, Any]) -> dict[str, Any]:
+def _fault(item: dict[str, Any]) -> dict[str, str]:
     # The location's first part is body, query, path or header; a field of the body goes by its own name.
     location = [str(part) for part in item["loc"]]
     field = ".".join(location[1:]) if len(location) > 1 and item["type"] != "json_invalid" else location[0]
     message = "is not a known field" if item["type"] == "extra_forbidden" else str(item["msg"])
     return {"field": field, "message": message}
-
-
-def respond(request: Request, error: ApiError, **extra: Any) -> JSONResponse:
-    """Render an error in the form of the route's family."""
-    headers = {}
-    if error.retry_after is not None:
-        headers["Retry-After"] = str(max(1, round(error.retry_after)))
-    if error.status == 401:
-        headers["WWW-Authenticate"] = 'Bearer realm="voicegraph"'
-    correlation_id = correlation_id_of(request)
-    headers[CORRELATION_HEADER] = correlation_id
-    if request.url.path.startswith(DETAIL_PATHS):
-        return JSONResponse({"detail": error.detail}, error.status, headers=headers)
-    if request.url.path.startswith(ERROR_PATHS):
-        return JSONResponse({"error": error.detail}, error.status, headers=headers)
-    if request.url.path.startswith(LINGUA_PATHS):
-        return JSONResponse({"error": error.detail, "type": error.code}, error.status, headers=headers)
-    problem = {
-        "type": f"urn:voicegraph:problem:{error.code}",
-        "title": HTTPStatus(error.status).phrase,
-        "status": error.status,
-        "detail": error.detail,
-        "code": error.code,
-        "correlation_id": correlation_id,
-        **({"field": error.field} if error.field else {}),
-        **extra,
-    }
-    return JSONResponse(problem, error.status, headers=headers, media_type="application/problem+json")

@@ -20,14 +20,19 @@ from graphs.common.config import ApiConfig, database_url
 from graphs.common.job_kind import JobKinds
 from graphs.common.roles import Roles
 from graphs.http.compat.golos import routes as golos
+from graphs.http.compat.golos.errors import ERRORS as GOLOS_ERRORS
 from graphs.http.compat.lingua import live as live_lingua
 from graphs.http.compat.lingua import routes as lingua
+from graphs.http.compat.lingua.errors import SPEECH_ERRORS, TYPED_ERRORS
 from graphs.http.compat.lingua.live import LazyLiveServer
 from graphs.http.compat.proxyai import routes as proxyai
+from graphs.http.compat.proxyai.errors import ERRORS as PROXYAI_ERRORS
 from graphs.http.compat.realtone import routes as realtone
+from graphs.http.compat.realtone.errors import ERRORS as REALTONE_ERRORS
 from graphs.http.compat.realtone.rpc.analysis import AudioAnalysis
 from graphs.http.compat.realtone.rpc.audio_analyzer_pb2 import AnalyzeAudioRequest, AnalyzeAudioResponse
 from graphs.http.compat.talking_avatar import routes as talking_avatar
+from graphs.http.compat.talking_avatar.errors import ERRORS as TALKING_AVATAR_ERRORS
 from graphs.http.observability.http_metrics import HttpMetrics, HttpMetricsMiddleware
 from graphs.http.routes import (
     admin,
@@ -61,6 +66,10 @@ from graphs.ray_patches.backpressure import (
 from graphs.ray_patches.draining import on_drain
 from storage.database import migrate
 
+ERROR_FORMATS = (
+    PROXYAI_ERRORS, REALTONE_ERRORS, GOLOS_ERRORS, SPEECH_ERRORS, TYPED_ERRORS, TALKING_AVATAR_ERRORS,
+)  # fmt: skip
+
 
 def create_app(config: ApiConfig, roles: Roles | None = None, kinds: JobKinds = KINDS) -> FastAPI:
     """Build the ASGI application; its stores open with its lifespan.
@@ -84,7 +93,7 @@ def create_app(config: ApiConfig, roles: Roles | None = None, kinds: JobKinds = 
     # The reference at /docs brings its own scripts: it works without a network, and asks no other host.
     app = FastAPIOffline(title="VoiceGraph", version=version("voicegraph"), lifespan=lifespan, redoc_url=None)
     app.state.audio_analysis = AudioAnalysis(config)
-    errors.install(app)
+    errors.install(app, ERROR_FORMATS)
     app.include_router(job_kinds_router(kinds))
     for module in (
         jobs, media, uploads, speech, voices, translation, assistant, avatars, avatar_films,

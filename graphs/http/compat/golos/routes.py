@@ -12,7 +12,7 @@ from pydantic import BaseModel, Field
 
 from graphs.assistant.events import Heard
 from graphs.common.errors import ApiError
-from graphs.http.compat.golos.errors import GolosRoute, counts
+from graphs.http.compat.golos.counters import CountedRoute, counts
 from graphs.http.compat.golos.health import health_of
 from graphs.http.routes.assistant import json_body
 from graphs.http.server.assistant_audio import FIELD, SpokenForm, as_base64, receive_spoken
@@ -70,7 +70,7 @@ _FORM = {
 
 _log = structlog.get_logger()
 _limited = [Depends(per_minute("assistant"))]
-_routes = APIRouter(prefix="/api/v1", route_class=GolosRoute)
+_routes = APIRouter(prefix="/api/v1", route_class=CountedRoute)
 _open_routes = APIRouter(prefix="/api/v1")
 
 

@@ -1,16 +1,11 @@
-"""The talking avatar's routes as its clients know them: Russian errors in ``{"error": ...}``."""
+"""Errors as the talking avatar's clients know them: Russian, in ``{"error": ...}``."""
 
 # ruff: noqa: RUF001 - Russian texts
-from collections.abc import Callable, Coroutine
-from typing import Any
-
-from fastapi import Request, Response
 from fastapi.exceptions import RequestValidationError
-from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 
-from graphs.common.errors import ApiError, as_api_error
-from graphs.http.server.errors import respond
+from graphs.common.errors import ApiError
+from graphs.http.server.errors import ErrorFormat, as_http_error
 
 MISSING_TEXT = 'Требуется поле "text"'
 UNSUPPORTED_LANGUAGE = "Неподдерживаемый язык"
@@ -42,41 +37,21 @@ class Refusal(ApiError):
     """An error that is told in the talking avatar's words already."""
 
 
-class TalkingAvatarRoute(APIRoute):
-    """A route that answers errors in the talking avatar's words."""
-
-    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """Return the handler of requests."""
-        handle = super().get_route_handler()
-
-        async def handled(request: Request) -> Response:
-            try:
-                return await handle(request)
-            except Exception as error:
-                return refusal(request, error)
-
-        return handled
-
-
-def refusal(request: Request, error: Exception) -> Response:
-    """Return an error's response: whatever is wrong with a request is 400."""
-    told: ApiError
-    match error:
-        case Refusal():
-            told = error
-        case RequestValidationError():
-            told = ApiError(400, "invalid_request", _invalid(error))
-        case HTTPException():
-            told = ApiError(error.status_code, "http", _INVALID if error.status_code < 500 else _FAULT)
-        case _:
-            told = as_api_error(error)
-            told = ApiError(
-                400 if told.status in (415, 422) else told.status,
-                told.code,
-                _TEXTS.get(told.code, _FAULT if told.status >= 500 else _INVALID),
-                retry_after=told.retry_after,
-            )
-    return respond(request, told)
+def _translate(error: Exception) -> ApiError:
+    """Call whatever is wrong with a request 400."""
+    if isinstance(error, Refusal):
+        return error
+    if isinstance(error, RequestValidationError):
+        return ApiError(400, "invalid_request", _invalid(error))
+    told = as_http_error(error)
+    if isinstance(error, HTTPException):  # of the router, whose words are English
+        return told
+    return ApiError(
+        400 if told.status in (415, 422) else told.status,
+        told.code,
+        _TEXTS.get(told.code, _FAULT if told.status >= 500 else _INVALID),
+        retry_after=told.retry_after,
+    )
 
 
 def _invalid(error: RequestValidationError) -> str:
@@ -84,3 +59,6 @@ def _invalid(error: RequestValidationError) -> str:
     if fault["type"] == "string_type" and fault["loc"][-1] == "text":
         return 'Поле "text" должно быть строкой'
     return _FIELDS.get(str(fault["loc"][-1]), MISSING_TEXT)
+
+
+ERRORS = ErrorFormat(("/api/", "/r/api/"), lambda error: {"error": error.detail}, _translate)

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Depends, Request, Response
 from pydantic import BaseModel, Field
 
-from graphs.http.compat.talking_avatar.errors import Refusal, TalkingAvatarRoute
+from graphs.http.compat.talking_avatar.errors import Refusal
 from graphs.http.compat.talking_avatar.health import HealthBody, TalkingAvatarHealth, talking_avatar_health
 from graphs.http.routes.assistant import json_body
 from graphs.http.routes.avatar_films import FILM, FilmResponse, SpeakRequest, film_of_text
@@ -21,7 +21,7 @@ from storage.objects import content_disposition
 
 FILM_NAME = "avatar_speech.mp4"
 
-_routes = APIRouter(prefix="/api", route_class=TalkingAvatarRoute)
+_routes = APIRouter(prefix="/api")
 
 
 class SpokenText(BaseModel):
