@@ -217,8 +217,11 @@ def test_a_recording_is_judged_by_its_content_and_bounded(serve: Serve) -> None:
         assert refused(say_aloud(client, session, b"")) == (400, "empty_file", "audio")
         assert refused(say_aloud(client, session, spoken(), tone="low")) == (422, "invalid_request", "tone")
         path = f"{SESSIONS}/{session}/voice"
-        assert refused(client.post(path, files={"file": ("me.wav", spoken())})) == (422, "missing_file", "audio")
+        assert refused(client.post(path, files={"file": ("me.wav", spoken())})) == (422, "unknown_field", "file")
+        assert refused(client.post(path, files={"speak": (None, "true")})) == (422, "missing_field", "audio")
         assert refused(client.post(path, json={})) == (415, "not_multipart", "Content-Type")
         header = {"Content-Type": "multipart/form-data"}
+        assert refused(client.post(path, content=b"abc", headers=header)) == (415, "not_multipart", "Content-Type")
+        header = {"Content-Type": "multipart/form-data; boundary=x"}
         assert refused(client.post(path, content=b"abc", headers=header)) == (400, "malformed_form", "body")
         assert say_aloud(client, session, spoken("opus")).json()["text"] == "Fine."

@@ -4,13 +4,13 @@ import asyncio
 from datetime import datetime
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel, ConfigDict, Field
 
 from graphs.common.errors import ApiError
 from graphs.common.recordings import erase_objects
 from graphs.http.server.auth import admin
-from graphs.http.server.bodies import read_json, validated
+from graphs.http.server.bodies import OptionalJsonBody
 from graphs.http.server.services import ServicesDependency
 
 router = APIRouter(prefix="/admin", tags=["admin"], dependencies=[Depends(admin)])
@@ -42,12 +42,15 @@ class OwnerBody(BaseModel):
 
 @router.post("/users", summary="Make an owner and an API key")
 async def create_user(
-    request: Request, services: ServicesDependency, name: Annotated[str | None, Query(max_length=100)] = None
+    services: ServicesDependency,
+    body: OptionalJsonBody[NewOwnerRequest],
+    name: Annotated[str | None, Query(max_length=100)] = None,
 ) -> NewOwnerBody:
     """Make an owner named by the query or by a JSON body."""
-    wanted = validated(NewOwnerRequest, {"name": name} if name is not None else await read_json(request))
+    if name is None:
+        name = (await body.read()).name
     try:
-        user = await services.users.create(wanted.name)
+        user = await services.users.create(name)
     except ValueError as error:
         raise ApiError(422, "invalid_name", str(error), field="name") from error
     return NewOwnerBody(id=user.id, name=user.name, api_key=user.api_key)

@@ -9,11 +9,12 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from graphs.assistant.events import Heard
 from graphs.common.errors import ApiError
-from graphs.http.server.assistant_audio import FIELD, as_base64, receive_spoken
-from graphs.http.server.assistant_replies import EVENT_STREAM, event_stream, gather, wants_events
+from graphs.http.server.assistant_replies import EVENT_STREAM, as_base64, event_stream, gather, wants_events
+from graphs.http.server.audio import decode_file, spoken_limits
 from graphs.http.server.auth import Owner
-from graphs.http.server.bodies import read_json, validated
+from graphs.http.server.bodies import FormBody, JsonBody, OptionalJsonBody
 from graphs.http.server.correlation import correlation_id_of
+from graphs.http.server.files import SpooledFile
 from graphs.http.server.services import Services, ServicesDependency
 from models.audio.encoding import AudioFormat
 from storage.sessions import Session, StoredMessage
@@ -51,9 +52,10 @@ class MessageRequest(_Spoken):
     model_config = ConfigDict(json_schema_extra={"examples": [{"text": "What time is it?", "speak": True}]})
 
 
-class SpokenRequest(_Spoken):
-    """The fields beside a spoken message."""
+class SpokenForm(_Spoken):
+    """A spoken message."""
 
+    audio: SpooledFile = Field(description="A recording of what the user says.")
     speak: bool = Field(default=True, description="Whether the reply shall be spoken too.")
 
 
@@ -128,25 +130,12 @@ _REPLIES: dict[int | str, dict[str, Any]] = {
 }
 
 
-def json_body(model: type[BaseModel], *, required: bool = True) -> dict[str, Any]:
-    """Describe, for OpenAPI, a JSON body that is read by hand."""
-    return {
-        "requestBody": {"required": required, "content": {"application/json": {"schema": model.model_json_schema()}}}
-    }
-
-
-@router.post(
-    "/sessions",
-    status_code=201,
-    openapi_extra=json_body(SessionRequest, required=False),
-    summary="Begin a conversation",
-)
+@router.post("/sessions", status_code=201, summary="Begin a conversation")
 async def create_session(
-    request: Request, response: Response, services: ServicesDependency, owner: Owner
+    response: Response, services: ServicesDependency, owner: Owner, sent: OptionalJsonBody[SessionRequest]
 ) -> SessionBody:
     """Begin a conversation; it is erased half an hour after its last message (`assistant.session_ttl_seconds`)."""
-    empty = request.headers.get("content-length", "0") == "0" and "transfer-encoding" not in request.headers
-    body = validated(SessionRequest, {} if empty else await read_json(request))
+    body = await sent.read() if sent.given else SessionRequest()
     if body.voice is not None:
         await services.assistant.find_speaker(
             owner.id, body.voice, body.language or services.assistant.settings.language
@@ -184,12 +173,13 @@ async def delete_session(services: ServicesDependency, owner: Owner, session_id:
     "/sessions/{session_id}/messages",
     response_model=ReplyBody,
     responses=_REPLIES,
-    openapi_extra=json_body(MessageRequest),
     summary="Say something in writing",
 )
-async def create_message(request: Request, services: ServicesDependency, owner: Owner, session_id: str) -> Response:
+async def create_message(
+    request: Request, services: ServicesDependency, owner: Owner, session_id: str, sent: JsonBody[MessageRequest]
+) -> Response:
     """Return the reply, spoken too where that is asked for: at once, or as events while it is written."""
-    body = validated(MessageRequest, await read_json(request))
+    body = await sent.read()
     return await _reply(request, services, owner, session_id, body.text, body, speak=body.speak)
 
 
@@ -197,41 +187,23 @@ async def create_message(request: Request, services: ServicesDependency, owner: 
     "/sessions/{session_id}/voice",
     response_model=ReplyBody,
     responses=_REPLIES,
-    openapi_extra={
-        "requestBody": {
-            "required": True,
-            "content": {
-                "multipart/form-data": {
-                    "schema": {
-                        "type": "object",
-                        "required": [FIELD],
-                        "properties": {
-                            FIELD: {"type": "string", "format": "binary"},
-                            **SpokenRequest.model_json_schema()["properties"],
-                        },
-                    }
-                }
-            },
-        }
-    },
     summary="Say something aloud",
 )
 async def create_voice_message(
-    request: Request, services: ServicesDependency, owner: Owner, session_id: str
+    request: Request, services: ServicesDependency, owner: Owner, session_id: str, form: FormBody[SpokenForm]
 ) -> Response:
     """Return what was heard and the reply; 422 where nobody speaks or no words are made out, and nothing is kept."""
     session = await services.sessions.get(owner.id, session_id)
-    form = await receive_spoken(request, services)
-    with form.file:
-        fields = validated(SpokenRequest, form.fields)
-        pcm = await form.pcm(services)
+    fields = await form.receive(limit=services.config.assistant.max_audio_bytes)
+    limits = spoken_limits(services.config, allow_truncated=True)
+    pcm = await decode_file(fields.audio.file, limits, field="audio")
     heard = await services.assistant.hear(
         pcm, language=fields.language or session.language, correlation_id=correlation_id_of(request)
     )
     if not heard.speech:
-        raise ApiError(422, "no_speech", "Nobody speaks in the recording.", field=FIELD)
+        raise ApiError(422, "no_speech", "Nobody speaks in the recording.", field="audio")
     if not heard.text:
-        raise ApiError(422, "not_understood", "No words were made out in the recording.", field=FIELD)
+        raise ApiError(422, "not_understood", "No words were made out in the recording.", field="audio")
     return await _reply(request, services, owner, session_id, heard.text, fields, speak=fields.speak, heard=heard)
 
 

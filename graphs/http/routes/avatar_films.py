@@ -14,14 +14,12 @@ from starlette.types import Receive, Scope, Send
 from graphs.avatar.library import Avatar, ReadyAvatar
 from graphs.avatar.speech import check_text, film_limits, recorded, spoken
 from graphs.avatar.streams import StartedFilm
-from graphs.common.errors import ApiError
-from graphs.common.recordings import new_upload_key
 from graphs.common.voices import DEFAULT_VOICE, Speaker
 from graphs.http.routes.speech import LanguageCode, Speed, VoiceName, speech_headers
 from graphs.http.server.auth import Owner
-from graphs.http.server.bodies import form_with_file, read_json, validated
+from graphs.http.server.bodies import FormOrJsonBody
 from graphs.http.server.correlation import correlation_id_of
-from graphs.http.server.multipart import receive_form
+from graphs.http.server.files import StoredFile
 from graphs.http.server.services import Services, ServicesDependency
 from models.speech import SpeechChunk
 from models.video.mark import FilmMark
@@ -61,9 +59,10 @@ class SpeakRequest(_FilmRequest):
     model_config = ConfigDict(json_schema_extra={"examples": [{"text": "Good morning.", "language": "en"}]})
 
 
-class SpeakRecordingRequest(_FilmRequest):
-    """What may be said of a film of a recording; as form fields."""
+class SpeakRecordingForm(_FilmRequest):
+    """A recording of speech that an avatar shall say."""
 
+    file: StoredFile = Field(description="A recording of speech: it becomes the film's sound, and is erased.")
     allow_truncated: bool = Field(
         default=False, description="Use what is there of a recording that ends before its header says."
     )
@@ -84,12 +83,15 @@ _FILM: dict[int | str, dict[str, Any]] = {
     "/{avatar_id}/speak",
     response_class=Response,
     responses=_FILM,
-    openapi_extra=form_with_file(
-        SpeakRecordingRequest.model_json_schema()["properties"], json_schema=SpeakRequest.model_json_schema()
-    ),
     summary="Film an avatar that says something",
 )
-async def speak(request: Request, services: ServicesDependency, owner: Owner, avatar_id: AvatarId) -> Response:
+async def speak(
+    request: Request,
+    services: ServicesDependency,
+    owner: Owner,
+    avatar_id: AvatarId,
+    body: FormOrJsonBody[SpeakRecordingForm, SpeakRequest],
+) -> Response:
     """Return the film, from its first half second on while the rest is being made; marked as synthetic.
 
     Send a text as JSON, or a recording of speech as multipart/form-data: it becomes the film's sound, and is erased.
@@ -97,11 +99,11 @@ async def speak(request: Request, services: ServicesDependency, owner: Owner, av
     services.films.check_place()
     avatar = await services.avatars.find(owner.id, avatar_id)
     correlation_id = correlation_id_of(request)
-    if request.headers.get("content-type", "").startswith("application/json"):
-        asked = validated(SpeakRequest, await read_json(request))
+    asked = await body.receive(limit=services.config.recordings.max_bytes)
+    if isinstance(asked, SpeakRequest):
         film = await film_of_text(services, owner, avatar, asked, correlation_id)
     else:
-        film = await _film_of_recording(request, services, owner, avatar, correlation_id)
+        film = await _film_of_recording(services, avatar, asked, correlation_id)
     return FilmResponse(film)
 
 
@@ -156,22 +158,11 @@ async def film_of_text(
 
 
 async def _film_of_recording(
-    request: Request, services: Services, owner: User, avatar: Avatar, correlation_id: str
+    services: Services, avatar: Avatar, asked: SpeakRecordingForm, correlation_id: str
 ) -> BegunFilm:
-    """Receive a recording and begin its film; the recording is erased when that has ended."""
-    key = new_upload_key(owner.id)
-    form = await receive_form(
-        request,
-        services.objects,
-        key,
-        file_field="file",
-        limit=services.config.recordings.max_bytes,
-        chunk_timeout=services.config.upload_chunk_timeout_seconds,
-    )
+    """Begin the film of a recording, which is erased when that has ended."""
+    key = asked.file.info.key
     try:
-        if form.file is None:
-            raise ApiError(422, "missing_field", "The form has no file.", field="file")
-        asked = validated(SpeakRecordingRequest, form.fields)
         limits = film_limits(services.config.recordings, services.config.video, allow_truncated=asked.allow_truncated)
         _info, speech = await recorded(services.objects, key, limits)
         ready = await services.avatars.ready(avatar, correlation_id)

@@ -9,11 +9,10 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstra
 
 from graphs.avatar.library import DEFAULT_AVATAR, Avatar
 from graphs.common.errors import ApiError
-from graphs.common.recordings import new_upload_key
 from graphs.http.server.auth import Owner
-from graphs.http.server.bodies import form_with_file, validated
+from graphs.http.server.bodies import FormBody
 from graphs.http.server.correlation import correlation_id_of
-from graphs.http.server.multipart import receive_form
+from graphs.http.server.files import StoredFile
 from graphs.http.server.services import Services, ServicesDependency
 from models.lipsync import FRAMES_PER_SECOND
 from models.video.types import AvatarKind
@@ -31,10 +30,11 @@ PICTURE: dict[int | str, dict[str, Any]] = {
 
 
 class AvatarForm(BaseModel):
-    """What a caller says of an avatar to be kept."""
+    """An avatar to be kept."""
 
     model_config = ConfigDict(extra="forbid")
 
+    file: StoredFile = Field(description="A picture or a short clip with a face in it.")
     name: AvatarName = Field(description="What to call it; unique among your avatars.")
 
 
@@ -64,31 +64,18 @@ async def list_avatars(services: ServicesDependency, owner: Owner) -> AvatarsBod
     return AvatarsBody(avatars=[_body(avatar) for avatar in await services.avatars.list(owner.id)])
 
 
-@router.post(
-    "",
-    status_code=201,
-    openapi_extra=form_with_file(AvatarForm.model_json_schema()["properties"]),
-    summary="Keep a picture or a clip as an avatar",
-)
-async def add_avatar(request: Request, response: Response, services: ServicesDependency, owner: Owner) -> AvatarBody:
+@router.post("", status_code=201, summary="Keep a picture or a clip as an avatar")
+async def add_avatar(
+    request: Request, response: Response, services: ServicesDependency, owner: Owner, form: FormBody[AvatarForm]
+) -> AvatarBody:
     """Keep a picture or a short clip with a face in it, to be named by you alone; what the file is shows its content.
 
     Where several faces are seen, the largest will speak, and ``note`` says so. Upload only pictures of people who have
     agreed to it.
     """
-    key = new_upload_key(owner.id)
+    fields = await form.receive(limit=services.config.avatars.max_bytes)
+    key = fields.file.info.key
     try:
-        form = await receive_form(
-            request,
-            services.objects,
-            key,
-            file_field="file",
-            limit=services.config.avatars.max_bytes,
-            chunk_timeout=services.config.upload_chunk_timeout_seconds,
-        )
-        if form.file is None:
-            raise ApiError(422, "missing_field", "The form has no file.", field="file")
-        fields = validated(AvatarForm, form.fields)
         avatar = await services.avatars.add(owner.id, fields.name, key, correlation_id_of(request))
     finally:
         await asyncio.shield(asyncio.to_thread(services.objects.delete, key))

@@ -3,24 +3,24 @@
 from dataclasses import replace
 from typing import Any, Union
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import JSONResponse, PlainTextResponse, RedirectResponse
+from pydantic import BaseModel
 
 from graphs.common.job_kind import CheckContext, JobKind, JobKinds, Options
 from graphs.common.waveform import RecordingWaveform
 from graphs.http.routes.jobs import OwnedJob
 from graphs.http.routes.uploads import PRESIGNED_FOR
 from graphs.http.server.auth import Owner
-from graphs.http.server.bodies import form_with_file, read_json, validated
+from graphs.http.server.bodies import FormOrJsonBody, RecordingForm, with_recording
 from graphs.http.server.correlation import correlation_id_of
 from graphs.http.server.job_view import artifact, job_body, media_object
-from graphs.http.server.multipart import ReceivedFile
 from graphs.http.server.schemas import JobBody
 from graphs.http.server.services import Services, ServicesDependency
 from graphs.http.server.submission import (
     Submission,
     idempotency_key_of,
-    receive_recording,
+    received_recording,
     stored_recording,
     submit_job,
     without_recording,
@@ -42,12 +42,15 @@ def job_kinds_router(kinds: JobKinds) -> APIRouter:
 
 
 def _add_submission(router: APIRouter, kind: JobKind[Any]) -> None:
-    async def submit(request: Request, services: ServicesDependency, owner: Owner) -> JSONResponse:
+    body = Depends(FormOrJsonBody.of(with_recording(kind.form), kind.body))
+
+    async def submit(request: Request, services: ServicesDependency, owner: Owner, sent: Any = body) -> JSONResponse:
         async def check(options: Options) -> None:
             await kind.check(_check_context(services, owner), options)
 
         once = idempotency_key_of(request)
-        submission = await _submission(request, services, owner, kind)
+        asked = await sent.receive(limit=services.config.recordings.max_bytes)
+        submission = _submission(services, owner, kind, asked)
         job, created = await submit_job(
             services, owner, submission, correlation_id=correlation_id_of(request), idempotency_key=once, check=check
         )
@@ -65,29 +68,23 @@ def _add_submission(router: APIRouter, kind: JobKind[Any]) -> None:
         status_code=202,
         response_model=JobBody,
         responses=_ACCEPTED,
-        openapi_extra=form_with_file(
-            kind.form.model_json_schema()["properties"], json_schema=kind.body.model_json_schema()
-        ),
         name=kind.operation,
         summary=kind.summary,
         description=kind.description,
     )
 
 
-async def _submission(request: Request, services: Services, owner: User, kind: JobKind[Any]) -> Submission:
-    """Return what a request asks for: its form's recording, stored, or what its JSON body names."""
-    if request.headers.get("content-type", "").startswith("application/json"):
-        asked = kind.request(validated(kind.body, await read_json(request)), services.config)
-        if asked.object_key is None:
-            submission = without_recording(kind.name, asked.options, expected_seconds=asked.expected_seconds)
-        else:
-            submission = stored_recording(owner, kind.name, asked.object_key, asked.options)
+def _submission(services: Services, owner: User, kind: JobKind[Any], asked: BaseModel) -> Submission:
+    """Return the submission of a form, with its recording, or of a JSON body."""
+    if isinstance(asked, RecordingForm):
+        options = asked.model_dump(exclude={"file"}, exclude_defaults=True)
+        submission = received_recording(kind.name, asked.file, options)
     else:
-
-        def options_of(_file: ReceivedFile, fields: dict[str, str]) -> Options:
-            return validated(kind.form, fields).model_dump(exclude_defaults=True)
-
-        submission = await receive_recording(request, services, owner, kind.name, options_of)
+        wanted = kind.request(asked, services.config)
+        if wanted.object_key is None:
+            submission = without_recording(kind.name, wanted.options, expected_seconds=wanted.expected_seconds)
+        else:
+            submission = stored_recording(owner, kind.name, wanted.object_key, wanted.options)
     return replace(submission, max_seconds=kind.max_seconds(services.config))
 
 

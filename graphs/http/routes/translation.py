@@ -1,16 +1,14 @@
 """Translation of texts at /v1/translate, in the project's shape and in lingua's, and the languages at /v1/languages."""
 
 import asyncio
-import json
 import time
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Request
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, StringConstraints, Tag
 
-from graphs.common.errors import ApiError
 from graphs.http.server.auth import Owner
-from graphs.http.server.bodies import read_body, validated
+from graphs.http.server.bodies import JsonBody
 from graphs.http.server.correlation import correlation_id_of
 from graphs.http.server.services import Services, ServicesDependency
 from graphs.translation.text import TextTranslation, TranslationGraph
@@ -145,9 +143,16 @@ class LanguagesBody(BaseModel):
     speech: SpeechLanguagesBody
 
 
-def _one_of(*models: type[BaseModel]) -> dict[str, Any]:
-    schemas = [model.model_json_schema(ref_template="#/components/schemas/{model}") for model in models]
-    return {"requestBody": {"required": True, "content": {"application/json": {"schema": {"oneOf": schemas}}}}}
+def _shape(body: Any) -> str:
+    linguas = isinstance(body, dict) and body.keys() & {"src_lang", "tgt_lang"}
+    return LinguaRequest.__name__ if linguas else TranslationRequest.__name__
+
+
+EitherRequest = Annotated[
+    Annotated[TranslationRequest, Tag(TranslationRequest.__name__)]
+    | Annotated[LinguaRequest, Tag(LinguaRequest.__name__)],
+    Discriminator(_shape),
+]
 
 
 @router.post(
@@ -155,17 +160,18 @@ def _one_of(*models: type[BaseModel]) -> dict[str, Any]:
     summary="Translate a text",
     response_model=TranslationBody | LinguaBody,
     response_model_exclude_unset=True,
-    openapi_extra=_one_of(TranslationRequest, LinguaRequest),
 )
-async def translate(request: Request, services: ServicesDependency, owner: Owner) -> TranslationBody | LinguaBody:
+async def translate(
+    request: Request, services: ServicesDependency, owner: Owner, sent: JsonBody[EitherRequest]
+) -> TranslationBody | LinguaBody:
     """Translate, and keep line breaks, blank lines, indentation and bullets.
 
     A body with ``src_lang`` or ``tgt_lang`` is lingua's and gets lingua's response.
     """
-    fields = await _fields(request, services.config.texts.max_translation_chars)
-    if isinstance(fields, dict) and fields.keys() & {"src_lang", "tgt_lang"}:
-        return await _for_lingua(request, services, validated(LinguaRequest, fields))
-    asked = validated(TranslationRequest, fields)
+    characters = services.config.texts.max_translation_chars
+    asked = await sent.read(limit=_BYTES_PER_CHARACTER * characters + _BYTES_BESIDE_THE_TEXT)
+    if isinstance(asked, LinguaRequest):
+        return await _for_lingua(request, services, asked)
     done = await _translated(request, services, asked.text, asked.source, asked.target)
     return TranslationBody(
         text=done.text,
@@ -201,14 +207,6 @@ async def list_languages(services: ServicesDependency, owner: Owner) -> Language
         translation=PairsBody(languages=languages_of(pairs), pairs=listed),
         speech=SpeechLanguagesBody(languages=spoken, cloning=cloned),
     )
-
-
-async def _fields(request: Request, max_characters: int) -> object:
-    body = await read_body(request, _BYTES_PER_CHARACTER * max_characters + _BYTES_BESIDE_THE_TEXT)
-    try:
-        return json.loads(body)
-    except (ValueError, RecursionError) as error:
-        raise ApiError(400, "malformed_json", f"The body is not JSON: {error}", field="body") from error
 
 
 async def _translated(request: Request, services: Services, text: str, source: str, target: str) -> TextTranslation:

@@ -8,7 +8,8 @@ from fastapi import APIRouter, Request, Response
 from graphs.common.errors import ApiError
 from graphs.common.recordings import new_upload_key
 from graphs.http.server.auth import Owner
-from graphs.http.server.multipart import receive_body, store_body
+from graphs.http.server.files import ObjectSink, write_all
+from graphs.http.server.multipart import receive_body
 from graphs.http.server.schemas import UploadRequest, UploadTicket
 from graphs.http.server.services import Services, ServicesDependency
 from graphs.http.server.stored_object import stored_object
@@ -64,8 +65,8 @@ async def put_object(request: Request, services: ServicesDependency, key: str) -
         raise ApiError(403, "invalid_signature", f"This URL takes {grant.content_type} only.", field="Content-Type")
     body = receive_body(request, services.config.upload_chunk_timeout_seconds)
     limit = grant.max_bytes or services.config.recordings.max_bytes
-    info = await store_body(body, store, key, content_type=grant.content_type, limit=limit)
-    return Response(headers={"ETag": info.etag or ""})
+    stored = await write_all(body, ObjectSink(store, key, limit, grant.content_type))
+    return Response(headers={"ETag": stored.info.etag or ""})
 
 
 @router.get("/objects/{key:path}", include_in_schema=False)

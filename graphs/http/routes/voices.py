@@ -12,14 +12,14 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from graphs.common.config import MEBIBYTE
 from graphs.common.errors import ApiError
-from graphs.common.recordings import new_upload_key
 from graphs.http.routes.speech import LanguageCode, VoiceName
+from graphs.http.server.audio import decode_file
 from graphs.http.server.auth import Owner
-from graphs.http.server.bodies import form_with_file, validated
+from graphs.http.server.bodies import FormBody
 from graphs.http.server.correlation import correlation_id_of
-from graphs.http.server.multipart import receive_form
+from graphs.http.server.files import SpooledFile
 from graphs.http.server.services import Services, ServicesDependency
-from models.audio import SAMPLE_RATE, AudioLimits, decode
+from models.audio import SAMPLE_RATE, AudioLimits
 from models.audio.encoding import encode
 from models.speech import Voice
 from storage.users import User
@@ -32,10 +32,11 @@ MIN_REFERENCE_SECONDS = 1.0
 
 
 class VoiceForm(BaseModel):
-    """What a caller says of a voice to be registered."""
+    """A voice to be registered."""
 
     model_config = ConfigDict(extra="forbid")
 
+    file: SpooledFile = Field(description="A recording of one speaker.")
     name: VoiceName = Field(description="What to call it; unique among your voices.")
     language: LanguageCode | None = Field(default=None, description="Language of the recording, where it is known.")
 
@@ -108,33 +109,17 @@ def _registered_voice(voice: RegisteredVoice) -> RegisteredVoiceBody:
     )
 
 
-@router.post(
-    "",
-    status_code=201,
-    openapi_extra=form_with_file(VoiceForm.model_json_schema()["properties"]),
-    summary="Register a voice by a recording of it",
-)
-async def register_voice(request: Request, services: ServicesDependency, owner: Owner) -> RegisteredVoiceBody:
+@router.post("", status_code=201, summary="Register a voice by a recording of it")
+async def register_voice(
+    request: Request, services: ServicesDependency, owner: Owner, form: FormBody[VoiceForm]
+) -> RegisteredVoiceBody:
     """Keep a recording of one speaker, 1 to 30 s, and its embedding, to be named as ``voice`` by you alone.
 
     Register only voices whose owners have agreed to it.
     """
-    key = new_upload_key(owner.id)
-    try:
-        form = await receive_form(
-            request,
-            services.objects,
-            key,
-            file_field="file",
-            limit=min(MAX_REFERENCE_BYTES, services.config.recordings.max_bytes),
-            chunk_timeout=services.config.upload_chunk_timeout_seconds,
-        )
-        if form.file is None:
-            raise ApiError(422, "missing_field", "The form has no file.", field="file")
-        fields = validated(VoiceForm, form.fields)
-        pcm = await asyncio.to_thread(_decoded, services, key)
-    finally:
-        await asyncio.to_thread(services.objects.delete, key)
+    fields = await form.receive(limit=min(MAX_REFERENCE_BYTES, services.config.recordings.max_bytes))
+    limits = AudioLimits(min_seconds=MIN_REFERENCE_SECONDS, max_seconds=services.config.texts.max_reference_seconds)
+    pcm = await decode_file(fields.file.file, limits, field="file")
     try:
         voice = await keep_voice(
             services, owner, fields.name, pcm, language=fields.language, correlation_id=correlation_id_of(request)
@@ -142,12 +127,6 @@ async def register_voice(request: Request, services: ServicesDependency, owner: 
     except ValueError as error:
         raise ApiError(422, "invalid_request", f"name: {error}", field="name") from error
     return _registered_voice(voice)
-
-
-def _decoded(services: Services, key: str) -> NDArray[np.float32]:
-    limits = AudioLimits(min_seconds=MIN_REFERENCE_SECONDS, max_seconds=services.config.texts.max_reference_seconds)
-    with services.objects.open(key) as source:
-        return decode(source, limits)
 
 
 async def keep_voice(

@@ -1,6 +1,7 @@
 """Replies of the assistant as responses: gathered into one body, or as server-sent events while they are made."""
 
 import asyncio
+import base64
 import json
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
@@ -15,11 +16,20 @@ from numpy.typing import NDArray
 
 from graphs.assistant.events import Heard, ReplyAudio, ReplyEnd, ReplyEvent, ReplyText, SpeechFailed
 from graphs.common.errors import as_api_error
-from graphs.http.server.assistant_audio import as_base64, as_pcm16
 from models.audio.encoding import AudioFormat, SyntheticMark, encode
 
 EVENT_STREAM = "text/event-stream"
 MARK = SyntheticMark("VoiceGraph", "assistant")
+
+
+def as_base64(data: bytes) -> str:
+    """Return bytes as JSON carries them."""
+    return base64.b64encode(data).decode()
+
+
+def as_pcm16(samples: NDArray[np.float32]) -> bytes:
+    """Return float samples, [-1, 1], as signed 16-bit ones, little-endian."""
+    return np.rint(np.clip(np.nan_to_num(samples), -1.0, 1.0) * 32767).astype("<i2").tobytes()
 
 
 @dataclass

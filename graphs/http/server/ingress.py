@@ -51,7 +51,7 @@ from graphs.http.routes import (
     voices,
 )
 from graphs.http.routes.job_kinds import job_kinds_router
-from graphs.http.server import errors
+from graphs.http.server import errors, openapi
 from graphs.http.server.correlation import CORRELATION_HEADER, CorrelationMiddleware
 from graphs.http.server.lifespan import open_services
 from graphs.http.server.linger import LingerMiddleware
@@ -100,6 +100,7 @@ def create_app(config: ApiConfig, roles: Roles | None = None, kinds: JobKinds = 
         proxyai, realtone, golos, lingua, live_lingua, talking_avatar, admin, me, system, ops, page,
     ):  # fmt: skip
         app.include_router(module.router)
+    openapi.install(app)
     # The last one added is the first to see a request.
     app.add_middleware(HttpMetricsMiddleware, metrics=metrics)
     if config.cors_origins:

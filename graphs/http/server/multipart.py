@@ -1,45 +1,26 @@
-"""Multipart forms received as a stream: the file goes to the object store as it arrives, never whole into memory.
+"""Multipart forms received as a stream: the file goes to its sink as it arrives, never whole into memory.
 
 Follows RFC 7578; parsing by python-multipart's push parser.
 """
 
 import asyncio
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Generic
 
 from python_multipart.exceptions import MultipartParseError
 from python_multipart.multipart import MultipartParser, parse_options_header
 from starlette.requests import ClientDisconnect, Request
 
 from graphs.common.errors import ApiError
-from storage.objects import ObjectInfo, ObjectStore, ObjectTooLarge, ObjectWriter
+from graphs.http.server.files import BufferedSink, FileT, Sink
 
 if TYPE_CHECKING:
     from python_multipart.multipart import MultipartCallbacks
 
-WRITE_BYTES = 1024 * 1024
 MAX_FIELDS = 32
 MAX_FIELD_BYTES = 16 * 1024
 # The form's own lines around the file: boundaries, headers, fields.
 FORM_OVERHEAD_BYTES = 1024 * 1024
-
-
-@dataclass(frozen=True)
-class ReceivedFile:
-    """A file of a form, stored."""
-
-    info: ObjectInfo
-    filename: str
-    content_type: str
-
-
-@dataclass(frozen=True)
-class ReceivedForm:
-    """A form: its one file, where it had one, and its text fields."""
-
-    file: ReceivedFile | None
-    fields: dict[str, str]
 
 
 async def receive_body(request: Request, chunk_timeout: float) -> AsyncIterator[bytes]:
@@ -64,40 +45,24 @@ async def receive_body(request: Request, chunk_timeout: float) -> AsyncIterator[
         raise ApiError(400, "upload_aborted", "The upload ended early.", field="file") from None
 
 
-async def store_body(
-    body: AsyncIterator[bytes], objects: ObjectStore, key: str, *, content_type: str | None, limit: int
-) -> ObjectInfo:
-    """Write a body to the object store as it arrives.
-
-    Raises:
-        ObjectTooLarge: It has more than ``limit`` bytes; nothing is left behind.
-    """
-    sink = _Sink(objects, key, content_type, limit)
-    try:
-        async for chunk in body:
-            await sink.write(chunk)
-        return await sink.commit()
-    except BaseException:
-        await sink.abort()
-        raise
-
-
 async def receive_form(
-    request: Request, objects: ObjectStore, key: str, *, file_field: str, limit: int, chunk_timeout: float
-) -> ReceivedForm:
+    request: Request, sink: Sink[FileT], *, file_field: str, limit: int, chunk_timeout: float
+) -> tuple[dict[str, str], FileT]:
     """Receive a multipart form with one file.
 
     Args:
         request: The request, its body unread.
-        objects: Where the file goes.
-        key: The key it gets.
-        file_field: The name of the file's part; any other file is refused.
+        sink: The place where the file goes.
+        file_field: Name of the file's part; any other file is refused.
         limit: Largest file in bytes.
         chunk_timeout: Longest silence of the client in seconds.
 
+    Returns:
+        The text fields and the file.
+
     Raises:
-        ApiError: The form is malformed or has parts that don't belong to it.
-        ObjectTooLarge: The file has more than ``limit`` bytes; nothing is left behind.
+        ApiError: 413 for a file of more than ``limit`` bytes, 415 for a body of another type, 400 for a malformed form,
+            422 for one without the file or with parts that don't belong to it. Nothing is left behind.
     """
     media_type, options = parse_options_header(request.headers.get("content-type", ""))
     boundary = options.get(b"boundary")
@@ -105,8 +70,8 @@ async def receive_form(
         raise ApiError(415, "not_multipart", "Send the file as multipart/form-data.", field="Content-Type")
     declared = request.headers.get("content-length", "")
     if declared.isdigit() and int(declared) > limit + FORM_OVERHEAD_BYTES:
-        raise ObjectTooLarge(key, limit)
-    form = _Form(objects, key, file_field, limit)
+        raise _too_large(limit, file_field)
+    form = _Form(sink, file_field, limit)
     try:
         parser = MultipartParser(boundary, form.callbacks())
         async for chunk in receive_body(request, chunk_timeout):
@@ -116,60 +81,32 @@ async def receive_form(
         await form.drain()
         return await form.finish()
     except MultipartParseError as error:
-        await form.abort()
+        await form.discard()
         raise ApiError(400, "malformed_form", f"The multipart form is malformed: {error}", field="body") from error
     except BaseException:
-        await form.abort()
+        await form.discard()
         raise
 
 
-class _Sink:
-    """An object writer behind a buffer, its blocking calls in threads."""
-
-    def __init__(self, objects: ObjectStore, key: str, content_type: str | None, limit: int) -> None:
-        self._objects, self._key, self._content_type, self._limit = objects, key, content_type, limit
-        self._writer: ObjectWriter | None = None
-        self._buffer = bytearray()
-
-    async def write(self, data: bytes | memoryview) -> None:
-        self._buffer += data
-        if len(self._buffer) >= WRITE_BYTES:
-            await self._flush()
-
-    async def _flush(self) -> None:
-        full, self._buffer = self._buffer, bytearray()
-        await asyncio.to_thread(self._write, full)
-
-    def _write(self, data: bytearray) -> None:
-        if self._writer is None:
-            self._writer = self._objects.writer(self._key, content_type=self._content_type, limit=self._limit)
-        self._writer.write(data)
-
-    async def commit(self) -> ObjectInfo:
-        await self._flush()
-        assert self._writer is not None
-        return await asyncio.to_thread(self._writer.commit)
-
-    async def abort(self) -> None:
-        if self._writer is not None:
-            await asyncio.shield(asyncio.to_thread(self._writer.abort))
+def _too_large(limit: int, field: str) -> ApiError:
+    return ApiError(413, "too_large", f"The file is larger than {limit} bytes.", field=field)
 
 
-class _Form:
+class _Form(Generic[FileT]):
     """Collects the parser's callbacks, then acts on them where waiting is possible."""
 
-    def __init__(self, objects: ObjectStore, key: str, file_field: str, limit: int) -> None:
-        self._objects, self._key, self._file_field, self._limit = objects, key, file_field, limit
+    def __init__(self, sink: Sink[FileT], file_field: str, limit: int) -> None:
+        self._sink, self._file_field, self._limit = sink, file_field, limit
+        self._buffered = BufferedSink(sink)
         self._fields: dict[str, str] = {}
         self._headers: dict[str, bytes] = {}
         self._header_name = bytearray()
         self._header_value = bytearray()
         self._pending: list[bytes] = []
         self._field: tuple[str, bytearray] | None = None
-        self._sink: _Sink | None = None
+        self._has_file = False
         self._in_file = False
-        self._filename = ""
-        self._content_type = "application/octet-stream"
+        self._file_bytes = 0
         self._ended = False
 
     def callbacks(self) -> "MultipartCallbacks":
@@ -200,13 +137,11 @@ class _Form:
     def _begin_file(self, name: str, filename: bytes) -> None:
         if name != self._file_field:
             raise ApiError(422, "unknown_field", f"{name!r} is not a file of this form.", field=name)
-        if self._sink is not None:
+        if self._has_file:
             raise ApiError(422, "duplicate_field", "The form has more than one file.", field=name)
-        self._in_file = True
-        self._filename = filename.decode("utf-8", "replace")[:255]
+        self._has_file = self._in_file = True
         content_type = self._headers.get("content-type", b"").decode("latin-1").split(";")[0].strip().lower()
-        self._content_type = content_type or self._content_type
-        self._sink = _Sink(self._objects, self._key, self._content_type, self._limit)
+        self._sink.begin(filename.decode("utf-8", "replace")[:255], content_type)
 
     def _begin_field(self, name: str) -> None:
         if name in self._fields:
@@ -217,6 +152,9 @@ class _Form:
 
     def _on_part_data(self, data: bytes, start: int, end: int) -> None:
         if self._in_file:
+            self._file_bytes += end - start
+            if self._file_bytes > self._limit:
+                raise _too_large(self._limit, self._file_field)
             self._pending.append(data[start:end])
         elif self._field is not None:
             name, value = self._field
@@ -235,19 +173,16 @@ class _Form:
         self._ended = True
 
     async def drain(self) -> None:
-        if self._sink is not None:
-            for piece in self._pending:
-                await self._sink.write(piece)
+        for piece in self._pending:
+            await self._buffered.write(piece)
         self._pending.clear()
 
-    async def finish(self) -> ReceivedForm:
+    async def finish(self) -> tuple[dict[str, str], FileT]:
         if not self._ended:
             raise ApiError(400, "malformed_form", "The multipart form ends early.", field="body")
-        if self._sink is None:
-            return ReceivedForm(None, self._fields)
-        info = await self._sink.commit()
-        return ReceivedForm(ReceivedFile(info, self._filename, self._content_type), self._fields)
+        if not self._has_file:
+            raise ApiError(422, "missing_field", "The form has no file.", field=self._file_field)
+        return self._fields, await self._buffered.commit()
 
-    async def abort(self) -> None:
-        if self._sink is not None:
-            await self._sink.abort()
+    async def discard(self) -> None:
+        await self._buffered.discard()

@@ -1,6 +1,6 @@
 """From a stored recording to an accepted job, the same for every route and every kind of job.
 
-``receive_recording`` (a form with a file) or ``stored_recording`` (a key of ``POST /v1/uploads``) makes a
+``received_recording`` (the file of a form) or ``stored_recording`` (a key of ``POST /v1/uploads``) makes a
 ``Submission``, as does ``without_recording``; ``submit_job`` turns it into a job of the kind it names, and knows
 nothing of HTTP.
 """
@@ -12,11 +12,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from fastapi import Request
-from fastapi.exceptions import RequestValidationError
 
 from graphs.common.errors import ApiError
-from graphs.common.recordings import audio_limits, new_upload_key, owner_prefix, probe_recording
-from graphs.http.server.multipart import ReceivedFile, receive_form
+from graphs.common.recordings import audio_limits, owner_prefix, probe_recording
+from graphs.http.server.files import StoredFile
 from graphs.http.server.services import Services
 from models.errors import InputError
 from storage.avatars import AvatarNotFound
@@ -26,7 +25,6 @@ from storage.users import User
 
 MAX_IDEMPOTENCY_KEY = 200
 
-OptionsOf = Callable[[ReceivedFile, dict[str, str]], dict[str, Any]]
 Check = Callable[[dict[str, Any]], Awaitable[None]]
 
 
@@ -82,6 +80,11 @@ def stored_recording(owner: User, kind: str, key: str, options: dict[str, Any]) 
     return Submission(kind, key, None, options, uploaded_now=False)
 
 
+def received_recording(kind: str, file: StoredFile, options: dict[str, Any]) -> Submission:
+    """Return the submission of a recording that this very request has brought."""
+    return Submission(kind, file.info.key, file.filename or None, options, uploaded_now=True)
+
+
 def without_recording(kind: str, options: dict[str, Any], *, expected_seconds: float) -> Submission:
     """Return the submission of a job that needs no recording.
 
@@ -91,48 +94,6 @@ def without_recording(kind: str, options: dict[str, Any], *, expected_seconds: f
         expected_seconds: Length of what is made, about.
     """
     return Submission(kind, None, None, options, uploaded_now=False, expected_seconds=expected_seconds)
-
-
-async def receive_recording(
-    request: Request,
-    services: Services,
-    owner: User,
-    kind: str,
-    options_of: OptionsOf,
-    *,
-    file_field: str = "file",
-    max_bytes: int | None = None,
-) -> Submission:
-    """Store the file of a form among the owner's uploads.
-
-    Args:
-        request: The request, its body unread.
-        services: Where the file goes, and its limits.
-        owner: Whose it is.
-        kind: Kind of the job.
-        options_of: Makes the job's options of the file's description and the form's fields, or refuses them; the file
-            is erased then.
-        file_field: Name of the form's file.
-        max_bytes: Largest file, where the route takes less than the service.
-    """
-    key = new_upload_key(owner.id)
-    largest = services.config.recordings.max_bytes
-    form = await receive_form(
-        request,
-        services.objects,
-        key,
-        file_field=file_field,
-        limit=largest if max_bytes is None else min(largest, max_bytes),
-        chunk_timeout=services.config.upload_chunk_timeout_seconds,
-    )
-    if form.file is None:
-        raise ApiError(422, "missing_field", "The form has no file.", field=file_field)
-    try:
-        options = options_of(form.file, form.fields)
-    except (ApiError, RequestValidationError):
-        await asyncio.to_thread(services.objects.delete, key)
-        raise
-    return Submission(kind, key, form.file.filename or None, options, uploaded_now=True)
 
 
 async def submit_job(

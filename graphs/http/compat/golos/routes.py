@@ -3,7 +3,7 @@
 # ruff: noqa: RUF001 - Russian texts
 import asyncio
 import re
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 import structlog
 from fastapi import APIRouter, Depends, Query, Request, Response
@@ -14,12 +14,12 @@ from graphs.assistant.events import Heard
 from graphs.common.errors import ApiError
 from graphs.http.compat.golos.counters import CountedRoute, counts
 from graphs.http.compat.golos.health import health_of
-from graphs.http.routes.assistant import json_body
-from graphs.http.server.assistant_audio import FIELD, SpokenForm, as_base64, receive_spoken
-from graphs.http.server.assistant_replies import Gathered, gather
+from graphs.http.server.assistant_replies import Gathered, as_base64, gather
+from graphs.http.server.audio import decode_file, spoken_limits
 from graphs.http.server.auth import Owner
-from graphs.http.server.bodies import read_json, validated
+from graphs.http.server.bodies import FormBody, JsonBody
 from graphs.http.server.correlation import correlation_id_of
+from graphs.http.server.files import NO_TYPE, SpooledFile
 from graphs.http.server.limits import per_minute
 from graphs.http.server.services import Services, ServicesDependency
 from models.audio.encoding import SyntheticMark, encode
@@ -36,7 +36,6 @@ MEDIA_TYPES = frozenset(
 )
 # A browser names a recording without a picture so, too.
 VIDEO_TYPES = frozenset(("video/webm",))
-NO_TYPES = frozenset(("", "application/octet-stream"))
 EXTENSIONS = (".wav", ".mp3", ".ogg", ".webm", ".m4a", ".aac")
 
 _NOT_UNDERSTOOD = {
@@ -53,25 +52,26 @@ _COUNTERS = (
 )
 _RUSSIAN = re.compile(r"[а-яё]", re.IGNORECASE)
 _LATIN = re.compile(r"[a-z]", re.IGNORECASE)
-_FORM = {
-    "requestBody": {
-        "required": True,
-        "content": {
-            "multipart/form-data": {
-                "schema": {
-                    "type": "object",
-                    "required": [FIELD],
-                    "properties": {FIELD: {"type": "string", "format": "binary"}, "session_id": {"type": "string"}},
-                }
-            }
-        },
-    }
-}
 
 _log = structlog.get_logger()
 _limited = [Depends(per_minute("assistant"))]
 _routes = APIRouter(prefix="/api/v1", route_class=CountedRoute)
 _open_routes = APIRouter(prefix="/api/v1")
+
+
+class RecordingForm(BaseModel):
+    """A recording to be recognised."""
+
+    audio: SpooledFile
+
+
+class VoiceForm(RecordingForm):
+    """A spoken message."""
+
+    session_id: str | None = None
+
+
+FormT = TypeVar("FormT", bound=RecordingForm)
 
 
 class ChatMessage(BaseModel):
@@ -110,20 +110,21 @@ class Recognised(BaseModel):
     text: str
 
 
-@_routes.post("/voice/process", dependencies=_limited, openapi_extra=_FORM, summary="Ask aloud, and hear the reply")
+@_routes.post("/voice/process", dependencies=_limited, summary="Ask aloud, and hear the reply")
 async def process_voice(
     request: Request,
     services: ServicesDependency,
     owner: Owner,
+    form: FormBody[VoiceForm],
     session_id: Annotated[str | None, Query(max_length=100)] = None,
 ) -> VoiceAnswer:
     """Recognise a recording, answer it, and speak the answer.
 
     Where no words are made out, ``text`` is empty, ``response`` asks to repeat, and the chat engine is not asked.
     """
-    form = await _form(request, services)
-    session = await _session(services, owner, session_id or form.fields.get("session_id"))
-    heard = await _heard(request, services, form, session.language)
+    fields = await _received(services, form)
+    session = await _session(services, owner, session_id or fields.session_id)
+    heard = await _heard(request, services, fields.audio, session.language)
     if heard.text:
         reply = await _answer(request, services, owner, session, heard.text, heard.language, speak=True)
     else:
@@ -132,10 +133,12 @@ async def process_voice(
     return VoiceAnswer(text=heard.text, response=reply.text, audio=audio, session_id=session.id)
 
 
-@_routes.post("/chat/message", dependencies=_limited, openapi_extra=json_body(ChatMessage), summary="Ask in writing")
-async def chat_message(request: Request, services: ServicesDependency, owner: Owner) -> ChatAnswer:
+@_routes.post("/chat/message", dependencies=_limited, summary="Ask in writing")
+async def chat_message(
+    request: Request, services: ServicesDependency, owner: Owner, sent: JsonBody[ChatMessage]
+) -> ChatAnswer:
     """Answer a message; a session that is unknown or has expired is begun anew."""
-    body = validated(ChatMessage, await read_json(request))
+    body = await sent.read()
     message = services.assistant.checked(body.message)
     session = await _session(services, owner, body.session_id)
     language = written_language(message, services.config.assistant.language)
@@ -150,11 +153,13 @@ async def clear_session(services: ServicesDependency, owner: Owner, session_id: 
     return {"message": "Сессия очищена"}
 
 
-@_routes.post("/stt", dependencies=_limited, openapi_extra=_FORM, summary="Recognise a recording")
-async def recognise(request: Request, services: ServicesDependency, owner: Owner) -> Recognised:
+@_routes.post("/stt", dependencies=_limited, summary="Recognise a recording")
+async def recognise(
+    request: Request, services: ServicesDependency, owner: Owner, form: FormBody[RecordingForm]
+) -> Recognised:
     """Return the words of a recording."""
-    form = await _form(request, services)
-    return Recognised(text=(await _heard(request, services, form, None)).text)
+    fields = await _received(services, form)
+    return Recognised(text=(await _heard(request, services, fields.audio, None)).text)
 
 
 @_routes.post(
@@ -162,12 +167,13 @@ async def recognise(request: Request, services: ServicesDependency, owner: Owner
     dependencies=_limited,
     response_class=Response,
     responses={200: {"content": {"audio/wav": {"schema": {"type": "string", "format": "binary"}}}}},
-    openapi_extra=json_body(SpeechText),
     summary="Say a text",
 )
-async def synthesise(request: Request, services: ServicesDependency, owner: Owner) -> Response:
+async def synthesise(
+    request: Request, services: ServicesDependency, owner: Owner, sent: JsonBody[SpeechText]
+) -> Response:
     """Return a WAV of the text, marked as synthetic in its metadata."""
-    body = validated(SpeechText, await read_json(request))
+    body = await sent.read()
     if not body.text.strip():
         raise InputError("empty_text", "The text is empty.", field="text")
     if len(body.text) > services.config.texts.max_speech_chars:
@@ -198,14 +204,15 @@ async def health(request: Request, services: ServicesDependency) -> JSONResponse
     return JSONResponse(report, 200 if report["status"] == "ok" else 503)
 
 
-async def _form(request: Request, services: Services) -> SpokenForm:
-    """Receive the recording; what it is called must be one of golos' types, what it is shows when it is decoded."""
-    form = await receive_spoken(request, services)
-    named = form.filename.lower().endswith(EXTENSIONS) if form.content_type in NO_TYPES else None
-    if not (named or form.content_type in MEDIA_TYPES | VIDEO_TYPES):
-        form.file.close()
-        raise ApiError(415, "unsupported_media", f"{form.content_type!r} is not a known type.", field=FIELD)
-    return form
+async def _received(services: Services, form: FormBody[FormT]) -> FormT:
+    """Receive a recording; the client's name for it must be one of golos' types, its content shows when decoded."""
+    fields = await form.receive(limit=services.config.assistant.max_audio_bytes)
+    audio = fields.audio
+    named = audio.filename.lower().endswith(EXTENSIONS) if audio.content_type == NO_TYPE else None
+    if not (named or audio.content_type in MEDIA_TYPES | VIDEO_TYPES):
+        audio.file.close()
+        raise ApiError(415, "unsupported_media", f"{audio.content_type!r} is not a known type.", field="audio")
+    return fields
 
 
 async def _session(services: Services, owner: User, session_id: str | None) -> Session:
@@ -217,8 +224,9 @@ async def _session(services: Services, owner: User, session_id: str | None) -> S
     return await services.sessions.create(owner.id)
 
 
-async def _heard(request: Request, services: Services, form: SpokenForm, language: str | None) -> Heard:
-    pcm = await form.pcm(services)
+async def _heard(request: Request, services: Services, audio: SpooledFile, language: str | None) -> Heard:
+    limits = spoken_limits(services.config, allow_truncated=True)
+    pcm = await decode_file(audio.file, limits, field="audio")
     counts(request, "stt_requests")
     heard: Heard = await services.assistant.hear(pcm, language=language, correlation_id=correlation_id_of(request))
     return heard

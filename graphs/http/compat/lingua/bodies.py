@@ -1,36 +1,27 @@
-"""What lingua's clients send: audio in JSON, as base64 or as lists of numbers, bounded before it is parsed."""
+"""What lingua's clients send: audio in JSON, as base64 or as lists of numbers."""
 
-import asyncio
-import base64
-import binascii
-import io
-from typing import Annotated, TypeVar
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Annotated
 
-import numpy as np
-from av.audio.frame import AudioFrame
-from fastapi import Request
-from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, StringConstraints, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, StringConstraints
 
+from graphs.common.config import ApiConfig
 from graphs.common.errors import ApiError
-from graphs.http.server.bodies import read_body
+from graphs.http.server.bodies import BodyT, JsonBody
 from graphs.http.server.services import Services
-from models.audio import SAMPLE_RATE, AudioLimits, decode
-from models.audio.mono import MonoTrack
+from models.audio import SAMPLE_RATE
 from models.errors import InputError
 
 _MAX_RATE = 48_000
 # A float32 as JSON writers print it, and its comma.
 _BYTES_PER_SAMPLE = 24
 _OTHER_BYTES = 64 * 1024
-_MIN_SECONDS = 0.1
 
 Language = Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}(-[a-z0-9]{2,8}){0,3}$")]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=100)]
 Samples = list[FiniteFloat]
 Rate = Annotated[int, Field(ge=8000, le=_MAX_RATE)]
-
-ModelT = TypeVar("ModelT", bound=BaseModel)
 
 
 class _Body(BaseModel):
@@ -96,32 +87,15 @@ class Extraction(_Body):
     sample_rate: Rate = SAMPLE_RATE
 
 
-async def read_files(request: Request, services: Services, model: type[ModelT]) -> ModelT:
-    """Read a body with an audio file in base64."""
-    return await _parsed(request, model, services.config.assistant.max_audio_bytes * 4 // 3 + _OTHER_BYTES)
+def file_bytes(config: ApiConfig) -> int:
+    """Return the most bytes of a body with an audio file in base64."""
+    return config.assistant.max_audio_bytes * 4 // 3 + _OTHER_BYTES
 
 
-async def read_samples(request: Request, services: Services, model: type[ModelT]) -> ModelT:
+async def read_samples(body: JsonBody[BodyT], config: ApiConfig) -> BodyT:
     """Read a body with samples as numbers."""
-    most = int(services.config.texts.max_reference_seconds * _MAX_RATE)
-    return await _parsed(request, model, most * _BYTES_PER_SAMPLE // 2 + _OTHER_BYTES, most)
-
-
-async def _parsed(request: Request, model: type[ModelT], limit: int, most_values: int | None = None) -> ModelT:
-    body = await read_body(request, limit)
-    # Short numbers would become many times their bytes in memory.
-    if most_values is not None and body.count(b",") > most_values + 1000:
-        raise ApiError(413, "too_large", f"There are more than {most_values} samples.", field="body")
-    try:
-        return await asyncio.to_thread(model.model_validate_json, body)
-    except ValidationError as error:
-        fault = error.errors(include_url=False, include_input=False)[0]
-        if fault["type"] == "json_invalid":
-            raise ApiError(400, "malformed_json", "Invalid JSON", field="body") from None
-        field = ".".join(map(str, fault["loc"]))
-        if fault["type"] == "missing":
-            raise ApiError(400, "missing_field", f"Missing '{field}'", field=field) from None
-        raise ApiError(400, "invalid_request", f"{field}: {fault['msg']}", field=field) from None
+    most = int(config.texts.max_reference_seconds * _MAX_RATE)
+    return await body.read(limit=most * _BYTES_PER_SAMPLE // 2 + _OTHER_BYTES, max_items=most)
 
 
 def checked_text(text: str, services: Services) -> str:
@@ -138,44 +112,10 @@ def checked_text(text: str, services: Services) -> str:
     return text
 
 
-async def decoded(services: Services, encoded: str, field: str) -> NDArray[np.float32]:
-    """Decode an audio file in base64 to mono float32 at 16 kHz.
-
-    Raises:
-        ApiError: It is no base64, or no audio that can be used.
-    """
-    limits = AudioLimits(min_seconds=_MIN_SECONDS, max_seconds=services.config.assistant.max_audio_seconds)
-
-    def read() -> NDArray[np.float32]:
-        return decode(io.BytesIO(base64.b64decode(encoded, validate=True)), limits)
-
+@contextmanager
+def input_errors_as_400() -> Iterator[None]:
+    """Answer 400 to what the engines call bad input."""
     try:
-        return await asyncio.to_thread(read)
-    except binascii.Error as error:
-        raise ApiError(400, "invalid_base64", f"{field} is not base64.", field=field) from error
+        yield
     except InputError as error:
-        raise ApiError(400, error.code, error.message, field=field) from error
-
-
-async def at_16_khz(services: Services, values: Samples, sample_rate: int, field: str) -> NDArray[np.float32]:
-    """Return samples as mono float32 at 16 kHz.
-
-    Raises:
-        ApiError: There are none, or more than a reference may have.
-    """
-    longest = services.config.texts.max_reference_seconds
-    if not values:
-        raise ApiError(400, "empty_audio", f"Empty {field}", field=field)
-    if len(values) > longest * sample_rate:
-        raise ApiError(400, "too_long", f"{field} is longer than {longest:g} s.", field=field)
-
-    def resample() -> NDArray[np.float32]:
-        samples: NDArray[np.float32] = np.clip(np.array(values), -1.0, 1.0).astype(np.float32)
-        if sample_rate == SAMPLE_RATE:
-            return samples
-        frame = AudioFrame.from_ndarray(samples[np.newaxis], format="flt", layout="mono")
-        frame.sample_rate = sample_rate
-        track = MonoTrack(SAMPLE_RATE, pad_start=False)
-        return np.concatenate([np.zeros(0, np.float32), *track.push(frame), *track.flush()])
-
-    return await asyncio.to_thread(resample)
+        raise ApiError(400, error.code, error.message, field=error.field) from error

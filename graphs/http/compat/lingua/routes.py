@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import json
+from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
@@ -10,7 +11,6 @@ import numpy as np
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 from numpy.typing import NDArray
-from pydantic import BaseModel
 
 from graphs.common.errors import ApiError
 from graphs.common.progress import result_of
@@ -23,14 +23,15 @@ from graphs.http.compat.lingua.bodies import (
     Registration,
     SpeechToSpeech,
     Synthesis,
-    at_16_khz,
     checked_text,
-    decoded,
-    read_files,
+    file_bytes,
+    input_errors_as_400,
     read_samples,
 )
 from graphs.http.routes.voices import keep_voice
+from graphs.http.server.audio import decode_base64, resample_numbers, spoken_limits
 from graphs.http.server.auth import Owner
+from graphs.http.server.bodies import JsonBody
 from graphs.http.server.correlation import correlation_id_of
 from graphs.http.server.services import Services, ServicesDependency
 from graphs.translation.graph import AudioMade, SpeechTranslationGraph, TranslationEvent
@@ -60,16 +61,14 @@ def utterance_finder() -> FindSpeech:
     return SileroVad(UTTERANCE_VAD).speech
 
 
-def _described(model: type[BaseModel]) -> dict[str, Any]:
-    schema = model.model_json_schema()
-    return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
-
-
-@router.post("/s2s", openapi_extra=_described(SpeechToSpeech), summary="Speech to speech of another language")
-async def speech_to_speech(request: Request, services: ServicesDependency, owner: Owner) -> dict[str, str]:
+@router.post("/s2s", summary="Speech to speech of another language")
+async def speech_to_speech(
+    request: Request, services: ServicesDependency, owner: Owner, sent: JsonBody[SpeechToSpeech]
+) -> dict[str, str]:
     """Return the translation as WAV in base64, with both texts. Longer recordings: POST /v1/jobs/translation."""
-    body = await read_files(request, services, SpeechToSpeech)
-    pcm = await decoded(services, body.audio, "audio")
+    body = await sent.read(limit=file_bytes(services.config))
+    with input_errors_as_400():
+        pcm = await decode_base64(body.audio, spoken_limits(services.config), field="audio")
     speaker = await services.speakers.find(owner.id, None, body.tgt_lang, language_field="tgt_lang")
     pieces: list[NDArray[np.float32]] = []
 
@@ -99,13 +98,16 @@ async def speech_to_speech(request: Request, services: ServicesDependency, owner
     }
 
 
-@router.post("/asr", openapi_extra=_described(Recognition), summary="Speech to text")
-async def recognise(request: Request, services: ServicesDependency, owner: Owner) -> dict[str, Any]:
+@router.post("/asr", summary="Speech to text")
+async def recognise(
+    request: Request, services: ServicesDependency, owner: Owner, sent: JsonBody[Recognition]
+) -> dict[str, Any]:
     """Return the words, by segment and as one text."""
-    body = await read_files(request, services, Recognition)
+    body = await sent.read(limit=file_bytes(services.config))
     if body.task != "transcribe":
         raise ApiError(422, "unsupported_task", "The task must be transcribe; POST /s2s translates.", field="task")
-    pcm = await decoded(services, body.audio_b64, "audio_b64")
+    with input_errors_as_400():
+        pcm = await decode_base64(body.audio_b64, spoken_limits(services.config), field="audio_b64")
     language = body.language
     segments: list[str] = []
     stream = services.roles.asr.transcribe(pcm, language=body.language, correlation_id=correlation_id_of(request))
@@ -131,16 +133,17 @@ _SPEECH: dict[int | str, dict[str, Any]] = {
     "/synthesize",
     response_class=Response,
     responses=_SPEECH,
-    openapi_extra=_described(Synthesis),
     summary="Text to speech that may sound like a speaker",
 )
-async def synthesize(request: Request, services: ServicesDependency, owner: Owner) -> Response:
+async def synthesize(
+    request: Request, services: ServicesDependency, owner: Owner, sent: JsonBody[Synthesis]
+) -> Response:
     """Return WAV, or, to a client that accepts JSON alone, an object with samples.
 
     The speaker is the registered one, else the reference, else the named voice, else the language's default; what was
     used is told by X-Used-Reference and X-Speaker-Applied, or in the object.
     """
-    body = await read_samples(request, services, Synthesis)
+    body = await read_samples(sent, services.config)
     text = checked_text(body.text, services)
     speaker, applied = await _speaker(services, owner, body, correlation_id_of(request))
     samples = await _spoken(services, request, text, speaker, _speed(body))
@@ -186,7 +189,7 @@ async def _clone(services: Services, owner: User, body: Synthesis, correlation_i
             pass
     if reference is None and body.reference_audio is not None:
         rate = body.reference_sample_rate
-        pcm = await at_16_khz(services, body.reference_audio, rate, "reference_audio")
+        pcm = await _numbers(services, body.reference_audio, rate, "reference_audio")
         embeddings, encoder = await services.roles.speaker.embed([pcm], correlation_id=correlation_id)
         reference = Reference(pcm, embeddings[0], encoder)
     if reference is None:
@@ -228,11 +231,13 @@ def _as_json(samples: NDArray[np.float32], speaker: Speaker, text: str, applied:
     ).encode()
 
 
-@router.post("/register_speaker", openapi_extra=_described(Registration), summary="Register a speaker")
-async def register_speaker(request: Request, services: ServicesDependency, owner: Owner) -> dict[str, Any]:
+@router.post("/register_speaker", summary="Register a speaker")
+async def register_speaker(
+    request: Request, services: ServicesDependency, owner: Owner, sent: JsonBody[Registration]
+) -> dict[str, Any]:
     """Keep a speaker under a name of yours, in the place of one of that name; DELETE /v1/voices/{id} forgets it."""
-    body = await read_samples(request, services, Registration)
-    pcm = await at_16_khz(services, body.reference_audio, body.reference_sample_rate, "reference_audio")
+    body = await read_samples(sent, services.config)
+    pcm = await _numbers(services, body.reference_audio, body.reference_sample_rate, "reference_audio")
     if len(pcm) < MIN_REFERENCE_S * SAMPLE_RATE:
         message = f"A speaker takes at least {MIN_REFERENCE_S:g} s of speech."
         raise ApiError(400, "too_short", message, field="reference_audio")
@@ -254,12 +259,13 @@ async def register_speaker(request: Request, services: ServicesDependency, owner
     "/tts",
     response_class=Response,
     responses=_SPEECH,
-    openapi_extra=_described(PiperSynthesis),
     summary="Text to speech by a voice's name",
 )
-async def speak(request: Request, services: ServicesDependency, owner: Owner) -> Response:
+async def speak(
+    request: Request, services: ServicesDependency, owner: Owner, sent: JsonBody[PiperSynthesis]
+) -> Response:
     """Return WAV, spoken by a voice of GET /voices or one that you registered."""
-    body = await read_samples(request, services, PiperSynthesis)
+    body = await read_samples(sent, services.config)
     text = checked_text(body.text, services)
     try:
         speaker = await services.speakers.find(owner.id, body.voice, body.language)
@@ -277,11 +283,13 @@ async def voices(services: ServicesDependency, owner: Owner) -> dict[str, list[d
     return {"voices": [{"name": voice.id, "path": voice.model} for voice in await services.roles.speech.voices()]}
 
 
-@router.post("/extract_embedding", openapi_extra=_described(Extraction), summary="A speaker's embedding")
-async def extract_embedding(request: Request, services: ServicesDependency, owner: Owner) -> list[float]:
+@router.post("/extract_embedding", summary="A speaker's embedding")
+async def extract_embedding(
+    request: Request, services: ServicesDependency, owner: Owner, sent: JsonBody[Extraction]
+) -> list[float]:
     """Return the embedding of one speaker's speech as an array."""
-    body = await read_samples(request, services, Extraction)
-    pcm = await at_16_khz(services, body.audio, body.sample_rate, "audio")
+    body = await read_samples(sent, services.config)
+    pcm = await _numbers(services, body.audio, body.sample_rate, "audio")
     try:
         embeddings, _encoder = await services.roles.speaker.embed([pcm], correlation_id=correlation_id_of(request))
     except InputError as error:
@@ -290,11 +298,13 @@ async def extract_embedding(request: Request, services: ServicesDependency, owne
     return values
 
 
-@router.post("/extract", openapi_extra=_described(Extraction), summary="A speaker's embedding, described")
-async def extract(request: Request, services: ServicesDependency, owner: Owner) -> dict[str, Any]:
+@router.post("/extract", summary="A speaker's embedding, described")
+async def extract(
+    request: Request, services: ServicesDependency, owner: Owner, sent: JsonBody[Extraction]
+) -> dict[str, Any]:
     """Return the embedding with its statistics; none for less than a second of speech (contracts D-17)."""
-    body = await read_samples(request, services, Extraction)
-    pcm = await at_16_khz(services, body.audio, body.sample_rate, "audio")
+    body = await read_samples(sent, services.config)
+    pcm = await _numbers(services, body.audio, body.sample_rate, "audio")
     told: dict[str, Any] = {"input_samples": len(pcm), "sample_rate": SAMPLE_RATE}
     if len(pcm) < SAMPLE_RATE:
         message = "An embedding takes at least 1 s of speech."
@@ -342,6 +352,12 @@ for _method in ("GET", "POST"):
         summary="Not offered: a speaker is named by each request",
         name=f"lingua_speaker_mode_{_method.lower()}",
     )
+
+
+async def _numbers(services: Services, values: Sequence[float], sample_rate: int, field: str) -> NDArray[np.float32]:
+    longest = services.config.texts.max_reference_seconds
+    with input_errors_as_400():
+        return await resample_numbers(values, sample_rate, max_seconds=longest, field=field)
 
 
 async def _spoken(

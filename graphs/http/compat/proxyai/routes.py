@@ -3,21 +3,22 @@
 import json
 import re
 from datetime import timedelta
-from typing import Any
+from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import JSONResponse
+from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 
 from graphs.common.errors import ApiError
 from graphs.http.server.auth import Owner
-from graphs.http.server.bodies import form_with_file, read_json
+from graphs.http.server.bodies import FormBody, JsonBody
 from graphs.http.server.correlation import correlation_id_of
+from graphs.http.server.files import StoredFile
 from graphs.http.server.job_view import load_report
 from graphs.http.server.limits import per_minute
-from graphs.http.server.multipart import ReceivedFile
 from graphs.http.server.services import Services, ServicesDependency
-from graphs.http.server.submission import idempotency_key_of, receive_recording, submit_job
+from graphs.http.server.submission import idempotency_key_of, received_recording, submit_job
 from graphs.transcription.kind import TRANSCRIPTION
 from graphs.transcription.transcript import Transcript
 from storage.jobs import Job, JobNotFound
@@ -28,24 +29,41 @@ router = APIRouter(tags=["proxyAI"])
 UPLOAD_TYPES = frozenset({"audio/wav", "audio/x-wav", "audio/wave", "audio/mpeg", "audio/mp3"})
 MAX_LABEL_LENGTH = 50
 
+# Checked by hand: the sentences about what is wrong with them are proxyAI's.
+Labels = Annotated[
+    Any,
+    WithJsonSchema(
+        {
+            "type": "object",
+            "additionalProperties": {"type": "string", "minLength": 1, "maxLength": MAX_LABEL_LENGTH},
+        }
+    ),
+]
 
-async def _upload(request: Request, services: ServicesDependency, owner: Owner) -> dict[str, str]:
+
+class UploadForm(BaseModel):
+    """A recording to be transcribed."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    file: StoredFile = Field(description="WAV or MP3.")
+
+
+async def _upload(
+    request: Request, services: ServicesDependency, owner: Owner, form: FormBody[UploadForm]
+) -> dict[str, str]:
     """Take a recording (WAV or MP3) and transcribe it in the background."""
     once = idempotency_key_of(request)
-    submission = await receive_recording(request, services, owner, TRANSCRIPTION.name, _no_options)
+    file = (await form.receive(limit=services.config.recordings.max_bytes)).file
+    submission = received_recording(TRANSCRIPTION.name, file, {})
+    if file.content_type not in UPLOAD_TYPES:
+        await submission.discard(services.objects)
+        sentence = f"Unsupported media type {file.content_type!r}: send audio/wav or audio/mpeg."
+        raise ApiError(415, "unsupported_media", sentence, field="file")
     job, _created = await submit_job(
         services, owner, submission, correlation_id=correlation_id_of(request), idempotency_key=once
     )
     return {"upload_id": job.id.hex}
-
-
-def _no_options(file: ReceivedFile, fields: dict[str, str]) -> dict[str, Any]:
-    if file.content_type not in UPLOAD_TYPES:
-        sentence = f"Unsupported media type {file.content_type!r}: send audio/wav or audio/mpeg."
-        raise ApiError(415, "unsupported_media", sentence, field="file")
-    if fields:
-        raise ApiError(422, "unknown_field", f"Unknown fields: {', '.join(sorted(fields))}", field="body")
-    return {}
 
 
 for _path in ("/upload/", "/transcribe"):
@@ -54,7 +72,6 @@ for _path in ("/upload/", "/transcribe"):
         _upload,
         methods=["POST"],
         dependencies=[Depends(per_minute("upload"))],
-        openapi_extra=form_with_file({}),
         summary="Upload a recording and transcribe it",
         name=f"proxyai_{_path.strip('/')}",
     )
@@ -123,12 +140,12 @@ async def status(services: ServicesDependency, owner: Owner, upload_id: str) -> 
 
 
 @router.post("/labels/{upload_id}", summary="Name the speakers")
-async def labels(request: Request, services: ServicesDependency, owner: Owner, upload_id: str) -> JSONResponse:
+async def labels(services: ServicesDependency, owner: Owner, upload_id: str, body: JsonBody[Labels]) -> JSONResponse:
     """Name speakers: a JSON object from the diarizer's names to new ones, 1 to 50 characters without < and >."""
     job = await _job(services, owner, upload_id)
     if job.state != "succeeded" or job.result is None:
         raise ApiError(404, "not_ready", "Results not yet available", field="upload_id")
-    mapping = await read_json(request)
+    mapping = await body.read()
     if not isinstance(mapping, dict):
         raise ApiError(400, "invalid_labels", "The body must be a JSON object of names", field="body")
     unknown = [key for key in mapping if key not in job.result["speakers"]]

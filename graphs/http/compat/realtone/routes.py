@@ -1,11 +1,9 @@
 """The routes of contracts A3: uploads to be analysed, their status, and the history, for RealTone's clients."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator
 from datetime import datetime
 from pathlib import PurePath
-from typing import Any
 from uuid import UUID
 
 from fastapi import APIRouter, Request
@@ -16,21 +14,20 @@ from graphs.common.errors import ApiError
 from graphs.common.recordings import erase_objects
 from graphs.http.compat.realtone.scores import percent, scored_chunks
 from graphs.http.server.auth import Owner
+from graphs.http.server.bodies import FormBody
 from graphs.http.server.correlation import correlation_id_of
+from graphs.http.server.files import StoredFile
 from graphs.http.server.job_view import load_report
-from graphs.http.server.multipart import ReceivedFile
 from graphs.http.server.services import Services, ServicesDependency
-from graphs.http.server.submission import idempotency_key_of, receive_recording, submit_job
+from graphs.http.server.submission import idempotency_key_of, received_recording, submit_job
 from graphs.spoof.kind import SPOOF
 from graphs.spoof.report import SpoofReport
-from models.errors import InputError
 from storage.jobs import Job, JobNotFound
-from storage.objects import ObjectNotFound, ObjectTooLarge
+from storage.objects import ObjectNotFound
 from storage.users import User
 
 router = APIRouter(tags=["RealTone"])
 
-FILE_FIELD = "audiofile"
 MAX_UPLOAD_BYTES = 10 * MEBIBYTE
 EXTENSIONS = (".wav", ".mp3", ".ogg", ".webm", ".flac")
 HISTORY_ROWS = 200
@@ -49,11 +46,12 @@ _FAILURE_STATUS = {
     "worker_lost": "ERROR_GRPC_CONNECTION",
     "recording_gone": "ERROR_MINIO_DOWNLOAD",
 }
-_FORM = {
-    "type": "object",
-    "required": [FILE_FIELD],
-    "properties": {FILE_FIELD: {"type": "string", "format": "binary"}},
-}
+
+
+class UploadForm(BaseModel):
+    """A recording to be analysed."""
+
+    audiofile: StoredFile = Field(description=f"One of {', '.join(EXTENSIONS)}, at most 10 MB.")
 
 
 class TaskBody(BaseModel):
@@ -98,47 +96,27 @@ async def ping() -> MessageBody:
     return MessageBody(message="pong")
 
 
-@router.post(
-    "/api/v1/audio/upload",
-    status_code=202,
-    openapi_extra={"requestBody": {"required": True, "content": {"multipart/form-data": {"schema": _FORM}}}},
-    summary="Upload a recording and tell whether its voice is real",
-)
-async def upload(request: Request, services: ServicesDependency, owner: Owner) -> TaskBody:
+@router.post("/api/v1/audio/upload", status_code=202, summary="Upload a recording and tell whether its voice is real")
+async def upload(request: Request, services: ServicesDependency, owner: Owner, form: FormBody[UploadForm]) -> TaskBody:
     """Take a recording of at most 10 MB and analyse it in the background."""
+    once = idempotency_key_of(request)
     limit = min(MAX_UPLOAD_BYTES, services.config.recordings.max_bytes)
-    with _refusals_as_400(limit):
-        once = idempotency_key_of(request)
-        submission = await receive_recording(
-            request, services, owner, SPOOF.name, _no_options, file_field=FILE_FIELD, max_bytes=limit
-        )
-        job, _created = await submit_job(
-            services, owner, submission, correlation_id=correlation_id_of(request), idempotency_key=once
-        )
-    return TaskBody(task_id=job.id)
-
-
-def _no_options(file: ReceivedFile, _fields: dict[str, str]) -> dict[str, Any]:
-    if not file.filename.lower().endswith(EXTENSIONS):
-        sentence = f"Unsupported file type. Allowed types: {', '.join(EXTENSIONS)}"
-        raise ApiError(400, "unsupported_media", sentence, field=FILE_FIELD)
-    return {}
-
-
-@contextmanager
-def _refusals_as_400(limit: int) -> Iterator[None]:
-    """Answer 400 to whatever is wrong with a form or its file, as this contract has it."""
     try:
-        yield
-    except ObjectTooLarge:
-        sentence = f"File size limit exceeded. Max size: {limit / MEBIBYTE:g} MB"
-        raise ApiError(400, "too_large", sentence, field=FILE_FIELD) from None
-    except InputError as error:
-        raise ApiError(400, error.code, error.message, field=FILE_FIELD) from error
+        file = (await form.receive(limit=limit)).audiofile
     except ApiError as error:
-        if error.status not in (413, 415, 422):
+        if error.status != 413:
             raise
-        raise ApiError(400, error.code, error.detail, field=error.field) from error
+        sentence = f"File size limit exceeded. Max size: {limit / MEBIBYTE:g} MB"
+        raise ApiError(413, error.code, sentence, field=error.field) from None
+    submission = received_recording(SPOOF.name, file, {})
+    if not file.filename.lower().endswith(EXTENSIONS):
+        await submission.discard(services.objects)
+        sentence = f"Unsupported file type. Allowed types: {', '.join(EXTENSIONS)}"
+        raise ApiError(415, "unsupported_media", sentence, field="audiofile")
+    job, _created = await submit_job(
+        services, owner, submission, correlation_id=correlation_id_of(request), idempotency_key=once
+    )
+    return TaskBody(task_id=job.id)
 
 
 async def _job(services: Services, owner: User, job_id: UUID) -> Job | None:

@@ -10,11 +10,10 @@ from pydantic import BaseModel, Field
 
 from graphs.http.compat.talking_avatar.errors import Refusal
 from graphs.http.compat.talking_avatar.health import HealthBody, TalkingAvatarHealth, talking_avatar_health
-from graphs.http.routes.assistant import json_body
 from graphs.http.routes.avatar_films import FILM, FilmResponse, SpeakRequest, film_of_text
 from graphs.http.routes.avatars import PICTURE, IfNoneMatch, picture_of
 from graphs.http.server.auth import Owner
-from graphs.http.server.bodies import read_json, validated
+from graphs.http.server.bodies import JsonBody
 from graphs.http.server.correlation import correlation_id_of
 from graphs.http.server.services import ServicesDependency
 from storage.objects import content_disposition
@@ -36,12 +35,13 @@ class SpokenText(BaseModel):
     "/generate",
     response_class=Response,
     responses={200: {"content": {FILM: {"schema": {"type": "string", "format": "binary"}}}}},
-    openapi_extra=json_body(SpokenText),
     summary="Film the avatar that says a text",
 )
-async def generate(request: Request, services: ServicesDependency, owner: Owner) -> Response:
+async def generate(
+    request: Request, services: ServicesDependency, owner: Owner, sent: JsonBody[SpokenText]
+) -> Response:
     """Return the film as a file to save, sent while it is made; marked as synthetic."""
-    body = validated(SpokenText, await read_json(request))
+    body = await sent.read()
     limit = services.config.texts.max_speech_chars
     if len(body.text) > limit:
         raise Refusal(400, "too_long", f"Текст слишком длинный: допускается не более {limit} символов", field="text")

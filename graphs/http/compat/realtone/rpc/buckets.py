@@ -12,7 +12,7 @@ from graphs.common.concurrency import in_thread
 from graphs.common.config import ApiConfig, RpcBucket, expanded
 from graphs.common.recordings import new_upload_key
 from graphs.http.compat.realtone.rpc.status import RpcError
-from graphs.http.server.multipart import store_body
+from graphs.http.server.files import ObjectSink, write_all
 from graphs.http.server.services import Services
 from graphs.http.server.submission import Submission, stored_recording
 from graphs.spoof.kind import SPOOF
@@ -107,7 +107,7 @@ async def _copied(services: Services, owner: User, lent: _Lent, key: str) -> Sub
     limit = services.config.recordings.max_bytes
     try:
         async with aclosing(in_thread(await asyncio.to_thread(lent.store.iterate, key))) as body:
-            await store_body(body, services.objects, copy, content_type=None, limit=limit)
+            await write_all(body, ObjectSink(services.objects, copy, limit))
     except StorageUnavailable as error:
         if error.code in _MISSING_BUCKET:
             raise RpcError(StatusCode.NOT_FOUND, f"There is no bucket {lent.bucket.name!r}.") from None
