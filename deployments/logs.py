@@ -49,7 +49,7 @@ def configure_logs(level: str = "INFO", *, readable: bool = False) -> None:
     root.handlers[:] = [handler]
     root.setLevel(level)
     # Their every line on INFO is about their own plumbing.
-    for chatty in ("httpx", "httpcore", "botocore", "urllib3", "alembic", "procrastinate"):
+    for chatty in ("httpx", "httpcore", "botocore", "urllib3", "alembic"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
     # During an outage of the database it repeats every second what is logged once elsewhere.
     logging.getLogger("psycopg.pool").setLevel(logging.ERROR)

@@ -3,16 +3,17 @@
 import asyncio
 import random
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, NoReturn, Self, TypeVar
 
 import psycopg
 import structlog
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.rows import DictRow, dict_row
+from psycopg.sql import SQL, Identifier
 from psycopg_pool import AsyncConnectionPool
 
 Connection = psycopg.AsyncConnection[DictRow]
@@ -24,6 +25,10 @@ _FIRST_RETRY_SECONDS = 0.1
 _LONGEST_RETRY_SECONDS = 2.0
 # The pool's own reconnection backs off exponentially: giving up soon and starting anew keeps it prompt.
 _POOL_RECONNECT_SECONDS = 2.0
+# A listening connection without notifications for so long is checked with a statement.
+_LISTEN_CHECK_SECONDS = 15.0
+_FIRST_LISTEN_PAUSE_SECONDS = 0.1
+_LONGEST_LISTEN_PAUSE_SECONDS = 5.0
 # A half-open TCP connection is noticed in about half a minute; libpq ignores these for unix sockets.
 _KEEPALIVE = {
     "keepalives_idle": 10,
@@ -102,11 +107,6 @@ class Database:
     def __repr__(self) -> str:
         return f"Database({self.description})"
 
-    @property
-    def pool(self) -> AsyncConnectionPool[Connection]:
-        """The pool itself, for a library that wants one."""
-        return self._pool
-
     async def open(self) -> None:
         """Starts the pool; returns at once, also while the server is down."""
         await self._pool.open(wait=False)
@@ -135,14 +135,32 @@ class Database:
             async with self._pool.connection() as connection:
                 yield connection
 
-    async def dedicated(self) -> Connection:
-        """Opens a connection of its own in autocommit mode (for LISTEN); the caller closes it.
+    async def listen(
+        self, channels: Sequence[str], notified: Callable[[str, str], None], connected: Callable[[], None]
+    ) -> NoReturn:
+        """Listen on a connection of its own until cancelled, and connect again whenever it is lost.
 
-        Raises:
-            DatabaseUnavailable: The server can't be reached.
+        Args:
+            channels: Names of the channels.
+            notified: Called with the channel and the payload of each notification.
+            connected: Called each time listening begins; notifications sent before that may have been missed.
         """
-        with unavailable_errors():
-            return await psycopg.AsyncConnection[DictRow].connect(self._conninfo, autocommit=True, row_factory=dict_row)
+        pause = _FIRST_LISTEN_PAUSE_SECONDS
+        while True:
+            try:
+                async with await psycopg.AsyncConnection.connect(self._conninfo, autocommit=True) as connection:
+                    for channel in channels:
+                        await connection.execute(SQL("LISTEN {}").format(Identifier(channel)))
+                    connected()
+                    pause = _FIRST_LISTEN_PAUSE_SECONDS
+                    while True:
+                        async for notification in connection.notifies(timeout=_LISTEN_CHECK_SECONDS):
+                            notified(notification.channel, notification.payload)
+                        await connection.execute("SELECT 1")
+            except psycopg.OperationalError as error:
+                log.warning("lost the listening connection", channels=channels, error=str(error).strip())
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, _LONGEST_LISTEN_PAUSE_SECONDS)
 
     async def retry(self, operation: Callable[[], Awaitable[T]], *, for_seconds: float = 10.0) -> T:
         """Runs an idempotent operation, again and again while the database is unavailable.
@@ -223,14 +241,15 @@ def unavailable_errors() -> Iterator[None]:
         raise DatabaseUnavailable(str(error).strip() or type(error).__name__) from error
 
 
-def migrate(url: str, *, wait_seconds: float = 300.0) -> None:
-    """Brings the schema up to the newest revision; several replicas may do it at once.
+def migrate(url: str, *, wait_seconds: float = 300.0, revision: str = "head") -> None:
+    """Bring the schema up to the newest revision; several replicas may do it at once.
 
     One of them migrates, in one transaction, while the others wait for it on an advisory lock.
 
     Args:
         url: The database's URL.
         wait_seconds: How long to wait for another replica's migration.
+        revision: The revision to stop at.
 
     Raises:
         DatabaseUnavailable: The server can't be reached, or another replica's migration took too long.
@@ -254,6 +273,6 @@ def migrate(url: str, *, wait_seconds: float = 300.0) -> None:
         try:
             with engine.begin() as connection:
                 config.attributes["connection"] = connection
-                command.upgrade(config, "head")
+                command.upgrade(config, revision)
         except (SQLAlchemyError, psycopg.Error) as error:
             raise MigrationError(f"the database schema could not be migrated: {error}") from error

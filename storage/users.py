@@ -12,8 +12,7 @@ import psycopg
 from storage.avatars import avatars_prefix
 from storage.clock import utc_now
 from storage.database import Connection, Database
-from storage.jobs.cancellation import erase_jobs
-from storage.jobs.queue import DeliveryQueue
+from storage.jobs.transitions import erase
 from storage.names import checked_name
 from storage.voices import voices_prefix
 
@@ -73,7 +72,6 @@ class Users:
         self._clock = clock
         self._monotonic = monotonic
         self._cache_seconds = cache_seconds
-        self._queue = DeliveryQueue(database)
         self._accepted: dict[bytes, tuple[User, float]] = {}
 
     async def create(self, name: str) -> NewUser:
@@ -117,7 +115,7 @@ class Users:
                 return None
             cursor = await connection.execute("SELECT id FROM jobs WHERE owner_id = %s", [user_id])
             ids = [row["id"] for row in await cursor.fetchall()]
-            objects = await erase_jobs(connection, self._queue, ids, self._clock())
+            objects = await erase(connection, ids, self._clock())
             await connection.execute("DELETE FROM users WHERE id = %s", [user_id])
         self._accepted = {key: entry for key, entry in self._accepted.items() if entry[0].id != user_id}
         return [*objects, voices_prefix(user_id), avatars_prefix(user_id)]

@@ -1,10 +1,9 @@
-"""Durable jobs: rows in PostgreSQL, delivered by procrastinate, written under a fence.
+"""A durable job queue in PostgreSQL.
 
-:class:`JobStore` is for whoever owns jobs, :class:`JobWorker` for whoever does them.
+:class:`JobStore` submits, reads and cancels jobs; :class:`JobWorker` claims and runs them.
 """
 
 from storage.jobs.attempt import Attempt
-from storage.jobs.cancellation import object_prefix
 from storage.jobs.errors import (
     FenceLost,
     IdempotencyConflict,
@@ -14,6 +13,7 @@ from storage.jobs.errors import (
     QueueFull,
 )
 from storage.jobs.store import JobStore
+from storage.jobs.transitions import object_prefix
 from storage.jobs.types import (
     ENDED,
     RETRYABLE,

@@ -32,8 +32,8 @@ async def seconds_until_place(connection: Connection, owner_id: int, kind: str) 
             (SELECT count(*) FROM jobs WHERE kind = %(kind)s AND state = 'running') AS running,
             (SELECT count(*) FROM jobs
              WHERE kind = %(kind)s AND state = 'queued'
-               AND token <= (SELECT min(token) FROM jobs
-                             WHERE kind = %(kind)s AND state = 'queued' AND owner_id = %(owner_id)s)) AS rank
+               AND due_at <= (SELECT min(due_at) FROM jobs
+                              WHERE kind = %(kind)s AND state = 'queued' AND owner_id = %(owner_id)s)) AS rank
         """,
         {"kind": kind, "owner_id": owner_id, "recent": _RECENT_JOBS},
     )

@@ -1,4 +1,4 @@
-"""What can go wrong with a job, as far as its owner or its handler is concerned."""
+"""Errors of the job queue."""
 
 from uuid import UUID
 
@@ -51,3 +51,6 @@ class NotRetryable(Exception):
 
 class FenceLost(Exception):
     """The job is no longer this attempt's: cancelled, erased, or given to another worker. Stop working on it."""
+
+    def __init__(self, job_id: UUID, fence: int) -> None:
+        super().__init__(f"job {job_id} is no longer attempt {fence}'s")

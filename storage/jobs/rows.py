@@ -5,14 +5,12 @@ import re
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
-from uuid import UUID
 
 from psycopg.types.json import Jsonb
 
 from storage.database import Connection
 from storage.jobs.types import Job, JobEvent, JSONObject
 
-EVENTS_CHANNEL = "job_events"
 # An escaped NUL whose backslash is not itself escaped.
 _NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
 _JOB_FIELDS = tuple(Job.__dataclass_fields__)
@@ -21,17 +19,17 @@ Row = dict[str, Any]
 
 
 def job_of(row: Row) -> Job:
-    """The job that a row of ``jobs`` holds."""
+    """Return the job that a row of ``jobs`` holds."""
     return Job(**{name: row[name] for name in _JOB_FIELDS})
 
 
 def event_of(row: Row) -> JobEvent:
-    """The event that a row of ``job_events`` holds."""
+    """Return the event that a row of ``job_events`` holds."""
     return JobEvent(id=row["id"], type=row["type"], data=row["data"], at=row["at"])
 
 
 def jsonb(value: object) -> Jsonb:
-    """A value for a ``jsonb`` column.
+    """Return a value for a ``jsonb`` column.
 
     Raises:
         ValueError: PostgreSQL's JSON can't hold it: it isn't JSON, or has a NaN, an infinity, a NUL character or half
@@ -50,7 +48,7 @@ def jsonb(value: object) -> Jsonb:
 async def append_events(
     connection: Connection, row: Row, events: Sequence[tuple[str, JSONObject]], at: datetime
 ) -> None:
-    """Writes the events that ``row.last_event`` already counts.
+    """Write the events that ``row.last_event`` already counts.
 
     The caller has raised ``last_event`` by their number in this transaction, and so holds the row's lock: events of a
     job become visible in the order of their ids.
@@ -64,7 +62,7 @@ async def append_events(
 
 
 async def count_end(connection: Connection, row: Row) -> None:
-    """Adds an ended job to the totals."""
+    """Add an ended job to the totals."""
     seconds = (row["finished_at"] - row["started_at"]).total_seconds() if row["started_at"] else 0.0
     totals = [("ended", row["state"], seconds)]
     totals += [("stage", stage, float(spent)) for stage, spent in sorted((row["timings"] or {}).items())]
@@ -77,8 +75,3 @@ async def count_end(connection: Connection, row: Row) -> None:
             """,
             [(row["kind"], measure, label, spent) for measure, label, spent in totals],
         )
-
-
-async def set_token(connection: Connection, job_id: UUID, token: int) -> None:
-    """Makes a token the row's current one."""
-    await connection.execute("UPDATE jobs SET token = %s WHERE id = %s", [token, job_id])

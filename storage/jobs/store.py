@@ -17,15 +17,12 @@ import psycopg
 from storage.clock import utc_now
 from storage.database import Connection, Database, DatabaseUnavailable
 from storage.jobs.backlog import backlog, seconds_until_place, statistics
-from storage.jobs.cancellation import cancel_job, erase_jobs
 from storage.jobs.errors import IdempotencyConflict, JobNotFound, NotRetryable, OwnerNotFound, QueueFull
 from storage.jobs.events import EventHub
-from storage.jobs.queue import DeliveryQueue
-from storage.jobs.retrying import requeue_job
-from storage.jobs.rows import Row, append_events, event_of, job_of, jsonb, set_token
+from storage.jobs.rows import Row, event_of, job_of, jsonb
+from storage.jobs.transitions import cancel, erase, insert_job, requeue
 from storage.jobs.types import ENDED, RETRYABLE, Backlog, Job, JobEvent, JobPage, JobState, JobStatistics, JSONObject
 
-# PostgreSQL's notification channels hold 63 bytes, and procrastinate puts its own prefix before the kind.
 _KIND = re.compile(r"[a-z][a-z0-9_.-]{0,39}")
 _LONGEST_PAGE = 200
 _MOST_EVENTS = 1000
@@ -61,7 +58,6 @@ class JobStore:
         self._database = database
         self._clock = clock
         self._retention = retention
-        self._queue = DeliveryQueue(database)
         self._hub = EventHub(database)
 
     async def close(self) -> None:
@@ -132,7 +128,7 @@ class JobStore:
         async def once() -> tuple[Job, bool]:
             try:
                 async with self._database.connection() as connection:
-                    return await self._submit(connection, {**row, "now": self._clock()}, max_queued)
+                    return await self._submit(connection, row, max_queued)
             except psycopg.errors.ForeignKeyViolation:
                 raise OwnerNotFound(f"there is no user {owner_id}") from None
 
@@ -145,26 +141,12 @@ class JobStore:
         if max_queued is not None:
             await _lock_queue(connection, new["owner_id"])
             await _check_queue(connection, new["owner_id"], new["kind"], max_queued)
-        cursor = await connection.execute(
-            """
-            INSERT INTO jobs (id, owner_id, kind, state, params, input_key, correlation_id, idempotency_key,
-                              fingerprint, max_attempts, time_limit, cost, retention, created_at, last_event)
-            VALUES (%(id)s, %(owner_id)s, %(kind)s, 'queued', %(params)s, %(input_key)s, %(correlation_id)s,
-                    %(idempotency_key)s, %(fingerprint)s, %(max_attempts)s, %(time_limit)s, %(cost)s,
-                    %(retention)s, %(now)s, 1)
-            ON CONFLICT DO NOTHING
-            RETURNING *
-            """,
-            new,
-        )
-        row = await cursor.fetchone()
+        row = await insert_job(connection, new, self._clock())
         if row is None:  # somebody else's transaction was faster with this key or id
             existing = await self._find_submission(connection, new)
             if existing is None:
                 raise DatabaseUnavailable("a concurrent submission was erased at the same moment")
             return existing
-        await append_events(connection, row, [("queued", {})], new["now"])
-        await set_token(connection, row["id"], await self._queue.put(connection, kind=row["kind"], job_id=row["id"]))
         return job_of(row), True
 
     async def _find_submission(self, connection: Connection, new: Row) -> tuple[Job, bool] | None:
@@ -261,7 +243,7 @@ class JobStore:
         async def once() -> Job:
             async with self._database.connection() as connection:
                 await _row(connection, job_id, owner_id)
-                await cancel_job(connection, self._queue, job_id, self._clock())
+                await cancel(connection, job_id, self._clock())
                 return job_of(await _row(connection, job_id, owner_id))
 
         return await self._database.retry(once, for_seconds=_SUBMIT_RETRY_SECONDS)
@@ -288,7 +270,7 @@ class JobStore:
                 raise NotRetryable(row["state"])
             if max_queued is not None:
                 await _check_queue(connection, owner_id, row["kind"], max_queued)
-            requeued = await requeue_job(connection, self._queue, job_id, self._clock())
+            requeued = await requeue(connection, job_id, self._clock())
             if requeued is None:  # erased at the same moment
                 raise JobNotFound(job_id)
             return job_of(requeued)
@@ -311,7 +293,7 @@ class JobStore:
         """
         async with self._database.connection() as connection:
             await _row(connection, job_id, owner_id)
-            return await erase_jobs(connection, self._queue, [job_id], self._clock())
+            return await erase(connection, [job_id], self._clock())
 
     async def set_labels(self, job_id: UUID, owner_id: int, labels: dict[str, str]) -> Job:
         """Replaces a job's labels.
@@ -344,7 +326,8 @@ class JobStore:
                 """
                 SELECT count(*) AS position
                 FROM jobs AS mine
-                JOIN jobs AS other ON other.kind = mine.kind AND other.state = 'queued' AND other.token <= mine.token
+                JOIN jobs AS other ON other.state = 'queued' AND other.kind = mine.kind
+                                  AND (other.due_at, other.id) <= (mine.due_at, mine.id)
                 WHERE mine.id = %s AND mine.state = 'queued'
                 GROUP BY mine.id
                 """,
@@ -416,10 +399,9 @@ class JobStore:
                     [now, _EXPIRY_BATCH],
                 )
                 ids = [row["id"] for row in await cursor.fetchall()]
-                keys += await erase_jobs(connection, self._queue, ids, now)
+                keys += await erase(connection, ids, now)
             if len(ids) < _EXPIRY_BATCH:
                 break
-        await self._queue.remove_leftovers()
         return keys
 
     async def backlog(self, *, kinds: Collection[str], unknown_cost: float = 0.0) -> Backlog:

@@ -1,22 +1,24 @@
-"""Doing jobs: claims, handlers, retries, heartbeats, and a stop that loses nothing."""
+"""Works on jobs: claims, handlers, retries, heartbeats, and a stop that loses nothing."""
 
 import asyncio
 import random
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import structlog
 from structlog.contextvars import bound_contextvars
 
 from storage.clock import utc_now
 from storage.database import Database, DatabaseUnavailable
-from storage.jobs.attempt import Attempt, Ending, claim
+from storage.jobs.attempt import Attempt
 from storage.jobs.errors import FenceLost
-from storage.jobs.queue import DeliveryQueue
-from storage.jobs.reconciler import Reconciler
+from storage.jobs.rows import Row
+from storage.jobs.sweeper import Sweeper
+from storage.jobs.transitions import CHANNEL_CANCELLED, CHANNEL_QUEUED, Ending, claim
 from storage.jobs.types import JobFailure, JobResult
 
 log = structlog.get_logger(__name__)
@@ -28,17 +30,16 @@ Classify = Callable[[BaseException], JobFailure]
 _CANCEL_SECONDS = 5.0
 # What a stopping worker needs at most to write its endings.
 _STOP_SECONDS = 30.0
-_LONGEST_PAUSE_SECONDS = 10.0
 
 
 @dataclass(frozen=True)
 class Backoff:
-    """Exponential waiting between attempts, with jitter.
+    """Exponential delay between attempts, with jitter.
 
     Attributes:
         base: Seconds after the first attempt; doubled after each further one.
         longest: The limit, in seconds.
-        jitter: How far the wait strays from that, as a fraction of it.
+        jitter: Largest deviation from that, as a fraction of it.
     """
 
     base: float = 2.0
@@ -46,27 +47,13 @@ class Backoff:
     jitter: float = 0.25
 
     def delay(self, attempt: int, uniform: float) -> float:
-        """The wait after an attempt (1, 2, ...); ``uniform`` is a random number from 0 to 1."""
+        """Return the delay in seconds after an attempt (1, 2, ...); ``uniform`` is a random number from 0 to 1."""
         exact = min(self.longest, self.base * 2.0 ** (attempt - 1))
         return exact * (1.0 + self.jitter * (2.0 * uniform - 1.0))
 
 
-class _Run:
-    """A job in this worker's hands."""
-
-    def __init__(self, attempt: Attempt) -> None:
-        loop = asyncio.get_running_loop()
-        self.attempt = attempt
-        self.over: asyncio.Future[None] = loop.create_future()
-        self.wanted_back: asyncio.Future[None] = loop.create_future()
-
-    def give_back(self) -> None:
-        if not self.wanted_back.done():
-            self.wanted_back.set_result(None)
-
-
 class JobWorker:
-    """Does the jobs of the kinds that it has handlers for.
+    """Works on the jobs of the kinds that it has handlers for.
 
     A handler gets an :class:`Attempt` and returns a :class:`JobResult`. It may be run again after a crash, so what it
     writes elsewhere must bear repeating; it is cancelled (``CancelledError`` at its next ``await``) when the owner
@@ -128,33 +115,36 @@ class JobWorker:
         self._throttle = throttle
         self._clock = clock
         self._uniform = uniform
-        self._queue = DeliveryQueue(database)
-        # By job and fence: the owner may cancel a job and have it tried again before its handler has noticed.
-        self._runs: dict[tuple[UUID, int], _Run] = {}
-        self._reconciler = Reconciler(
-            database, self._queue, stalled_after=stalled_after, clock=clock, holding=lambda: self.running
-        )
-        self._deliveries: set[asyncio.Task[Any]] = set()
+        # What is being worked on. The owner may cancel a job and have it tried again before its handler has noticed, so
+        # that one job may be here twice.
+        self._attempts: dict[Attempt, asyncio.Task[None]] = {}
+        self._sweeper = Sweeper(database, stalled_after=stalled_after, clock=clock, holding=lambda: self.running)
+        # Kept while a claim has no answer, so that repeating it finds the job that it may have claimed.
+        self._claim_id = uuid4()
         self._stopping = False
-        self._delivering: asyncio.Task[None] | None = None
+        self._wake = asyncio.Event()
+        self._claiming: asyncio.Task[None] | None = None
 
     @property
     def running(self) -> frozenset[UUID]:
         """The jobs in this worker's hands."""
-        return frozenset(job_id for job_id, _fence in self._runs)
+        return frozenset(attempt.job.id for attempt in self._attempts)
 
     async def run(self) -> None:
-        """Works until :meth:`stop` is called; cancelling it is a stop without grace."""
-        if self._delivering is not None:
+        """Work until :meth:`stop` is called; cancelling it is a stop without grace."""
+        if self._claiming is not None:
             raise RuntimeError("the worker runs already")
         self._stopping = False
-        self._delivering = asyncio.create_task(self._deliver_on(), name="job delivery")
+        self._claiming = asyncio.create_task(self._claim_until_stopped(), name="job claims")
+        listening = self._database.listen([CHANNEL_QUEUED, CHANNEL_CANCELLED], self._notified, self._wake.set)
         side = [
+            asyncio.create_task(listening, name="job notifications"),
             asyncio.create_task(self._repeat("heartbeat", self._beat), name="job heartbeats"),
-            asyncio.create_task(self._repeat("sweep", self._reconciler.sweep), name="job reconciliation"),
+            asyncio.create_task(self._repeat("sweep", self._sweeper.sweep), name="job sweeps"),
         ]
         try:
-            await asyncio.wait({self._delivering})
+            await asyncio.wait({self._claiming})
+            await self._idle()
         except asyncio.CancelledError:
             await self.stop(grace=0.0)
             raise
@@ -162,52 +152,78 @@ class JobWorker:
             for task in side:
                 task.cancel()
             await asyncio.wait(side)
-            self._delivering = None
+            self._claiming = None
 
     async def stop(self, grace: float) -> None:
-        """Takes no more jobs, lets those under way go on for ``grace`` seconds, and gives the rest back.
+        """Take no more jobs, let those under way go on for ``grace`` seconds, and give the rest back.
 
         A job that is given back is queued again and the attempt not counted.
         """
-        delivering = self._delivering
-        if delivering is None:
+        claiming = self._claiming
+        if claiming is None:
             return
-        if not self._stopping:
-            self._stopping = True
-            delivering.cancel()
-        if self._runs:
-            await asyncio.wait([run.over for run in self._runs.values()], timeout=grace)
-        for run in self._runs.values():
-            run.give_back()
-        await asyncio.wait({delivering}, timeout=_STOP_SECONDS)
-        if not delivering.done():
+        self._stopping = True
+        self._wake.set()
+        if self._attempts:
+            await asyncio.wait(self._attempts.values(), timeout=grace)
+        for attempt in self._attempts:
+            attempt.give_back()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_STOP_SECONDS):
+                await asyncio.wait({claiming})  # it may still begin an attempt, and gives that back
+                await self._idle()
+        unfinished = [task for task in (claiming, *self._attempts.values()) if not task.done()]
+        if unfinished:
             # The database is away: whoever finds these jobs without a heartbeat takes them over.
             log.error("stopping without having given all jobs back", jobs=[str(job_id) for job_id in self.running])
-            for delivery in self._deliveries:
-                delivery.cancel()
-            await asyncio.wait({delivering})
+            for task in unfinished:
+                task.cancel()
+            await asyncio.wait(unfinished)
+
+    async def _idle(self) -> None:
+        while self._attempts:
+            await asyncio.wait(self._attempts.values())
 
     # --- loops ----------------------------------------------------------------------------------------------------
 
-    async def _deliver_on(self) -> None:
-        pause = 1.0
+    async def _claim_until_stopped(self) -> None:
         while not self._stopping:
-            try:
-                await self._queue.deliver(
-                    self._deliver,
-                    kinds=sorted(self._handlers),
-                    concurrency=self._concurrency,
-                    heartbeat=self._heartbeat,
-                    poll_interval=self._poll_interval,
-                )
-            except asyncio.CancelledError:
-                if self._stopping:
-                    return
-                raise
-            except Exception:
-                log.exception("the delivery of jobs stopped, starting it again", pause=pause)
-            await asyncio.sleep(pause)
-            pause = min(pause * 2, _LONGEST_PAUSE_SECONDS)
+            self._wake.clear()
+            row = await self._claim() if len(self._attempts) < self._concurrency else None
+            if row is not None:
+                self._begin(row)
+                continue
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._poll_interval):
+                    await self._wake.wait()
+
+    async def _claim(self) -> Row | None:
+        try:
+            async with self._database.connection() as connection:
+                row = await claim(connection, list(self._handlers), self._claim_id, self._clock())
+        except DatabaseUnavailable as error:
+            log.warning("database unavailable", during="claim", error=str(error))
+            return None
+        except Exception:
+            log.exception("a job could not be claimed")
+            return None
+        self._claim_id = uuid4()
+        return row
+
+    def _begin(self, row: Row) -> None:
+        attempt = Attempt(self._database, row, clock=self._clock, throttle=self._throttle)
+        self._attempts[attempt] = asyncio.create_task(self._work(attempt), name=f"job {attempt.job.id}")
+        if self._stopping:
+            attempt.give_back()
+
+    def _notified(self, channel: str, payload: str) -> None:
+        if channel == CHANNEL_QUEUED:
+            if payload in self._handlers:
+                self._wake.set()
+            return
+        for attempt in self._attempts:
+            if payload == f"{attempt.job.id} {attempt.fence}":
+                attempt.lose()
 
     async def _repeat(self, what: str, action: Callable[[], Coroutine[Any, Any, object]]) -> None:
         while True:
@@ -220,8 +236,8 @@ class JobWorker:
             await asyncio.sleep(self._heartbeat * (0.9 + 0.2 * self._uniform()))
 
     async def _beat(self) -> None:
-        runs = list(self._runs.values())
-        if not runs:
+        attempts = list(self._attempts)
+        if not attempts:
             return
         async with self._database.connection() as connection:
             cursor = await connection.execute(
@@ -231,57 +247,33 @@ class JobWorker:
                 WHERE jobs.id = held.id AND jobs.fence = held.fence AND jobs.state = 'running'
                 RETURNING jobs.id, jobs.fence
                 """,
-                [[run.attempt.job.id for run in runs], [run.attempt.fence for run in runs]],
+                [[attempt.job.id for attempt in attempts], [attempt.fence for attempt in attempts]],
             )
             alive = {(row["id"], row["fence"]) for row in await cursor.fetchall()}
-        for run in runs:
-            if (run.attempt.job.id, run.attempt.fence) not in alive:
-                run.attempt.lose()
+        for attempt in attempts:
+            if (attempt.job.id, attempt.fence) not in alive:
+                attempt.lose()
 
     # --- one job --------------------------------------------------------------------------------------------------
 
-    async def _deliver(self, job_id: UUID, token: int, cancelled: Callable[[], bool]) -> None:
-        task = asyncio.current_task()
-        if task is None:
-            raise RuntimeError("a delivery runs outside of any task")
-        self._deliveries.add(task)
+    async def _work(self, attempt: Attempt) -> None:
+        job = attempt.job
+        attempt.open()
         try:
-            await self._do(job_id, token)
+            with bound_contextvars(
+                correlation_id=job.correlation_id, job_id=str(job.id), kind=job.kind, attempt=job.attempt
+            ):
+                await self._end(attempt, await self._ending(attempt))
         except FenceLost as error:
             log.info("stopped working on a job that is not this worker's any more", reason=str(error))
         except DatabaseUnavailable:
-            log.exception("the database was away for too long, leaving the job to others", job_id=str(job_id))
-        except asyncio.CancelledError:
-            if not cancelled():
-                raise
+            log.exception("the database was away for too long, leaving the job to others", job_id=str(job.id))
         except Exception:
-            log.exception("the end of an attempt could not be written, leaving the job to others", job_id=str(job_id))
-        finally:
-            self._deliveries.discard(task)
-
-    async def _do(self, job_id: UUID, token: int) -> None:
-        if self._stopping:
-            return  # its row stays queued, and another worker replaces the token
-        row = await claim(self._database, job_id, token, clock=self._clock, for_seconds=self._outage_limit)
-        if row is None:
-            return
-        attempt = Attempt(self._database, self._queue, row, clock=self._clock, throttle=self._throttle)
-        held = (job_id, attempt.fence)
-        run = self._runs[held] = _Run(attempt)
-        attempt.open()
-        context = {
-            "correlation_id": attempt.job.correlation_id,
-            "job_id": str(job_id),
-            "kind": attempt.job.kind,
-            "attempt": attempt.job.attempt,
-        }
-        try:
-            with bound_contextvars(**context):
-                await self._end(attempt, await self._ending(run))
+            log.exception("the end of an attempt could not be written, leaving the job to others", job_id=str(job.id))
         finally:
             await attempt.close()
-            del self._runs[held]
-            run.over.set_result(None)
+            del self._attempts[attempt]
+            self._wake.set()
 
     async def _end(self, attempt: Attempt, ending: Ending) -> None:
         try:
@@ -291,29 +283,27 @@ class JobWorker:
             await attempt.end(ending, for_seconds=self._outage_limit)
         log.info("attempt ended", state=ending.state, event_type=ending.event[0])
 
-    async def _ending(self, run: _Run) -> Ending:
-        """Runs the handler to its end, or to whatever comes first."""
-        attempt = run.attempt
+    async def _ending(self, attempt: Attempt) -> Ending:
+        """Run the handler to its end, or to whatever comes first.
+
+        Raises:
+            FenceLost: The job isn't this attempt's any more.
+        """
         handler = asyncio.ensure_future(self._handlers[attempt.job.kind](attempt))
-        lost = asyncio.ensure_future(attempt.lost.wait())
-        watched: set[asyncio.Future[Any]] = {handler, lost, run.wanted_back}
+        interruption = asyncio.ensure_future(attempt.interrupted.wait())
+        limit = attempt.job.time_limit
         try:
-            await asyncio.wait(
-                watched,
-                timeout=attempt.job.time_limit,
-                return_when=asyncio.FIRST_COMPLETED,
-            )
+            await asyncio.wait({handler, interruption}, timeout=limit, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            lost.cancel()
+            interruption.cancel()
             in_time = handler.done()
             if not in_time:
                 await _cancel(handler)
-        if attempt.lost.is_set():
-            raise FenceLost(f"job {attempt.job.id} is no longer attempt {attempt.fence}'s")
-        if run.wanted_back.done() and not in_time:
+        if attempt.lost:
+            raise FenceLost(attempt.job.id, attempt.fence)
+        if not in_time and attempt.given_back:
             return Ending.giving_back()
         if not in_time:
-            limit = attempt.job.time_limit
             return Ending.failed(
                 JobFailure("time_limit", f"The job took longer than its time limit of {limit:g} s.", retryable=False)
             )

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from postgres import kill
@@ -25,9 +26,8 @@ from storage.jobs import (
     JobStore,
     JobWorker,
 )
-from storage.jobs.attempt import Ending, claim
-from storage.jobs.queue import DeliveryQueue
-from storage.jobs.reconciler import Reconciler
+from storage.jobs.sweeper import Sweeper
+from storage.jobs.transitions import Ending, claim
 from storage.users import Users
 
 pytestmark = [pytest.mark.unit, pytest.mark.anyio]
@@ -248,6 +248,17 @@ async def test_a_result_found_during_an_outage_is_written_after_it(
     assert (await store.get(job.id, owner)).result == {"found": "during the outage"}
 
 
+async def test_a_worker_hears_of_new_jobs_after_a_restart_of_the_database(
+    store: JobStore, owner: int, working: Working, postgres_server: EmbeddedPostgres
+) -> None:
+    async with working({"demo": done}, poll_interval=3600.0):
+        await follow(store, await submit(store, owner))
+        await asyncio.to_thread(kill, postgres_server)
+        await asyncio.to_thread(postgres_server.ensure_running)
+        for _ in range(2):
+            assert types(await follow(store, await submit(store, owner))) == ["queued", "started", "succeeded"]
+
+
 async def test_a_worker_can_stop_during_an_outage(
     store: JobStore, owner: int, working: Working, postgres_server: EmbeddedPostgres, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -319,13 +330,10 @@ async def test_an_ending_repeated_because_its_answer_was_lost_is_no_error(
     store: JobStore, database: Database, owner: int
 ) -> None:
     job = await submit(store, owner)
-    queue = DeliveryQueue(database)
     async with database.connection() as connection:
-        cursor = await connection.execute("SELECT token FROM jobs")
-        (found,) = await cursor.fetchall()
-    row = await claim(database, job.id, found["token"], clock=utc_now, for_seconds=0.0)
+        row = await claim(connection, ["demo"], uuid4(), utc_now())
     assert row is not None
-    attempt = Attempt(database, queue, row, clock=utc_now, throttle=0.0)
+    attempt = Attempt(database, row, clock=utc_now, throttle=0.0)
     for _ in range(2):
         await attempt.end(Ending.succeeded(JobResult({"n": 1})), for_seconds=0.0)
     assert types(await store.events(job.id, owner)) == ["queued", "started", "succeeded"]
@@ -333,22 +341,19 @@ async def test_an_ending_repeated_because_its_answer_was_lost_is_no_error(
         await attempt.end(Ending.giving_back(), for_seconds=0.0)
 
 
-@pytest.mark.parametrize("loss", ["fetched and forgotten", "deleted", "finished", "never written"])
-async def test_a_queued_job_whose_token_was_lost_gets_a_new_one(
-    store: JobStore, database: Database, owner: int, working: Working, loss: str
+async def test_a_claim_repeated_because_its_answer_was_lost_finds_its_job(
+    store: JobStore, database: Database, owner: int
 ) -> None:
-    job = await submit(store, owner)
-    statements = {
-        "fetched and forgotten": "UPDATE procrastinate_jobs SET status = 'doing'",
-        "deleted": "DELETE FROM procrastinate_jobs",
-        "finished": "UPDATE procrastinate_jobs SET status = 'failed'",
-        "never written": "UPDATE jobs SET token = NULL",
-    }
-    async with database.connection() as connection:
-        await connection.execute(statements[loss])
-    async with working({"demo": done}, stalled_after=0.2):
-        events = await follow(store, job)
-    assert types(events) == ["queued", "started", "succeeded"]
+    job, other = await submit(store, owner), await submit(store, owner)
+    claim_id = uuid4()
+    claimed = []
+    for claim_of in (claim_id, claim_id, uuid4()):
+        async with database.connection() as connection:
+            row = await claim(connection, ["demo"], claim_of, utc_now())
+        assert row is not None
+        claimed.append((row["id"], row["fence"], row["attempt"]))
+    assert claimed == [(job.id, 1, 1), (job.id, 1, 1), (other.id, 1, 1)]
+    assert types(await store.events(job.id, owner)) == ["queued", "started"]
 
 
 class Watch:
@@ -361,8 +366,8 @@ class Watch:
         return self.now
 
 
-def reconciler(database: Database, watch: Watch) -> Reconciler:
-    return Reconciler(database, DeliveryQueue(database), stalled_after=20.0, clock=utc_now, monotonic=watch)
+def sweeper_of(database: Database, watch: Watch) -> Sweeper:
+    return Sweeper(database, stalled_after=20.0, clock=utc_now, monotonic=watch)
 
 
 async def run_nowhere(database: Database, job: Job) -> None:
@@ -375,7 +380,7 @@ async def run_nowhere(database: Database, job: Job) -> None:
 
 async def test_a_heartbeat_must_stand_still_for_the_whole_time(store: JobStore, database: Database, owner: int) -> None:
     watch = Watch()
-    sweeper = reconciler(database, watch)
+    sweeper = sweeper_of(database, watch)
     job = await submit(store, owner)
     await run_nowhere(database, job)
     assert await sweeper.sweep() == 0
@@ -394,7 +399,7 @@ async def test_an_outage_makes_no_worker_look_dead(
     store: JobStore, database: Database, database_url: str, owner: int
 ) -> None:
     watch = Watch()
-    sweeper = reconciler(database, watch)
+    sweeper = sweeper_of(database, watch)
     await run_nowhere(database, await submit(store, owner))
     for watch.now in (0.0, 8.0):
         assert await sweeper.sweep() == 0
@@ -414,7 +419,7 @@ async def test_a_sweeper_that_stood_still_itself_accuses_nobody(
     store: JobStore, database: Database, owner: int
 ) -> None:
     watch = Watch()
-    sweeper = reconciler(database, watch)
+    sweeper = sweeper_of(database, watch)
     await run_nowhere(database, await submit(store, owner))
     await sweeper.sweep()
     watch.now = 1000.0
@@ -423,34 +428,13 @@ async def test_a_sweeper_that_stood_still_itself_accuses_nobody(
 
 async def test_simultaneous_sweeps_repair_a_job_once(store: JobStore, database: Database, owner: int) -> None:
     watch = Watch()
-    sweepers = [reconciler(database, watch) for _ in range(4)]
+    sweepers = [sweeper_of(database, watch) for _ in range(4)]
     job = await submit(store, owner)
     await run_nowhere(database, job)
     await asyncio.gather(*(sweeper.sweep() for sweeper in sweepers))
     watch.now = 20.0
     assert sum(await asyncio.gather(*(sweeper.sweep() for sweeper in sweepers))) == 1
     assert types(await store.events(job.id, owner)) == ["queued", "retrying"]
-
-
-async def test_tokens_and_workers_that_death_left_behind_are_removed(
-    store: JobStore, database: Database, owner: int
-) -> None:
-    job = await submit(store, owner)
-    async with database.connection() as connection:
-        await connection.execute(
-            """
-            INSERT INTO procrastinate_workers (last_heartbeat) VALUES (now() - interval '2 hours');
-            UPDATE procrastinate_jobs SET status = 'doing', worker_id = (SELECT id FROM procrastinate_workers);
-            UPDATE jobs SET state = 'succeeded', finished_at = now(), expires_at = now() + interval '1 day';
-            """
-        )
-    assert await store.expire(utc_now()) == []
-    async with database.connection() as connection:
-        cursor = await connection.execute(
-            "SELECT (SELECT count(*) FROM procrastinate_jobs) + (SELECT count(*) FROM procrastinate_workers) AS left"
-        )
-        assert await cursor.fetchall() == [{"left": 0}]
-    assert (await store.get(job.id, owner)).state == "succeeded"
 
 
 async def test_a_follower_survives_a_restart_of_the_database(

@@ -39,7 +39,6 @@ STATUS_TIMEOUT_S = 5.0
 _TOLD = (
     "ray",
     "fastapi",
-    "procrastinate",
     "psycopg",
     "numpy",
     "av",

@@ -1,17 +1,10 @@
-"""Users with their API keys, rate limits, and durable jobs on procrastinate's queue.
+"""Users with their API keys, rate limits, and durable jobs.
 
 Upgrades are new revisions beside this one (0002, ...), in plain SQL, forward only: a release adds columns and tables
 before it uses them, so that replicas of the previous release go on working while it rolls out.
 
-Procrastinate's tables are made by the installed version's own schema, and the version is kept as the comment of
-``procrastinate_jobs``. When the pin is raised, a new revision runs each file of
-``SchemaManager.get_migrations_path()`` that is newer than that comment, then rewrites the comment: an old database is
-brought forward, and a fresh one, whose schema is already the new one, is left alone.
+Databases made before revision 0006 also have the tables of procrastinate, which delivered the jobs until then.
 """
-
-from importlib.metadata import version
-
-from procrastinate.schema import SchemaManager
 
 from storage.migrations.sql import run_sql
 
@@ -67,7 +60,7 @@ CREATE TABLE jobs (
     result          jsonb,
     error           jsonb,
     timings         jsonb,
-    -- The delivery token: procrastinate's job that will hand this row to a worker.
+    -- procrastinate's job that hands this row to a worker; revision 0006 drops it from new databases.
     token           bigint,
     -- Rises with every claim and never falls: a write must carry the fence of the claim it belongs to.
     fence           bigint NOT NULL DEFAULT 0,
@@ -117,7 +110,5 @@ CREATE TRIGGER notify_job_event AFTER INSERT ON job_events FOR EACH ROW EXECUTE 
 
 def upgrade() -> None:
     """Creates everything."""
-    run_sql(SchemaManager.get_schema())
-    run_sql(f"COMMENT ON TABLE procrastinate_jobs IS 'procrastinate {version('procrastinate')}'")
     run_sql(USERS)
     run_sql(JOBS)
