@@ -13,7 +13,8 @@ from storage.objects.errors import (
 from storage.objects.keys import checked_key, checked_prefix
 from storage.objects.presigning import content_disposition
 from storage.objects.settings import DirectorySettings, ObjectsSettings, S3Settings
-from storage.objects.types import ObjectInfo, ObjectStore, PresignedUpload
+from storage.objects.store import ObjectStore
+from storage.objects.types import ObjectInfo, PresignedUpload
 from storage.objects.writer import ObjectWriter
 
 __all__ = [

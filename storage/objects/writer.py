@@ -1,16 +1,12 @@
 """Writing an object piece by piece."""
 
-from __future__ import annotations
-
 import logging
 from abc import ABC, abstractmethod
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 from storage.objects.errors import ObjectTooLarge, StorageError
-
-if TYPE_CHECKING:
-    from storage.objects.types import ObjectInfo
+from storage.objects.types import ObjectInfo
 
 logger = logging.getLogger(__name__)
 
