@@ -1,4 +1,4 @@
-"""Avatars that owners upload, to be seen speaking."""
+"""Avatars: pictures and clips of faces that users upload for talking video."""
 
 import re
 import unicodedata
@@ -37,10 +37,10 @@ class AvatarNameTaken(Exception):
 
 
 class TooManyAvatars(Exception):
-    """The owner has as many avatars as allowed.
+    """The owner's limit of avatars is reached.
 
     Attributes:
-        limit: How many that is.
+        limit: The limit.
     """
 
     def __init__(self, limit: int) -> None:
@@ -50,19 +50,19 @@ class TooManyAvatars(Exception):
 
 @dataclass(frozen=True)
 class StoredAvatar:
-    """A face that can be seen speaking.
+    """A stored avatar.
 
     Attributes:
-        id: Of the avatar.
-        name: What its owner calls it; unique among the owner's avatars.
+        id: The avatar's id.
+        name: The name given by the owner; unique among the owner's avatars.
         kind: A still picture, or a clip.
         width: In pixels.
         height: In pixels.
         frames: 1 for a still.
-        faces: How many faces are in it; the largest speaks.
+        faces: Number of faces in it; the largest speaks.
         content_hash: SHA-256 of the object at ``object_key``, 64 hex digits.
         object_key: The object with the picture or the clip itself.
-        picture_key: The object with a JPEG to show of it.
+        picture_key: The object with its preview, a JPEG.
         created_at: When it was stored.
     """
 
@@ -84,12 +84,12 @@ _Avatars = list[StoredAvatar]
 
 
 def avatars_prefix(owner_id: int) -> str:
-    """The folder of the object store for an owner's avatars."""
+    """Return the folder of the object store for an owner's avatars."""
     return f"{AVATARS}{owner_id}/"
 
 
 def avatar_prefix(owner_id: int, avatar_id: UUID) -> str:
-    """The folder of the object store for all that belongs to one avatar, and to nothing else."""
+    """Return the folder of the object store for all objects of one avatar, and of nothing else."""
     return f"{avatars_prefix(owner_id)}{avatar_id}/"
 
 
@@ -108,7 +108,7 @@ class Avatars:
         self._clock = clock
 
     async def check_room(self, owner_id: int, name: str, *, max_avatars: int = _MOST_AVATARS) -> None:
-        """Returns when ``create`` would have a place for that name now, else raises as it would."""
+        """Raise the error that ``create`` would raise now for want of room or for that name."""
         wanted = _normal(name)
         async with self._database.connection() as connection:
             _check_room(await _names(connection, owner_id), wanted, max_avatars)
@@ -129,22 +129,22 @@ class Avatars:
         picture_key: str,
         max_avatars: int = _MOST_AVATARS,
     ) -> StoredAvatar:
-        """Keeps an avatar.
+        """Store an avatar.
 
         Args:
-            owner_id: Whose it is.
+            owner_id: The owner.
             name: 1 to 100 printable characters; space around it is dropped.
             avatar_id: Its id, where its objects were stored under one before.
             kind: A still picture, or a clip.
             width: In pixels.
             height: In pixels.
             frames: 1 for a still.
-            faces: How many faces are in it.
+            faces: Number of faces in it.
             content_hash: SHA-256 of the object at ``object_key``, 64 hex digits.
             object_key: The object with the picture or the clip, below ``avatars_prefix``; it is the avatar's from now
                 on.
-            picture_key: The object with a JPEG to show of it, likewise.
-            max_avatars: How many avatars the owner may have.
+            picture_key: The object with its preview, a JPEG, likewise.
+            max_avatars: The owner's limit of avatars.
 
         Raises:
             AvatarNameTaken: The owner has an avatar of that name.
@@ -178,7 +178,7 @@ class Avatars:
             return await _insert(connection, row)
 
     async def get(self, owner_id: int, avatar_id: UUID) -> StoredAvatar:
-        """The avatar with that id.
+        """Return the avatar with that id.
 
         Raises:
             AvatarNotFound: The owner has none.
@@ -193,7 +193,7 @@ class Avatars:
         return _avatar_of(row)
 
     async def list(self, owner_id: int) -> _Avatars:
-        """The owner's avatars, in the order in which they were stored."""
+        """Return the owner's avatars, in the order in which they were stored."""
         async with self._database.connection() as connection:
             cursor = await connection.execute(
                 "SELECT * FROM avatars WHERE owner_id = %s ORDER BY created_at, id", [owner_id]
@@ -201,7 +201,7 @@ class Avatars:
             return [_avatar_of(row) for row in await cursor.fetchall()]
 
     async def delete(self, owner_id: int, avatar_id: UUID) -> str:
-        """Forgets an avatar.
+        """Delete an avatar.
 
         Returns:
             The folder of the objects that belonged to it, for the caller to delete.
@@ -218,7 +218,7 @@ class Avatars:
         return avatar_prefix(owner_id, avatar_id)
 
     async def existing(self, ids: Collection[UUID]) -> frozenset[UUID]:
-        """Those of the ids that are some owner's avatar's."""
+        """Return those of the ids that are the ids of avatars, of any owner."""
         async with self._database.connection() as connection:
             cursor = await connection.execute("SELECT id FROM avatars WHERE id = ANY(%s)", [[*ids]])
             return frozenset([row["id"] for row in await cursor.fetchall()])
@@ -232,7 +232,7 @@ def _check_room(names: Collection[str], wanted: str, most: int) -> None:
 
 
 async def _locked_names(connection: Connection, owner_id: int) -> frozenset[str]:
-    """Names of the owner's avatars, which nobody else adds to before the transaction's end."""
+    """Return the names of the owner's avatars, and lock out other additions until the transaction's end."""
     cursor = await connection.execute("SELECT id FROM users WHERE id = %s FOR NO KEY UPDATE", [owner_id])
     if await cursor.fetchone() is None:
         raise OwnerNotFound(f"there is no user {owner_id}")

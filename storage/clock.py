@@ -1,8 +1,8 @@
-"""The time of day; whatever needs it takes a clock, so that tests can set it."""
+"""The default clock; classes take it as an argument, so that tests can replace it."""
 
 from datetime import UTC, datetime
 
 
 def utc_now() -> datetime:
-    """The time by this machine's clock, in UTC."""
+    """Return the time by this machine's clock, in UTC."""
     return datetime.now(UTC)

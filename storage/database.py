@@ -67,7 +67,7 @@ class Database:
         connect_timeout: Seconds to wait for a new connection.
         checkout_timeout: Seconds to wait for a free connection of the pool.
         statement_timeout: Seconds after which the server cancels a statement.
-        application_name: How ``pg_stat_activity`` names this process.
+        application_name: This process's name in ``pg_stat_activity``.
 
     Raises:
         ValueError: The URL is not one that libpq can read. The message doesn't repeat it.
@@ -108,11 +108,11 @@ class Database:
         return f"Database({self.description})"
 
     async def open(self) -> None:
-        """Starts the pool; returns at once, also while the server is down."""
+        """Start the pool; returns at once, also while the server is down."""
         await self._pool.open(wait=False)
 
     async def close(self) -> None:
-        """Closes every connection."""
+        """Close every connection."""
         await self._pool.close()
 
     async def __aenter__(self) -> Self:
@@ -126,7 +126,7 @@ class Database:
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[Connection]:
-        """Lends a connection for one transaction: committed at the end, rolled back on an exception.
+        """Lend a connection for one transaction: committed at the end, rolled back on an exception.
 
         Raises:
             DatabaseUnavailable: No connection could be had, or it was lost on the way.
@@ -163,14 +163,14 @@ class Database:
             pause = min(pause * 2, _LONGEST_LISTEN_PAUSE_SECONDS)
 
     async def retry(self, operation: Callable[[], Awaitable[T]], *, for_seconds: float = 10.0) -> T:
-        """Runs an idempotent operation, again and again while the database is unavailable.
+        """Run an idempotent operation, repeatedly while the database is unavailable.
 
         Args:
-            operation: What to run; it must be safe to repeat after a commit whose answer was lost.
-            for_seconds: How long an outage may last before the error is passed on.
+            operation: The operation; it must be safe to repeat after a commit whose answer was lost.
+            for_seconds: The longest outage before the error is passed on.
 
         Returns:
-            What the operation returned.
+            The operation's return value.
 
         Raises:
             DatabaseUnavailable: The outage lasted longer.
@@ -188,7 +188,7 @@ class Database:
             delay = min(delay * 2, _LONGEST_RETRY_SECONDS)
 
     async def ping(self) -> None:
-        """Asks the server for an answer.
+        """Check that the server answers.
 
         Raises:
             DatabaseUnavailable: It gave none.
@@ -197,7 +197,7 @@ class Database:
             await connection.execute("SELECT 1")
 
     async def wait_until_available(self, timeout: float = 60.0) -> None:  # noqa: ASYNC109 - a bound, not a scope
-        """Waits until the server answers.
+        """Wait until the server answers.
 
         Raises:
             DatabaseUnavailable: It didn't within ``timeout`` seconds.
@@ -214,7 +214,7 @@ class Database:
 
 
 def parse_url(url: str) -> dict[str, Any]:
-    """Splits a database URL into libpq's parameters.
+    """Split a database URL into libpq's parameters.
 
     Raises:
         ValueError: libpq can't read it. The message doesn't repeat the URL, which may hold a password.
@@ -227,14 +227,14 @@ def parse_url(url: str) -> dict[str, Any]:
 
 
 def _describe(parameters: dict[str, Any]) -> str:
-    """The database's place, without user or password."""
+    """Return the host and the name of the database, without user or password."""
     host = parameters.get("host") or parameters.get("hostaddr") or "local"
     return f"{host}/{parameters.get('dbname', '')}"
 
 
 @contextmanager
 def unavailable_errors() -> Iterator[None]:
-    """Turns the driver's errors that mean "not now" into :class:`DatabaseUnavailable`."""
+    """Raise :class:`DatabaseUnavailable` in place of the driver's errors that pass by themselves."""
     try:
         yield
     except (psycopg.OperationalError, psycopg.errors.ReadOnlySqlTransaction) as error:
@@ -248,7 +248,7 @@ def migrate(url: str, *, wait_seconds: float = 300.0, revision: str = "head") ->
 
     Args:
         url: The database's URL.
-        wait_seconds: How long to wait for another replica's migration.
+        wait_seconds: Longest wait for another replica's migration.
         revision: The revision to stop at.
 
     Raises:

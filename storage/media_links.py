@@ -18,13 +18,13 @@ _TOKEN_BYTES = 32
 
 @dataclass(frozen=True, slots=True)
 class MediaLink:
-    """What a link leads to.
+    """The object that a link leads to.
 
     Attributes:
-        object_key: Where the object lies.
-        media_type: What it is.
+        object_key: The object's key.
+        media_type: The media type of the answer.
         filename: The name under which a browser saves it.
-        expires_at: When the link stops working.
+        expires_at: The end of the link's validity.
     """
 
     object_key: str
@@ -48,7 +48,7 @@ class MediaLinks:
     async def create(
         self, job_id: UUID, *, object_key: str, media_type: str, filename: str, lifetime: timedelta
     ) -> tuple[str, MediaLink]:
-        """Makes a link to an object of a job.
+        """Create a link to an object of a job.
 
         Returns:
             The link's token, of which only a hash is kept, and the link.
@@ -72,7 +72,7 @@ class MediaLinks:
         return token, link
 
     async def find(self, token: str) -> MediaLink | None:
-        """Returns what a token leads to; None when there is no such link, or when it has expired."""
+        """Return the link of a token; None when there is no such link, or when it has expired."""
         async with self._database.connection() as connection:
             cursor = await connection.execute(
                 """
@@ -85,7 +85,7 @@ class MediaLinks:
         return None if row is None else MediaLink(**row)
 
     async def expire(self) -> int:
-        """Removes the links that have expired, and returns their number."""
+        """Delete the links that have expired, and return their number."""
         async with self._database.connection() as connection:
             cursor = await connection.execute("DELETE FROM media_links WHERE expires_at <= %s", [self._clock()])
             return cursor.rowcount

@@ -1,4 +1,4 @@
-"""The rule of names that people give."""
+"""Validation of the names that users give to voices and avatars."""
 
 import unicodedata
 
@@ -6,7 +6,7 @@ _LONGEST_NAME = 100
 
 
 def checked_name(name: str) -> str:
-    """The name without the space around it.
+    """Return the name without the space around it.
 
     Raises:
         ValueError: It is not 1 to 100 printable characters.

@@ -13,10 +13,10 @@ _CLEAN_EVERY_SECONDS = 60.0
 
 @dataclass(frozen=True)
 class RateDecision:
-    """Whether a hit is within its limit.
+    """The answer to a hit.
 
     Attributes:
-        allowed: It is.
+        allowed: True when the hit is within the limit.
         remaining: Hits left in the current window.
         retry_after: Seconds until the next window, at least 1; 0 when allowed.
     """
@@ -27,7 +27,7 @@ class RateDecision:
 
 
 class RateLimits:
-    """Counts hits in fixed windows, aligned to the epoch.
+    """Counter of hits in fixed windows, aligned to the epoch.
 
     A fixed window lets up to twice the limit through around its edge, and needs one row and one statement per hit.
     """
@@ -38,10 +38,10 @@ class RateLimits:
         self._cleaned_at: datetime | None = None
 
     async def hit(self, bucket: str, limit: int, per_seconds: int, now: datetime | None = None) -> RateDecision:
-        """Counts a hit and judges it.
+        """Count a hit and compare it with the limit.
 
         Args:
-            bucket: What is counted together, such as ``upload:203.0.113.7``.
+            bucket: The name of the counter, such as ``upload:203.0.113.7``.
             limit: Hits allowed per window.
             per_seconds: The window's length.
             now: The time, with its zone; by default the clock's.
@@ -71,7 +71,7 @@ class RateLimits:
         return RateDecision(allowed=False, remaining=0, retry_after=max(1, math.ceil((ends - now).total_seconds())))
 
     async def _clean(self, now: datetime) -> None:
-        """Removes the counters of past windows, once in a while."""
+        """Delete the counters of past windows, at most once a minute."""
         if self._cleaned_at is not None and now - self._cleaned_at < timedelta(seconds=_CLEAN_EVERY_SECONDS):
             return
         self._cleaned_at = now

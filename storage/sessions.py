@@ -1,4 +1,4 @@
-"""Conversations: what was said, for as long as somebody goes on with it."""
+"""Sessions of conversation with their messages, which expire when they are not continued."""
 
 import re
 import secrets
@@ -13,7 +13,7 @@ from storage.clock import utc_now
 from storage.database import Connection, Database
 
 LEASE_SECONDS = 30.0
-"""A reply under way keeps its session so long; ``renew`` prolongs it."""
+"""Time for which a turn holds its session; ``renew`` prolongs it."""
 
 MAX_MESSAGES = 200
 """Messages kept of a session: the newest."""
@@ -34,11 +34,11 @@ class SessionNotFound(Exception):
 
 
 class SessionBusy(Exception):
-    """A reply of this session is under way: one is given at a time."""
+    """A reply of this session is under way, and there is one at a time."""
 
 
 class TooManySessions(Exception):
-    """The owner has as many sessions, or replies under way, as one may have.
+    """The owner's limit of sessions, or of replies under way, is reached.
 
     Attributes:
         retry_after: Seconds after which there may be room.
@@ -54,11 +54,11 @@ class Session:
     """A conversation.
 
     Attributes:
-        id: As golos writes them: the time of its beginning and eight random characters.
-        language: ISO 639-1 code that it was made with, if it was.
-        voice: Id of the voice that it was made with, if it was.
-        last_at: Time of the last message, or of its making.
-        expires_at: It is gone then, unless another message comes.
+        id: The time of creation and eight random characters, in the form of the golos API.
+        language: ISO 639-1 code given at creation, None when none was.
+        voice: Id of the voice given at creation, None when none was.
+        last_at: Time of the last message, or of the creation.
+        expires_at: Time of deletion unless another message comes.
     """
 
     id: str
@@ -97,7 +97,7 @@ class Sessions:
 
     Args:
         database: An open database with the current schema.
-        ttl_seconds: A session is gone so long after its last message.
+        ttl_seconds: Time from the last message to the deletion.
         max_messages: Messages kept of a session.
         max_per_owner: Sessions that one owner may have.
         max_replies_per_owner: Replies that one owner may have under way at once.
@@ -192,7 +192,7 @@ class Sessions:
             return [StoredMessage(**row) for row in reversed(await cursor.fetchall())]
 
     async def begin(self, owner_id: int, session_id: str) -> Turn:
-        """Begin a turn: from here on nobody else replies in this session.
+        """Begin a turn: until it ends, no other reply is given in this session.
 
         Raises:
             SessionNotFound: The owner has no such session.
@@ -224,12 +224,12 @@ class Sessions:
             )
 
     async def finish(self, turn: Turn, user: str, reply: str, *, interrupted: bool) -> None:
-        """End a turn and keep what was said; a turn that another has taken over, or a session erased, keeps nothing.
+        """End a turn and store its messages; nothing is stored when the turn or the session is lost.
 
         Args:
             turn: The turn.
-            user: What the user said; empty to keep nothing of this turn.
-            reply: As much of the reply as was delivered; may be empty.
+            user: The user's message; empty to store nothing of this turn.
+            reply: The delivered part of the reply; may be empty.
             interrupted: The reply was not delivered to its end.
         """
         now = self._clock()
@@ -243,7 +243,7 @@ class Sessions:
                 [now, now + self._ttl, turn.session.id, turn.token],
             )
             if cursor.rowcount and user:
-                await self._keep(connection, turn.session.id, [row for row in said if row[1]], now)
+                await self._store(connection, turn.session.id, [row for row in said if row[1]], now)
 
     async def delete(self, owner_id: int, session_id: str) -> bool:
         """Erase a session with its messages; tell whether there was one."""
@@ -299,7 +299,7 @@ class Sessions:
         if row["replies"] >= self._max_replies:
             raise TooManySessions(f"{self._max_replies} replies are under way already.", retry_after=1.0)
 
-    async def _keep(
+    async def _store(
         self, connection: Connection, session_id: str, said: list[tuple[str, str, bool]], now: datetime
     ) -> None:
         cursor = await connection.execute(
@@ -329,7 +329,7 @@ class AssistantCounters:
         self._clock = clock
 
     async def add(self, names: set[str]) -> None:
-        """Count one of each."""
+        """Add one to each of the counters."""
         async with self._database.connection() as connection:
             await connection.execute(
                 """
@@ -341,7 +341,7 @@ class AssistantCounters:
             )
 
     async def read(self) -> tuple[dict[str, int], datetime | None]:
-        """Return the sums by name, and since when is counted; None while nothing was."""
+        """Return the sums by name, and the time of the first count; None before it."""
         async with self._database.connection() as connection:
             cursor = await connection.execute("SELECT name, value, since FROM assistant_counters")
             rows: list[dict[str, Any]] = await cursor.fetchall()

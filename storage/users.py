@@ -50,7 +50,7 @@ _Keys = list[str]
 
 
 class Users:
-    """Everybody who may use the service.
+    """Users and their API keys.
 
     Args:
         database: An open database with the current schema.
@@ -75,7 +75,7 @@ class Users:
         self._accepted: dict[bytes, tuple[User, float]] = {}
 
     async def create(self, name: str) -> NewUser:
-        """Adds a user with a new API key.
+        """Add a user with a new API key.
 
         Raises:
             ValueError: The name is not 1 to 100 printable characters.
@@ -88,7 +88,7 @@ class Users:
         return NewUser(id=user_id, name=name, api_key=key)
 
     async def list(self) -> _UserList:
-        """All users, in the order in which they were made."""
+        """Return all users, in the order in which they were added."""
         async with self._database.connection() as connection:
             cursor = await connection.execute(
                 """
@@ -102,7 +102,7 @@ class Users:
             return [User(**row) for row in await cursor.fetchall()]
 
     async def delete(self, user_id: int) -> _Keys | None:
-        """Removes a user with all keys, jobs, voices and avatars; running jobs are cancelled.
+        """Delete a user with all keys, jobs, voices and avatars; running jobs are cancelled.
 
         Returns:
             Keys of the objects that belonged to them, for the caller to delete; one that ends in ``/`` is a prefix.
@@ -121,7 +121,7 @@ class Users:
         return [*objects, voices_prefix(user_id), avatars_prefix(user_id)]
 
     async def authenticate(self, key: str) -> User | None:
-        """The user whose key this is; None when it is nobody's.
+        """Return the user with this API key; None when no user has it.
 
         Raises:
             DatabaseUnavailable: It can't be looked up.
@@ -151,7 +151,7 @@ class Users:
         return user
 
     async def ensure_bootstrap(self, name: str, key: str) -> User:
-        """Makes sure that a given key is valid, adding a user for it when it isn't; safe to repeat.
+        """Make a given key valid, adding a user for it when there is none; safe to repeat.
 
         Raises:
             ValueError: The name or the key is not acceptable (a key has at least 16 characters).

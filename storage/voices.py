@@ -1,4 +1,4 @@
-"""Voices that users have registered, to be spoken with."""
+"""Registered voices: reference speech and speaker embeddings for synthetic speech."""
 
 import math
 import unicodedata
@@ -39,10 +39,10 @@ class VoiceNameTaken(Exception):
 
 
 class TooManyVoices(Exception):
-    """The owner has as many voices as allowed.
+    """The owner's limit of voices is reached.
 
     Attributes:
-        limit: How many that is.
+        limit: The limit.
     """
 
     def __init__(self, limit: int) -> None:
@@ -52,17 +52,17 @@ class TooManyVoices(Exception):
 
 @dataclass(frozen=True)
 class RegisteredVoice:
-    """A speaker that synthetic speech can sound like.
+    """A speaker whose voice synthetic speech can imitate.
 
     Attributes:
-        id: Of the voice.
-        name: What its owner calls it; unique among the owner's voices.
+        id: The voice's id.
+        name: The name given by the owner; unique among the owner's voices.
         language: Code of the language of the reference speech, where it is known.
         seconds: Length of the reference speech.
         reference_key: The object with the reference speech.
-        embeddings: The speaker as seen by each encoder, by the encoder's name: the values of a float32[D].
-        created_at: When it was registered.
-        updated_at: When it last changed.
+        embeddings: The speaker's embedding float32[D] by each encoder, by the encoder's name.
+        created_at: Time of registration.
+        updated_at: Time of the last change.
     """
 
     id: UUID
@@ -81,12 +81,12 @@ _Keys = list[str]
 
 
 def voices_prefix(owner_id: int) -> str:
-    """The folder of the object store for the reference speech of an owner's voices."""
+    """Return the folder of the object store for the reference speech of an owner's voices."""
     return f"voices/{owner_id}/"
 
 
 def new_voice_key(owner_id: int) -> str:
-    """A fresh key for the reference speech of one of the owner's voices."""
+    """Return a new key for the reference speech of one of the owner's voices."""
     return f"{voices_prefix(owner_id)}{uuid4().hex}"
 
 
@@ -115,17 +115,17 @@ class Voices:
         embeddings: Embeddings | None = None,
         max_voices: int = _MOST_VOICES,
     ) -> RegisteredVoice:
-        """Registers a voice.
+        """Register a voice.
 
         Args:
-            owner_id: Whose it is.
+            owner_id: The owner.
             name: 1 to 100 printable characters; space around it is dropped.
             reference_key: The object with the reference speech, made by ``new_voice_key``; it is the voice's from now
                 on.
             seconds: Length of the reference speech.
             language: Code of its language.
             embeddings: By the name of the encoder.
-            max_voices: How many voices the owner may have.
+            max_voices: The owner's limit of voices.
 
         Raises:
             VoiceNameTaken: The owner has a voice of that name.
@@ -153,7 +153,7 @@ class Voices:
         embeddings: Embeddings | None = None,
         max_voices: int = _MOST_VOICES,
     ) -> tuple[RegisteredVoice, _Keys]:
-        """Registers a voice in the place of the one with that name, where there is one.
+        """Register a voice in the place of the one with that name, where there is one.
 
         Arguments and errors are those of ``create``, but the name may be taken.
 
@@ -172,7 +172,7 @@ class Voices:
             return await _insert(connection, row), replaced
 
     async def get(self, owner_id: int, voice_id: UUID) -> RegisteredVoice:
-        """The voice with that id.
+        """Return the voice with that id.
 
         Raises:
             VoiceNotFound: The owner has none.
@@ -184,7 +184,7 @@ class Voices:
             return _found(await cursor.fetchone(), voice_id)
 
     async def named(self, owner_id: int, name: str) -> RegisteredVoice:
-        """The voice with that name.
+        """Return the voice with that name.
 
         Raises:
             VoiceNotFound: The owner has none.
@@ -200,7 +200,7 @@ class Voices:
             return _found(await cursor.fetchone(), name)
 
     async def list(self, owner_id: int) -> _Voices:
-        """The owner's voices, in the order in which they were registered."""
+        """Return the owner's voices, in the order in which they were registered."""
         async with self._database.connection() as connection:
             cursor = await connection.execute(
                 "SELECT * FROM voices WHERE owner_id = %s ORDER BY created_at, id", [owner_id]
@@ -210,7 +210,7 @@ class Voices:
     async def add_embedding(
         self, owner_id: int, voice_id: UUID, encoder: str, embedding: Sequence[float]
     ) -> RegisteredVoice:
-        """Keeps how an encoder sees a voice, in the place of what it had from that encoder.
+        """Store an encoder's embedding of a voice, in the place of the one from that encoder.
 
         Raises:
             VoiceNotFound: The owner has no such voice.
@@ -228,7 +228,7 @@ class Voices:
             return _found(await cursor.fetchone(), voice_id)
 
     async def delete(self, owner_id: int, voice_id: UUID) -> _Keys:
-        """Forgets a voice.
+        """Delete a voice.
 
         Returns:
             Keys of the objects that belonged to it, for the caller to delete.
@@ -271,7 +271,7 @@ class Voices:
 
 
 async def _locked_names(connection: Connection, owner_id: int) -> set[str]:
-    """Names of the owner's voices, which nobody else adds to before the transaction's end."""
+    """Return the names of the owner's voices, and lock out other additions until the transaction's end."""
     cursor = await connection.execute("SELECT id FROM users WHERE id = %s FOR NO KEY UPDATE", [owner_id])
     if await cursor.fetchone() is None:
         raise OwnerNotFound(f"there is no user {owner_id}")

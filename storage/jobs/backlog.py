@@ -1,4 +1,4 @@
-"""How much work waits, how fast it is done, and how much has been done."""
+"""Statistics of the queue: the waiting work, the estimated wait, and the totals."""
 
 import math
 from collections.abc import Collection
@@ -15,7 +15,7 @@ _LONGEST_WAIT_SECONDS = 3600
 
 
 async def seconds_until_place(connection: Connection, owner_id: int, kind: str) -> int:
-    """Estimates when the owner's first waiting job of a kind will leave the queue.
+    """Estimate the time until the owner's first waiting job of a kind leaves the queue.
 
     The jobs before it leave one by one, each after the mean duration of recent jobs over the number running now.
 
@@ -46,12 +46,12 @@ async def seconds_until_place(connection: Connection, owner_id: int, kind: str) 
 
 
 async def backlog(connection: Connection, kinds: Collection[str], unknown_cost: float) -> Backlog:
-    """Sums up what is not done yet; reads only the index entries and rows of active jobs.
+    """Sum up the work that is not done yet; reads only the index entries and rows of active jobs.
 
     Args:
         connection: To the database.
         kinds: Kinds of job that count.
-        unknown_cost: Taken for the cost of a job that has none.
+        unknown_cost: The cost assumed for a job that has none.
     """
     cursor = await connection.execute(
         """
@@ -70,7 +70,7 @@ async def backlog(connection: Connection, kinds: Collection[str], unknown_cost: 
 
 
 async def statistics(connection: Connection, now: datetime) -> JobStatistics:
-    """Counts the rows there are, and reads the totals."""
+    """Count the present rows and read the totals."""
     cursor = await connection.execute(
         """
         SELECT kind, state, count(*) AS count, sum(cost) AS cost, min(created_at) AS oldest

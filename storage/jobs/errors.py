@@ -26,10 +26,10 @@ class IdempotencyConflict(Exception):
 
 
 class QueueFull(Exception):
-    """The owner has as many jobs waiting as allowed.
+    """The owner's limit of waiting jobs is reached.
 
     Attributes:
-        retry_after: Seconds after which a place is likely to be free.
+        retry_after: Estimated seconds until a place is free.
     """
 
     def __init__(self, queued: int, retry_after: int) -> None:
@@ -41,7 +41,7 @@ class NotRetryable(Exception):
     """Only a job that has failed or was cancelled can be tried again.
 
     Attributes:
-        state: The state that the job is in.
+        state: The job's state.
     """
 
     def __init__(self, state: JobState) -> None:

@@ -1,4 +1,4 @@
-"""Durable jobs as their owners see them: submit, look, follow, cancel, erase."""
+"""The owners' side of the job queue: submit, read, follow, cancel, retry and erase jobs."""
 
 import asyncio
 import base64
@@ -45,7 +45,7 @@ class JobStore:
     Args:
         database: An open database with the current schema.
         clock: Tells the time.
-        retention: How long a job is kept after its end.
+        retention: Time from a job's end to its deletion.
     """
 
     def __init__(
@@ -61,7 +61,7 @@ class JobStore:
         self._hub = EventHub(database)
 
     async def close(self) -> None:
-        """Stops listening for events; the database stays open."""
+        """Stop listening for events; the database stays open."""
         await self._hub.close()
 
     async def submit(
@@ -80,26 +80,26 @@ class JobStore:
         job_id: UUID | None = None,
         max_queued: int | None = None,
     ) -> tuple[Job, bool]:
-        """Accepts a job; when this returns, the job is on disk and will reach an end.
+        """Accept a job; when this returns, the job is on disk and will reach an end.
 
         Args:
             owner_id: The user it belongs to.
             kind: Names the handler: lower-case letters, digits, ``_.-``, at most 40 characters.
-            params: What the handler needs to know, JSON.
+            params: The handler's parameters, JSON.
             correlation_id: Ties the job to the request that made it.
             input_key: The object that the handler reads; it is the job's from now on, and deleted with it.
             idempotency_key: The owner's name for this submission: a second one with the same name and the same
                 fingerprint returns the first one's job.
-            fingerprint: What makes two submissions the same; by default the kind and the params.
-            max_attempts: How many attempts there may be.
+            fingerprint: Equal for submissions that are the same; by default a hash of the kind and the params.
+            max_attempts: The limit of attempts.
             time_limit: Seconds that an attempt may take.
-            cost: The job's size, for judging the backlog.
+            cost: The job's size, for measuring the backlog.
             job_id: The new job's id, if the caller needed it earlier (for keys of objects). Submitting it twice is
                 submitting it once.
-            max_queued: How many waiting jobs of this kind the owner may have; None for any number.
+            max_queued: The owner's limit of waiting jobs of this kind; None for no limit.
 
         Returns:
-            The job, and whether this submission made it.
+            The job, and True when this submission made it.
 
         Raises:
             IdempotencyConflict: The idempotency key was used for something else.
@@ -150,7 +150,7 @@ class JobStore:
         return job_of(row), True
 
     async def _find_submission(self, connection: Connection, new: Row) -> tuple[Job, bool] | None:
-        """An earlier submission with the same id or idempotency key."""
+        """Return an earlier submission with the same id or idempotency key."""
         cursor = await connection.execute(
             """
             SELECT * FROM jobs
@@ -166,7 +166,7 @@ class JobStore:
         return job_of(row), row["id"] == new["id"]
 
     async def get(self, job_id: UUID, owner_id: int) -> Job:
-        """Reads a job.
+        """Return a job.
 
         Raises:
             JobNotFound: The owner has no such job.
@@ -184,10 +184,10 @@ class JobStore:
         limit: int = 50,
         cursor: str | None = None,
     ) -> JobPage:
-        """Lists an owner's jobs, newest first.
+        """List an owner's jobs, newest first.
 
         Args:
-            owner_id: Whose jobs.
+            owner_id: The owner.
             kind: Only this kind.
             state: Only this state.
             text: Only those with this text, whatever its case, in a string of their params, at any depth.
@@ -232,7 +232,7 @@ class JobStore:
         return JobPage(jobs=jobs, next_cursor=_write_cursor(jobs[-1]) if len(rows) > limit else None)
 
     async def cancel(self, job_id: UUID, owner_id: int) -> Job:
-        """Cancels a queued or running job at once; an ended one stays as it is.
+        """Cancel a queued or running job at once; an ended one stays as it is.
 
         Its worker's later writes are refused, and the worker is told to stop.
 
@@ -249,14 +249,14 @@ class JobStore:
         return await self._database.retry(once, for_seconds=_SUBMIT_RETRY_SECONDS)
 
     async def retry(self, job_id: UUID, owner_id: int, *, max_queued: int | None = None) -> Job:
-        """Queues a failed or cancelled job again: the same job, whose attempts are counted anew.
+        """Queue a failed or cancelled job again: the same job, whose attempts are counted anew.
 
         After an outage it is unknown whether that was done; the job tells.
 
         Args:
             job_id: The job.
             owner_id: Whose it is.
-            max_queued: How many waiting jobs of its kind the owner may have; None for any number.
+            max_queued: The owner's limit of waiting jobs of its kind; None for no limit.
 
         Raises:
             JobNotFound: The owner has no such job.
@@ -276,13 +276,13 @@ class JobStore:
             return job_of(requeued)
 
     async def inputs(self) -> frozenset[str]:
-        """Keys of the objects that jobs read, of whatever state."""
+        """Return the keys of the objects that jobs of any state read."""
         async with self._database.connection() as connection:
             cursor = await connection.execute("SELECT DISTINCT input_key FROM jobs WHERE input_key IS NOT NULL")
             return frozenset([row["input_key"] for row in await cursor.fetchall()])
 
     async def erase(self, job_id: UUID, owner_id: int) -> _Keys:
-        """Removes a job and its events, cancelling it first where needed.
+        """Delete a job and its events, cancelling it first where needed.
 
         Returns:
             Keys of the objects that belonged to it, for the caller to delete; one that ends in ``/`` is a prefix. An
@@ -296,7 +296,7 @@ class JobStore:
             return await erase(connection, [job_id], self._clock())
 
     async def set_labels(self, job_id: UUID, owner_id: int, labels: dict[str, str]) -> Job:
-        """Replaces a job's labels.
+        """Replace a job's labels.
 
         Raises:
             JobNotFound: The owner has no such job.
@@ -313,14 +313,14 @@ class JobStore:
         return job_of(row)
 
     async def queued(self) -> int:
-        """How many jobs of all owners wait."""
+        """Return the number of waiting jobs of all owners."""
         async with self._database.connection() as connection:
             cursor = await connection.execute("SELECT count(*) AS queued FROM jobs WHERE state = 'queued'")
             (row,) = await cursor.fetchall()
         return int(row["queued"])
 
     async def queue_position(self, job: Job) -> int | None:
-        """How many jobs of its kind are delivered before it, plus one; None unless it is queued."""
+        """Return a queued job's place among those of its kind, from 1; None when it isn't queued."""
         async with self._database.connection() as connection:
             cursor = await connection.execute(
                 """
@@ -337,7 +337,7 @@ class JobStore:
         return None if row is None else int(row["position"])
 
     async def events(self, job_id: UUID, owner_id: int, after: int = 0, limit: int = _MOST_EVENTS) -> _Events:
-        """Reads a job's events with ids above ``after``, in order.
+        """Return a job's events with ids above ``after``, in order.
 
         Raises:
             JobNotFound: The owner has no such job.
@@ -347,7 +347,7 @@ class JobStore:
             return await _events(connection, job_id, after, limit)
 
     async def follow(self, job_id: UUID, owner_id: int, after: int = 0) -> AsyncIterator[JobEvent]:
-        """Yields a job's events with ids above ``after``: those there are, then new ones as they come.
+        """Yield a job's events with ids above ``after``: the present ones, then new ones as they come.
 
         It ends after the terminal event, and when the job is erased. Restarts of the database are survived.
 
@@ -361,7 +361,7 @@ class JobStore:
                 news.clear()
                 try:
                     ended, events = await self._database.retry(
-                        partial(self._read_on, job_id, owner_id, after), for_seconds=_FOLLOW_RETRY_SECONDS
+                        partial(self._read_new, job_id, owner_id, after), for_seconds=_FOLLOW_RETRY_SECONDS
                     )
                 except JobNotFound:
                     if known:
@@ -379,14 +379,14 @@ class JobStore:
                         async with asyncio.timeout(_POLL_SECONDS):
                             await news.wait()
 
-    async def _read_on(self, job_id: UUID, owner_id: int, after: int) -> tuple[bool, _Events]:
+    async def _read_new(self, job_id: UUID, owner_id: int, after: int) -> tuple[bool, _Events]:
         async with self._database.connection() as connection:
             # The state is read first: once it is final, the events read after it are all there will be.
             row = await _row(connection, job_id, owner_id)
             return row["state"] in ENDED, await _events(connection, job_id, after, _MOST_EVENTS)
 
     async def expire(self, now: datetime) -> _Keys:
-        """Removes the jobs whose retention is over, and what dead workers left of the queue.
+        """Delete the jobs whose retention is over.
 
         Returns:
             Keys of the objects that belonged to them, for the caller to delete; one that ends in ``/`` is a prefix.
@@ -405,12 +405,12 @@ class JobStore:
         return keys
 
     async def backlog(self, *, kinds: Collection[str], unknown_cost: float = 0.0) -> Backlog:
-        """The work of these kinds that is not done yet; a job without a cost counts as ``unknown_cost``."""
+        """Return the work of these kinds that is not done yet; a job without a cost counts as ``unknown_cost``."""
         async with self._database.connection() as connection:
             return await backlog(connection, kinds, unknown_cost)
 
     async def statistics(self) -> JobStatistics:
-        """The queue at a glance, and the totals since the beginning."""
+        """Return the present counts and costs of the queue, and the totals since the beginning."""
         async with self._database.connection() as connection:
             return await statistics(connection, self._clock())
 
@@ -424,7 +424,7 @@ async def _row(connection: Connection, job_id: UUID, owner_id: int) -> Row:
 
 
 async def _lock_queue(connection: Connection, owner_id: int) -> None:
-    """Makes the owner's submissions wait for each other, so that what is counted in between is exact."""
+    """Make the owner's submissions wait for each other, so that the count of waiting jobs is exact."""
     await connection.execute("SELECT 1 FROM users WHERE id = %s FOR NO KEY UPDATE", [owner_id])
 
 
@@ -447,7 +447,7 @@ async def _events(connection: Connection, job_id: UUID, after: int, limit: int) 
 
 
 def _containing(text: str) -> str:
-    """The LIKE pattern of everything that has the text in it."""
+    """Return the LIKE pattern of texts that contain the text."""
     return "%" + re.sub(r"([\\%_])", r"\\\1", text) + "%"
 
 

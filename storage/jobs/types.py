@@ -1,4 +1,4 @@
-"""What a job is, seen from outside and by its handler."""
+"""Jobs, their events, results and failures, and the statistics of the queue."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -15,30 +15,29 @@ JSONObject = dict[str, Any]
 
 @dataclass(frozen=True)
 class Job:
-    """A durable job, as its row was when it was read.
+    """A durable job, as read from its row.
 
     Attributes:
         id: The job's id.
         owner_id: The user it belongs to.
         kind: Names the handler, and the queue.
-        state: Where it stands; ``succeeded``, ``failed`` and ``cancelled`` are ends, of which the owner may undo the
-            last two.
-        params: What the handler needs to know, JSON.
+        state: ``succeeded``, ``failed`` and ``cancelled`` are final, but the owner may retry after the last two.
+        params: The handler's parameters, JSON.
         input_key: The object that the handler reads, None when there is none.
         attempt: Attempts made since the owner last asked for it; one that a stopping worker gave back doesn't count.
-        max_attempts: How many there may be.
-        stage: What the handler said it is doing.
-        progress: Between 0 and 1, by the handler's word.
-        result: What the handler returned, JSON; only when succeeded.
+        max_attempts: The limit of attempts.
+        stage: The stage last reported by the handler.
+        progress: Between 0 and 1, as last reported by the handler.
+        result: The handler's result, JSON; only when succeeded.
         error: ``{"code", "message"}`` and perhaps ``"field"``; only when failed.
         labels: Names that the owner gave (for instance to speakers).
         correlation_id: Ties the job to the request that made it.
         idempotency_key: The owner's name for the submission, None when none was given.
-        created_at: When it was accepted.
-        started_at: When the latest attempt began.
-        finished_at: When it reached its final state.
-        expires_at: When it may be removed, with everything that belongs to it.
-        cost: Its size (for instance seconds of audio), for judging a backlog.
+        created_at: Time of acceptance.
+        started_at: Start of the latest attempt.
+        finished_at: Time of reaching the final state.
+        expires_at: Time of deletion, with everything that belongs to it.
+        cost: Its size (for instance seconds of audio), for measuring a backlog.
         time_limit: Seconds that an attempt may take.
         timings: Seconds per stage of the attempt that succeeded.
     """
@@ -68,7 +67,7 @@ class Job:
 
     @property
     def ended(self) -> bool:
-        """Whether the state is final."""
+        """True when the state is final."""
         return self.state in ENDED
 
 
@@ -80,8 +79,8 @@ class JobEvent:
         id: 1, 2, 3, ... within the job, without gaps and in order of commit.
         type: ``queued``, ``started``, ``progress``, ``retrying``, ``succeeded``, ``failed``, ``cancelled``, or the
             handler's own.
-        data: What belongs to it, JSON.
-        at: When it was written.
+        data: Details, JSON.
+        at: Time of writing.
     """
 
     id: int
@@ -100,7 +99,7 @@ class JobPage:
 
 @dataclass(frozen=True)
 class JobResult:
-    """What a handler returns: a small JSON result (big things are objects) and seconds per stage."""
+    """The return value of a handler: a small JSON result (big things are objects) and seconds per stage."""
 
     result: JSONObject
     timings: dict[str, float] = field(default_factory=dict)
@@ -108,13 +107,13 @@ class JobResult:
 
 @dataclass(frozen=True)
 class JobFailure:
-    """How a handler's exception is told to the owner.
+    """The owner's description of a handler's exception.
 
     Attributes:
-        code: A stable name of the problem, such as ``no_audio``.
+        code: A stable identifier of the problem, such as ``no_audio``.
         message: A sentence for people; no secrets, no stack trace.
         retryable: Whether another attempt may end differently.
-        field: The request's field that is to blame, None when none is.
+        field: The request's field that caused it, None when none did.
     """
 
     code: str
@@ -123,7 +122,7 @@ class JobFailure:
     field: str | None = None
 
     def as_json(self) -> JSONObject:
-        """The ``error`` of a failed job."""
+        """Return the ``error`` of a failed job."""
         error = {"code": self.code, "message": self.message}
         return error if self.field is None else {**error, "field": self.field}
 
@@ -138,10 +137,10 @@ class Total:
 
 @dataclass(frozen=True)
 class JobStatistics:
-    """The queue at a glance.
+    """Counts, costs and totals of the queue.
 
     Attributes:
-        counts: Rows now, by kind and state.
+        counts: Present jobs, by kind and state.
         queued_cost: Cost of the queued jobs, by kind.
         running_cost: Cost of the running jobs, by kind.
         oldest_queued_seconds: Age of the oldest queued job, by kind.
@@ -162,9 +161,9 @@ class Backlog:
     """The work that is not done yet, of all owners.
 
     Attributes:
-        queued: Jobs that wait.
-        running: Jobs in the hands of workers.
-        cost: What is left to do of both; the done part of a running job does not count.
+        queued: Waiting jobs.
+        running: Running jobs.
+        cost: The remaining cost of both; the done part of a running job does not count.
     """
 
     queued: int

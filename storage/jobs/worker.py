@@ -60,8 +60,8 @@ class JobWorker:
     cancels, the time limit is over, the worker stops, or the job has been given to another worker. An exception is
     turned into a :class:`JobFailure` by ``classify``: a retryable one leads to another attempt, if any is left.
 
-    The database may be killed and restarted at any time: handlers go on, and what they have to say is written when it
-    is back. A worker may be killed at any time: another one notices that its heartbeat stands still and takes over.
+    The database may be killed and restarted at any time: handlers go on, and their events and results are written when
+    it is back. A worker may be killed at any time: another one notices that its heartbeat stands still and takes over.
 
     Usage::
 
@@ -73,14 +73,14 @@ class JobWorker:
     Args:
         database: An open database with the current schema. While it works, the worker holds one more connection.
         handlers: By kind of job.
-        classify: Turns a handler's exception into what the owner is told.
-        concurrency: Jobs done at the same time.
-        heartbeat: Seconds between signs of life.
-        stalled_after: Seconds without a sign of life after which a job is taken over; several heartbeats.
-        poll_interval: Seconds between looks for jobs whose retry is due (new ones are announced).
-        backoff: Waiting between attempts.
-        outage_limit: Seconds that an ending waits for the database before it is given up, and done again by whoever
-            takes the job over.
+        classify: Turns a handler's exception into the owner's description of it.
+        concurrency: Jobs run at the same time.
+        heartbeat: Seconds between heartbeats.
+        stalled_after: Seconds without a heartbeat after which a job is taken over; at least two heartbeats.
+        poll_interval: Seconds between polls for jobs whose retry is due (workers are notified of new ones).
+        backoff: Delay between attempts.
+        outage_limit: Seconds for which an attempt's end waits for the database; after that another worker takes the
+            job over.
         throttle: Seconds between writes of progress.
         clock: Tells the time.
         uniform: Makes random numbers from 0 to 1.
@@ -127,7 +127,7 @@ class JobWorker:
 
     @property
     def running(self) -> frozenset[UUID]:
-        """The jobs in this worker's hands."""
+        """The ids of the jobs that this worker is running."""
         return frozenset(attempt.job.id for attempt in self._attempts)
 
     async def run(self) -> None:

@@ -4,7 +4,7 @@ from alembic import op
 
 
 def run_sql(script: str) -> None:
-    """Runs a script of several statements as it stands, in the migration's transaction.
+    """Run a script of several statements as it stands, in the migration's transaction.
 
     It bypasses SQLAlchemy's text clause, which would read ``:name`` and ``%`` in function bodies as parameters.
     """

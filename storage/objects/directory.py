@@ -148,7 +148,7 @@ class DirectoryObjectStore:
         return PresignedUpload(url=url, method="PUT", headers=headers, expires_at=expires_at, max_bytes=max_bytes)
 
     def verify(self, key: str, params: Mapping[str, str], method: str, *, now: datetime) -> Grant:
-        """Return what a presigned URL of this store allows.
+        """Return the request that a presigned URL of this store allows.
 
         Args:
             key: The key from the URL's path, decoded.

@@ -1,4 +1,4 @@
-"""What a directory remembers of an object besides its bytes: the content type, in a small file beside it.
+"""Sidecar files of a directory's objects, which keep their content types.
 
 The sidecar of ``talk.mp3`` is ``.talk.mp3.json``. It names the file it was written for by size and time, which
 a backup keeps, so a sidecar that outlived its object, or is damaged, counts as absent. An object without a content
@@ -18,7 +18,7 @@ _LONGEST = 16 * 1024
 
 
 def etag(state: os.stat_result) -> str:
-    """Return what tells one version of an object's file from all others."""
+    """Return the entity tag of an object's file, which differs from that of every other version."""
     return f"{state.st_ino:x}-{state.st_mtime_ns:x}-{state.st_size:x}"
 
 

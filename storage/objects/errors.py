@@ -1,4 +1,4 @@
-"""What can go wrong with stored objects."""
+"""Errors of the object stores and of their presigned URLs."""
 
 
 class InvalidKey(ValueError):

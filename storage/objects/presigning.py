@@ -1,10 +1,10 @@
-"""What the presigned URLs of all stores have in common."""
+"""Lifetime and file name of presigned URLs, the same for every store."""
 
 from datetime import timedelta
 from urllib.parse import quote
 
 LONGEST = timedelta(days=7)
-"""The longest life that S3's signature version 4 allows."""
+"""The longest lifetime that S3's signature version 4 allows."""
 
 
 def checked_lifetime(expires: timedelta) -> timedelta:

@@ -35,7 +35,7 @@ _CONNECTION_LOST = (IncompleteReadError, ReadTimeoutError, ResponseStreamingErro
 """Faults in the middle of an answer, which botocore's own retries don't cover."""
 
 _NO_CONTENT_TYPE = "binary/octet-stream"
-"""What S3 stores when no content type was given."""
+"""The content type that S3 stores when none was given."""
 
 
 class S3ObjectStore:

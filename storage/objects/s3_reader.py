@@ -80,7 +80,7 @@ class BlockReader(io.RawIOBase):
         return count
 
     def close(self) -> None:
-        """Let go of the blocks."""
+        """Release the blocks."""
         self._blocks.clear()
         super().close()
 

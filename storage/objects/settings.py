@@ -1,4 +1,4 @@
-"""Where the objects live: an S3 bucket or a folder."""
+"""Settings of the object store: an S3 bucket or a folder."""
 
 import re
 from pathlib import Path

@@ -16,7 +16,7 @@ ROUTE = "/v1/objects/"
 
 @dataclass(frozen=True)
 class Grant:
-    """What a presigned URL allows.
+    """The request that a presigned URL allows.
 
     Attributes:
         max_bytes: The largest body of a PUT; None means no limit.

@@ -109,6 +109,6 @@ CREATE TRIGGER notify_job_event AFTER INSERT ON job_events FOR EACH ROW EXECUTE 
 
 
 def upgrade() -> None:
-    """Creates everything."""
+    """Create the tables."""
     run_sql(USERS)
     run_sql(JOBS)

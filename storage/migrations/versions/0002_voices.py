@@ -23,5 +23,5 @@ CREATE TABLE voices (
 
 
 def upgrade() -> None:
-    """Creates the table."""
+    """Create the table."""
     run_sql(VOICES)

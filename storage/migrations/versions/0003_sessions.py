@@ -41,5 +41,5 @@ CREATE TABLE assistant_counters (
 
 
 def upgrade() -> None:
-    """Creates the tables."""
+    """Create the tables."""
     run_sql(SESSIONS)

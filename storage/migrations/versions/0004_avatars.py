@@ -26,5 +26,5 @@ CREATE TABLE avatars (
 
 
 def upgrade() -> None:
-    """Creates the table."""
+    """Create the table."""
     run_sql(AVATARS)

@@ -1,4 +1,4 @@
-"""Addresses under which players fetch the sound and films of jobs."""
+"""Links by which players fetch the audio and video of jobs."""
 
 from storage.migrations.sql import run_sql
 
@@ -20,5 +20,5 @@ CREATE INDEX media_links_expiry ON media_links (expires_at);
 
 
 def upgrade() -> None:
-    """Creates the table."""
+    """Create the table."""
     run_sql(MEDIA_LINKS)
