@@ -28,7 +28,9 @@ def kill(server: EmbeddedPostgres) -> int:
     pid = server.pid
     assert pid is not None
     os.kill(pid, signal.SIGKILL)
+    deadline = time.monotonic() + 30
     while server.pid is not None:
+        assert time.monotonic() < deadline, "the killed server is still there"
         time.sleep(0.01)
     return pid
 

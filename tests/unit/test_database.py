@@ -9,7 +9,7 @@ from postgres import kill
 from storage.database import Database, DatabaseUnavailable, MigrationError, migrate
 from storage.embedded_postgres import EmbeddedPostgres
 
-pytestmark = [pytest.mark.unit, pytest.mark.anyio]
+pytestmark = [pytest.mark.unit, pytest.mark.anyio, pytest.mark.timeout(60)]
 
 NOWHERE = "postgresql://somebody:hunter2@127.0.0.1:1/nowhere"
 

@@ -15,7 +15,7 @@ from postgres import kill
 
 from storage.embedded_postgres import EmbeddedPostgres, EmbeddedPostgresError
 
-pytestmark = pytest.mark.unit
+pytestmark = [pytest.mark.unit, pytest.mark.timeout(60)]
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 

@@ -30,7 +30,7 @@ from storage.jobs.sweeper import Sweeper
 from storage.jobs.transitions import Ending, claim
 from storage.users import Users
 
-pytestmark = [pytest.mark.unit, pytest.mark.anyio]
+pytestmark = [pytest.mark.unit, pytest.mark.anyio, pytest.mark.timeout(60)]
 
 WORKER_PROCESS = Path(__file__).resolve().parent.parent / "worker_process.py"
 ENDS = {"succeeded", "failed", "cancelled"}
@@ -106,10 +106,11 @@ async def submit(store: JobStore, owner: int, **details: Any) -> Job:
 async def follow(store: JobStore, job: Job, until: str | None = None) -> list[JobEvent]:
     """All events of a job, up to one of a type, or to the end."""
     events = []
-    async for event in store.follow(job.id, job.owner_id):
-        events.append(event)
-        if event.type == until:
-            break
+    async with asyncio.timeout(30):
+        async for event in store.follow(job.id, job.owner_id):
+            events.append(event)
+            if event.type == until:
+                break
     return events
 
 

@@ -20,7 +20,7 @@ from storage.jobs import (
 )
 from storage.users import Users
 
-pytestmark = [pytest.mark.unit, pytest.mark.anyio]
+pytestmark = [pytest.mark.unit, pytest.mark.anyio, pytest.mark.timeout(60)]
 
 NOON = datetime(2026, 1, 1, 12, 0, 0, tzinfo=UTC)
 

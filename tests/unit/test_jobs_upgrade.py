@@ -16,7 +16,7 @@ from storage.database import Database, migrate
 from storage.jobs import Attempt, Backoff, JobEvent, JobFailure, JobResult, JobStore, JobWorker
 from storage.jobs.transitions import claim
 
-pytestmark = [pytest.mark.unit, pytest.mark.anyio]
+pytestmark = [pytest.mark.unit, pytest.mark.anyio, pytest.mark.timeout(60)]
 
 OWNER = 1
 # Of procrastinate's schema as much as the previous release's statements on jobs touch.

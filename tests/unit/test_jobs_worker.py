@@ -22,7 +22,7 @@ from storage.jobs import (
 )
 from storage.users import Users
 
-pytestmark = [pytest.mark.unit, pytest.mark.anyio]
+pytestmark = [pytest.mark.unit, pytest.mark.anyio, pytest.mark.timeout(60)]
 
 AT_ONCE = Backoff(base=0.0)
 
@@ -81,7 +81,8 @@ async def submit(store: JobStore, owner: int, **details: Any) -> Job:
 
 async def follow(store: JobStore, job: Job) -> list[JobEvent]:
     """All events of a job, read when it has ended."""
-    return [event async for event in store.follow(job.id, job.owner_id)]
+    async with asyncio.timeout(30):
+        return [event async for event in store.follow(job.id, job.owner_id)]
 
 
 def types(events: list[JobEvent]) -> list[str]:
