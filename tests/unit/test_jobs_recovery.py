@@ -396,6 +396,37 @@ async def test_a_heartbeat_must_stand_still_for_the_whole_time(store: JobStore, 
     assert (await store.get(job.id, owner)).state == "queued"
 
 
+async def test_a_heartbeat_between_the_look_and_the_takeover_keeps_the_job(
+    store: JobStore, database: Database, owner: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    watch = Watch()
+    sweeper = sweeper_of(database, watch)
+    job = await submit(store, owner)
+    await run_nowhere(database, job)
+    await sweeper.sweep()
+    look = sweeper._running
+
+    async def look_too_early() -> list[dict[str, Any]]:
+        rows = await look()
+        async with database.connection() as connection:
+            await connection.execute("UPDATE jobs SET heartbeat_at = clock_timestamp()")
+        return rows
+
+    monkeypatch.setattr(sweeper, "_running", look_too_early)
+    watch.now = 20.0
+    assert await sweeper.sweep() == 0
+    assert (await store.get(job.id, owner)).state == "running"
+
+
+async def test_a_worker_does_not_take_its_own_jobs_over(store: JobStore, database: Database, owner: int) -> None:
+    watch = Watch()
+    job = await submit(store, owner)
+    sweeper = Sweeper(database, stalled_after=20.0, clock=utc_now, holding=lambda: [job.id], monotonic=watch)
+    await run_nowhere(database, job)
+    for watch.now in (0.0, 20.0, 40.0):
+        assert await sweeper.sweep() == 0
+
+
 async def test_an_outage_makes_no_worker_look_dead(
     store: JobStore, database: Database, database_url: str, owner: int
 ) -> None:
