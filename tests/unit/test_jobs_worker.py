@@ -340,6 +340,32 @@ async def test_a_zombies_writes_are_refused(store: JobStore, database: Database,
     assert (await store.get(job.id, owner)).result == {"by": "successor"}
 
 
+async def test_a_worker_leaves_the_heartbeat_of_another_claim_alone(
+    store: JobStore, database: Database, owner: int, working: Working
+) -> None:
+    started, stopped = asyncio.Event(), asyncio.Event()
+
+    async def linger(_: Attempt) -> JobResult:
+        started.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            stopped.set()
+        raise AssertionError
+
+    job = await submit(store, owner)
+    async with working({"demo": linger}, stalled_after=600.0), asyncio.timeout(30):
+        await started.wait()
+        async with database.connection() as connection:
+            await connection.execute(
+                "UPDATE jobs SET fence = fence + 1, heartbeat_at = 'epoch' WHERE id = %s", [job.id]
+            )
+        await stopped.wait()
+    async with database.connection() as connection:
+        cursor = await connection.execute("SELECT state, heartbeat_at = 'epoch' AS untouched FROM jobs")
+        assert await cursor.fetchall() == [{"state": "running", "untouched": True}]
+
+
 async def test_a_stopping_worker_lets_a_job_end_within_the_grace(store: JobStore, owner: int, working: Working) -> None:
     started, finish = asyncio.Event(), asyncio.Event()
 
