@@ -268,17 +268,14 @@ async def cancel(connection: Connection, job_id: UUID, at: datetime) -> None:
 async def requeue(connection: Connection, job_id: UUID, at: datetime) -> Row | None:
     """Queue a failed or cancelled job again, as if it had just been submitted; its history goes on.
 
-    The fence rises, so that an attempt that has not noticed yet that it was cancelled can't take the job for its own.
-
     Returns:
         The row; None when the job is in another state or doesn't exist.
     """
     cursor = await connection.execute(
         """
         UPDATE jobs
-        SET state = 'queued', due_at = now(), fence = fence + 1, attempt = 0, stage = NULL, progress = 0,
-            result = NULL, error = NULL, timings = NULL, started_at = NULL, finished_at = NULL, expires_at = NULL,
-            last_event = last_event + 1
+        SET state = 'queued', due_at = now(), attempt = 0, stage = NULL, progress = 0, result = NULL, error = NULL,
+            timings = NULL, started_at = NULL, finished_at = NULL, expires_at = NULL, last_event = last_event + 1
         WHERE id = %(id)s AND state IN ('failed', 'cancelled')
         RETURNING *
         """,

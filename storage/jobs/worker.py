@@ -212,9 +212,15 @@ class JobWorker:
 
     def _begin(self, row: Row) -> None:
         attempt = Attempt(self._database, row, clock=self._clock, throttle=self._throttle)
-        self._attempts[attempt] = asyncio.create_task(self._work(attempt), name=f"job {attempt.job.id}")
+        task = asyncio.create_task(self._work(attempt), name=f"job {attempt.job.id}")
+        self._attempts[attempt] = task
+        task.add_done_callback(lambda _: self._ended(attempt))
         if self._stopping:
             attempt.give_back()
+
+    def _ended(self, attempt: Attempt) -> None:
+        del self._attempts[attempt]
+        self._wake.set()
 
     def _notified(self, channel: str, payload: str) -> None:
         if channel == CHANNEL_QUEUED:
@@ -272,8 +278,6 @@ class JobWorker:
             log.exception("the end of an attempt could not be written, leaving the job to others", job_id=str(job.id))
         finally:
             await attempt.close()
-            del self._attempts[attempt]
-            self._wake.set()
 
     async def _end(self, attempt: Attempt, ending: Ending) -> None:
         try:

@@ -245,7 +245,7 @@ async def test_a_job_that_is_tried_again_is_the_same_job_queued_anew(
     clock.advance(hours=1)
     again = await store.retry(job.id, ada)
     assert again == await store.get(job.id, ada)
-    assert again == job  # but for its place and fence, which only the queue sees
+    assert again == job  # but for its place in the queue
     assert [await store.queue_position(waiting) for waiting in (other, again)] == [1, 2]
     story = await store.events(job.id, ada)
     assert [(event.id, event.type, event.data) for event in story] == [

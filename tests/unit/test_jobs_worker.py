@@ -201,19 +201,24 @@ async def test_a_lasting_fault_fails_when_the_attempts_are_used_up(
 
 
 async def test_a_retry_waits_for_its_delay(store: JobStore, database: Database, owner: int, working: Working) -> None:
-    async def falter(_: Attempt) -> JobResult:
+    async def falter_once(attempt: Attempt) -> JobResult:
+        if attempt.job.params:
+            return JobResult({})
         raise ConnectionError
 
     job = await submit(store, owner)
-    async with working({"demo": falter}, backoff=Backoff(base=3600.0, longest=3600.0, jitter=0.0)):
+    async with working({"demo": falter_once}, backoff=Backoff(base=3600.0, longest=3600.0, jitter=0.0)):
         async for event in store.follow(job.id, owner):
             if event.type == "retrying":
                 break
+        # What is due goes first, though it came later.
+        assert types(await follow(store, await submit(store, owner, params={"n": 1})))[-1] == "succeeded"
     async with database.connection() as connection:
-        cursor = await connection.execute("SELECT due_at - now() AS wait FROM jobs")
+        cursor = await connection.execute("SELECT due_at - now() AS wait FROM jobs WHERE id = %s", [job.id])
         (row,) = await cursor.fetchall()
     assert timedelta(minutes=50) < row["wait"] <= timedelta(hours=1)
-    assert (await store.get(job.id, owner)).state == "queued"
+    waiting = await store.get(job.id, owner)
+    assert (waiting.state, waiting.attempt) == ("queued", 1)
 
 
 def test_the_wait_between_attempts_doubles_up_to_its_limit_with_jitter() -> None:
