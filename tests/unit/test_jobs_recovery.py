@@ -75,7 +75,8 @@ def working(database: Database) -> Working:
         worker = JobWorker(database, handlers, classify=classify, **{**defaults, **options})
         task = asyncio.create_task(worker.run())
         try:
-            yield worker
+            async with asyncio.timeout(50):
+                yield worker
         finally:
             await worker.stop(0.0)
             await task
