@@ -107,3 +107,11 @@ def test_nothing_of_a_body_is_read_without_a_key(client: TestClient, monkeypatch
     # With a key one is, by what was watched.
     assert client.post("/v1/assistant/sessions", json={}, headers={"X-API-Key": key}).status_code == 201
     assert len(read) == 1
+
+
+def test_no_route_leaves_its_body_to_fastapi(client: TestClient) -> None:
+    app: Any = client.app
+    routes = [context.original_route for context in iter_route_contexts(app.routes)]
+    ours = [route for route in routes if isinstance(route, APIRoute)]
+    assert len(ours) > 50
+    assert {route.path for route in ours if route.body_field is not None} == set()

@@ -13,6 +13,7 @@ from graphs.common.errors import ApiError
 from graphs.common.recordings import erase_objects
 from graphs.http.routes.uploads import PRESIGNED_FOR
 from graphs.http.server.auth import Owner
+from graphs.http.server.bodies import JsonBody
 from graphs.http.server.job_view import job_body, unsupported
 from graphs.http.server.schemas import JobBody, JobPageBody, LabelsBody
 from graphs.http.server.services import ServicesDependency
@@ -120,12 +121,13 @@ async def get_recording(services: ServicesDependency, job: OwnedJob) -> Redirect
 
 
 @router.put("/{job_id}/labels", summary="Give speakers names")
-async def put_labels(services: ServicesDependency, owner: Owner, job: OwnedJob, body: LabelsBody) -> JobBody:
+async def put_labels(services: ServicesDependency, owner: Owner, job: OwnedJob, body: JsonBody[LabelsBody]) -> JobBody:
     """Replace the names of the speakers; every artifact shows them from then on."""
+    labels = (await body.read()).labels
     if job.state != "succeeded" or job.result is None:
         raise ApiError(409, "not_ready", f"The job has no speakers yet: it is {job.state}.", field="job_id")
     known = job.result.get("speakers", [])
-    unknown = sorted(set(body.labels) - set(known))
+    unknown = sorted(set(labels) - set(known))
     if unknown:
         raise ApiError(
             422,
@@ -133,7 +135,7 @@ async def put_labels(services: ServicesDependency, owner: Owner, job: OwnedJob, 
             f"No such speakers: {', '.join(unknown)}; there are {', '.join(known) or 'none'}.",
             field="labels",
         )
-    return await job_body(services, await services.jobs.set_labels(job.id, owner.id, dict(body.labels)))
+    return await job_body(services, await services.jobs.set_labels(job.id, owner.id, dict(labels)))
 
 
 async def event_stream_place(services: ServicesDependency, owner: Owner) -> AsyncIterator[None]:

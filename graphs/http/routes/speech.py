@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from graphs.common.errors import ApiError, as_api_error
 from graphs.common.voices import DEFAULT_VOICE, Speaker
 from graphs.http.server.auth import Owner
+from graphs.http.server.bodies import MAX_JSON_BYTES, JsonBody
 from graphs.http.server.correlation import correlation_id_of
 from graphs.http.server.services import Services, ServicesDependency
 from models.audio.encoding import AudioEncoder, AudioFormat, SyntheticMark, encode, extension_of, sample_rate_of
@@ -81,38 +82,47 @@ _AUDIO: dict[int | str, dict[str, Any]] = {
 
 
 @router.post("/speech", response_class=Response, responses=_AUDIO, summary="Say a text")
-async def create_speech(request: Request, services: ServicesDependency, owner: Owner, body: SpeechRequest) -> Response:
+async def create_speech(
+    request: Request, services: ServicesDependency, owner: Owner, body: JsonBody[SpeechRequest]
+) -> Response:
     """Return the speech, from its first clause on while the rest is being made; marked as synthetic in its metadata."""
+    asked = await body.read(limit=_json_limit(services))
     speech = await _begin(
         request,
         services,
         owner,
-        body.text,
-        body.voice,
-        body.language,
-        body.format,
-        body.sample_rate,
-        body.speed,
+        asked.text,
+        asked.voice,
+        asked.language,
+        asked.format,
+        asked.sample_rate,
+        asked.speed,
         "text",
     )
-    if body.stream:
+    if asked.stream:
         return StreamingResponse(speech.encoded(), media_type=speech.media_type, headers=speech.headers)
     return Response(await speech.whole(), media_type=speech.media_type, headers=speech.headers)
 
 
 @router.post("/audio/speech", response_class=Response, responses=_AUDIO, summary="Say a text, for OpenAI's clients")
 async def create_openai_speech(
-    request: Request, services: ServicesDependency, owner: Owner, body: OpenAiSpeechRequest
+    request: Request, services: ServicesDependency, owner: Owner, body: JsonBody[OpenAiSpeechRequest]
 ) -> Response:
     """Return the speech as OpenAI's route does: as audio, or as server-sent events with pieces of it in base64."""
-    voice = DEFAULT_VOICE if body.voice in OPENAI_VOICES else body.voice
-    rate = 24_000 if body.response_format == "pcm" else None
+    asked = await body.read(limit=_json_limit(services))
+    voice = DEFAULT_VOICE if asked.voice in OPENAI_VOICES else asked.voice
+    rate = 24_000 if asked.response_format == "pcm" else None
     speech = await _begin(
-        request, services, owner, body.input, voice, None, body.response_format, rate, body.speed, "input"
+        request, services, owner, asked.input, voice, None, asked.response_format, rate, asked.speed, "input"
     )
-    if body.stream_format == "sse":
+    if asked.stream_format == "sse":
         return StreamingResponse(speech.events(), media_type="text/event-stream", headers=speech.headers)
     return StreamingResponse(speech.encoded(), media_type=speech.media_type, headers=speech.headers)
+
+
+def _json_limit(services: Services) -> int:
+    """Return the most bytes of a body: a character takes up to 12 as JSON escapes it."""
+    return MAX_JSON_BYTES + 12 * services.config.texts.max_speech_chars
 
 
 class _Speech:

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Request, Response
 from graphs.common.errors import ApiError
 from graphs.common.recordings import new_upload_key
 from graphs.http.server.auth import Owner
+from graphs.http.server.bodies import JsonBody
 from graphs.http.server.files import ObjectSink, write_all
 from graphs.http.server.multipart import receive_body
 from graphs.http.server.schemas import UploadRequest, UploadTicket
@@ -23,15 +24,16 @@ PRESIGNED_FOR = timedelta(hours=1)
 
 
 @router.post("/uploads", status_code=201, summary="Get a URL to upload a recording to")
-async def create_upload(services: ServicesDependency, owner: Owner, body: UploadRequest) -> UploadTicket:
+async def create_upload(services: ServicesDependency, owner: Owner, body: JsonBody[UploadRequest]) -> UploadTicket:
     """Return a URL that takes one recording, past the service where objects lie in S3.
 
     Name the returned ``object_key`` in a job once the upload is done.
     """
+    asked = await body.read()
     limit = services.config.recordings.max_bytes
     key = new_upload_key(owner.id)
     upload = await asyncio.to_thread(
-        services.objects.presign_put, key, expires=PRESIGNED_FOR, content_type=body.content_type, max_bytes=limit
+        services.objects.presign_put, key, expires=PRESIGNED_FOR, content_type=asked.content_type, max_bytes=limit
     )
     return UploadTicket(
         object_key=key,
