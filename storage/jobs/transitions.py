@@ -61,12 +61,12 @@ class Ending:
 
     @classmethod
     def failed(cls, failure: JobFailure) -> "Ending":
-        """There will be no other attempt."""
+        """Record a failure after which there is no other attempt."""
         return cls("failed", ("failed", {"error": failure.as_json()}), error=failure.as_json())
 
     @classmethod
     def retrying(cls, failure: JobFailure, attempt: int, delay: float) -> "Ending":
-        """There will be another attempt after ``delay`` seconds."""
+        """Record a failure after which there is another attempt, in ``delay`` seconds."""
         data = {"attempt": attempt, "delay": round(delay, 3), "error": failure.as_json()}
         return cls("queued", ("retrying", data), delay=delay)
 

@@ -1,4 +1,4 @@
-"""The compatible routes of contracts B1, as proxyAI's clients use them."""
+"""The compatible routes of proxyAI, as its clients use them."""
 
 import io
 import json

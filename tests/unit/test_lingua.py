@@ -1,4 +1,4 @@
-"""The routes of contracts D1 and D2 as lingua's clients call them, over roles without models."""
+"""The routes of lingua, as its clients call them, over roles without models."""
 
 import base64
 import io

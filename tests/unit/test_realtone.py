@@ -1,4 +1,4 @@
-"""The compatible routes of contracts A3, over a real database and a real object store."""
+"""The compatible routes of RealTone, over a real database and a real object store."""
 
 import uuid
 from collections.abc import Iterator

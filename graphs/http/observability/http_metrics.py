@@ -14,7 +14,7 @@ CLIENT_LEFT = 499
 
 
 class HttpMetrics:
-    """Counts requests and measures their time to the end of the response (names of contracts B-69)."""
+    """Counts requests and measures their time to the end of the response, under proxyAI's metric names."""
 
     def __init__(self) -> None:
         labels: Any = ("method", "path", "status")  # Ray annotates tuples of one

@@ -9,7 +9,7 @@ from prometheus_client.metrics_core import Metric
 from graphs.transcription.kind import TRANSCRIPTION
 from storage.jobs import JobStatistics, JobStore, Total
 
-# Contracts B-69 names its tasks and stages after the tools it ran; the same work goes by those names here.
+# proxyAI named its tasks and stages after the tools it ran; the same work goes by those names here.
 _TASKS = {"diarization": "tasks.diarize_full", "asr": "tasks.transcribe_segments"}
 _SUMMARIES = {"diarization": "vad_segmentation_seconds", "asr": "whisper_transcription_seconds"}
 

@@ -1,4 +1,4 @@
-"""Whether everything that a request may need is there."""
+"""Readiness: check of everything that a request may need."""
 
 import asyncio
 from collections.abc import Iterable

@@ -1,4 +1,4 @@
-"""How busy the deployments are, from the metrics that Serve exports on every node."""
+"""Load of the deployments, from the metrics that Serve exports on every node."""
 
 from collections import defaultdict, deque
 from collections.abc import Iterable, Mapping
@@ -22,7 +22,7 @@ _TARGET = "ray_serve_autoscaling_target_replicas"
 
 @dataclass(frozen=True)
 class Load:
-    """What a deployment has to do.
+    """Load of one deployment.
 
     Attributes:
         ongoing: Requests that its replicas work on.

@@ -1,4 +1,4 @@
-"""The operator's routes for owners and their keys (contracts B-08 to B-10)."""
+"""The operator's routes for owners and their keys."""
 
 import asyncio
 from datetime import datetime

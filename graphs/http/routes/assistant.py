@@ -31,7 +31,7 @@ class _Body(BaseModel):
 
 
 class SessionRequest(_Body):
-    """What holds for a whole conversation, where a message says nothing else."""
+    """Settings of a conversation, for the messages that set nothing else."""
 
     language: Language | None = Field(default=None, description="ISO 639-1 code; left out, the service's own.")
     voice: VoiceName | None = Field(default=None, description="Who answers; left out, the language's default voice.")
@@ -93,7 +93,7 @@ class SessionListBody(_Body):
 
 
 class HeardBody(_Body):
-    """What the recogniser made out."""
+    """Recognised words of a spoken message."""
 
     text: str
     language: str

@@ -34,7 +34,7 @@ AvatarId = Annotated[str, Path(max_length=100, description="Id of an avatar (GET
 
 
 class _FilmRequest(BaseModel):
-    """What every film takes."""
+    """Fields common to all requests for a film."""
 
     model_config = ConfigDict(extra="forbid")
 

@@ -53,7 +53,7 @@ class AvatarBody(BaseModel):
 
 
 class AvatarsBody(BaseModel):
-    """All avatars that you can name in a request for a film."""
+    """Avatars that you can name in a request for a film."""
 
     avatars: list[AvatarBody]
 

@@ -1,4 +1,4 @@
-"""Who the caller is, and what bounds what it sends: a page asks before it uploads or lets somebody type."""
+"""The caller's name and the limits that apply to it, for clients that check before they upload."""
 
 from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict
@@ -62,7 +62,7 @@ class LiveBounds(_Part):
 
 
 class Limits(_Part):
-    """What the service takes; the names are those of its settings."""
+    """Limits of the service; the names are those of its settings."""
 
     recordings: RecordingBounds
     texts: TextBounds

@@ -39,7 +39,7 @@ class _Body(BaseModel):
 
 
 class SpeechRequest(_Body):
-    """What shall be said, and how."""
+    """Text to speak, and how to speak it."""
 
     text: str = Field(description="What to say.")
     language: LanguageCode | None = Field(

@@ -1,4 +1,4 @@
-"""How the whole system is: for people who watch it."""
+"""State of the whole system, for operators."""
 
 from typing import Annotated
 

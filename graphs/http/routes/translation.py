@@ -54,7 +54,7 @@ class LinguaRequest(_Body):
 
 
 class QualityBody(BaseModel):
-    """How sure the model is: over the probabilities of the tokens that it returned, the ends of sentences included."""
+    """Confidence of the model, over the probabilities of the tokens that it returned, ends of sentences included."""
 
     perplexity: float = Field(description="exp of the mean negative log probability; 1 is certain.")
     average_probability: float
@@ -83,7 +83,7 @@ class TranslationBody(BaseModel):
 
 
 class LinguaExtra(BaseModel):
-    """What lingua's response tells besides."""
+    """Further fields of lingua's response."""
 
     elapsed_ms: float
     num_tokens: int
@@ -102,7 +102,7 @@ class LinguaQuality(BaseModel):
 
 
 class LinguaBody(BaseModel):
-    """lingua's response (contracts D-01, D-03); bad languages and texts are ``ok: false``, with status 200."""
+    """lingua's response; bad languages and texts are ``ok: false``, with status 200."""
 
     ok: bool
     provider: str = PROVIDER
@@ -114,7 +114,7 @@ class LinguaBody(BaseModel):
 
 
 class PairsBody(BaseModel):
-    """What the translator has."""
+    """Language pairs of the translator."""
 
     languages: list[str]
     pairs: dict[str, list[str]] | None = Field(
@@ -123,14 +123,14 @@ class PairsBody(BaseModel):
 
 
 class SpeechLanguagesBody(BaseModel):
-    """What can be spoken."""
+    """Languages of the synthesiser."""
 
     languages: list[str]
     cloning: list[str] = Field(description="Those with a voice that takes on the sound of a given speaker.")
 
 
 class RecognitionLanguagesBody(BaseModel):
-    """What is understood in recordings."""
+    """Languages of the recogniser."""
 
     languages: list[str]
 

@@ -64,7 +64,7 @@ class RegisteredVoiceBody(BaseModel):
 
 
 class VoicesBody(BaseModel):
-    """All voices that you can name in a request for speech."""
+    """Voices that you can name in a request for speech."""
 
     voices: list[EngineVoiceBody]
     registered: list[RegisteredVoiceBody]

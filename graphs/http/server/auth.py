@@ -1,4 +1,4 @@
-"""Who is calling: API keys for owners, the admin key for the operator."""
+"""Authentication: API keys for owners, the admin key for the operator."""
 
 import hashlib
 import hmac

@@ -95,7 +95,7 @@ class OptionalJsonBody(JsonBody[BodyT], Generic[BodyT]):
 
     @property
     def given(self) -> bool:
-        """Whether there is a body."""
+        """True if the request has a body."""
         headers = self._request.headers
         return headers.get("content-length", "0") != "0" or "transfer-encoding" in headers
 

@@ -1,4 +1,4 @@
-"""What an ingress replica works with, opened together and closed together."""
+"""Opening and closing of the resources of an ingress replica."""
 
 import hashlib
 import os

@@ -1,4 +1,4 @@
-"""Requests a minute and IP address, as the compatible routes have them (contracts B-32)."""
+"""Rate limits of the compatible routes, by IP address and minute."""
 
 from collections.abc import Awaitable, Callable
 

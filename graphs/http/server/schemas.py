@@ -22,7 +22,7 @@ class UploadRequest(_Body):
 
 
 class UploadTicket(_Body):
-    """How to upload: send the body to ``url`` with ``method`` and these headers, then name the key in a job."""
+    """Presigned upload: send the body to ``url`` with ``method`` and these headers, then name the key in a job."""
 
     object_key: str
     url: str
@@ -33,7 +33,7 @@ class UploadTicket(_Body):
 
 
 class ProblemBody(_Body):
-    """Why a job failed."""
+    """Error of a failed job."""
 
     code: str
     message: str

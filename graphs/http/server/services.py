@@ -1,4 +1,4 @@
-"""What the routes work with, made once per ingress replica."""
+"""Resources of the routes, made once per ingress replica."""
 
 from collections import Counter
 from dataclasses import dataclass, field

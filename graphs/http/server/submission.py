@@ -171,7 +171,7 @@ async def refuse_when_full(services: Services) -> None:
 
 @dataclass(frozen=True)
 class _Extent:
-    """How much a job has to do.
+    """Size of a job.
 
     Attributes:
         size: Bytes of its recording; 0 without one.

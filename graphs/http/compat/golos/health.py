@@ -1,4 +1,4 @@
-"""Whether the assistant's parts answer, as golos' clients ask it (contracts C-04)."""
+"""Health of the assistant's parts, in the form that golos' clients know."""
 
 import asyncio
 import time

@@ -1,4 +1,4 @@
-"""The routes of contracts C1 and C2: voice, chat, recognition and speech, as golos' clients call them."""
+"""The routes of golos: voice, chat, recognition and speech."""
 
 # ruff: noqa: RUF001 - Russian texts
 import asyncio
@@ -28,7 +28,7 @@ from storage.sessions import AssistantCounters, Session, SessionNotFound
 from storage.users import User
 
 SPEECH_SECONDS = 100.0
-"""A synthesis that takes longer is given up with 504 (contracts C-12)."""
+"""Seconds after which a synthesis is given up with 504."""
 
 MEDIA_TYPES = frozenset(
     f"audio/{name}"
@@ -105,7 +105,7 @@ class SpeechText(BaseModel):
 
 
 class Recognised(BaseModel):
-    """What was said; empty where no words were made out."""
+    """Recognised words; empty where none were recognised."""
 
     text: str
 

@@ -1,4 +1,4 @@
-"""What lingua's clients send: audio in JSON, as base64 or as lists of numbers."""
+"""Request bodies of lingua's clients: audio in JSON, as base64 or as lists of numbers."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -1,4 +1,4 @@
-"""Live translation as lingua's clients speak it: /stream (contracts D-31)."""
+"""Live translation in lingua's protocol: /stream."""
 
 import asyncio
 import base64
@@ -63,7 +63,7 @@ _AUDIO_FRAME = TypeAdapter(_AudioFrame)
 
 
 class _Utterance(BaseModel):
-    """What is sent for an utterance; ``audio`` is a WAV file in base64."""
+    """Message for one utterance; ``audio`` is a WAV file in base64."""
 
     transcript: str
     translation: str = ""
@@ -71,7 +71,7 @@ class _Utterance(BaseModel):
 
 
 class LinguaSerializer:
-    """Everything is JSON; an utterance's transcript, translation and speech come in one message."""
+    """Serializer of lingua's protocol: an utterance's transcript, translation and speech in one JSON message."""
 
     pinged = False
 

@@ -1,4 +1,4 @@
-"""The routes of contracts D1 and D2 over HTTP, as lingua's clients call them; all answer to an API key."""
+"""The HTTP routes of lingua; all of them need an API key."""
 
 import asyncio
 import base64
@@ -162,7 +162,7 @@ async def synthesize(
 
 
 async def _speaker(services: Services, owner: User, body: Synthesis, correlation_id: str) -> tuple[Speaker, bool]:
-    """Return who speaks, and whether that is the voice that ``speaker`` names (contracts D-09)."""
+    """Return the voice to speak with, and whether it is the one that ``speaker`` names."""
     find = services.speakers.find
     default = await find(owner.id, None, body.language)
     clone = await _clone(services, owner, body, correlation_id)
@@ -202,7 +202,7 @@ async def _clone(services: Services, owner: User, body: Synthesis, correlation_i
 
 
 def _speed(body: Synthesis) -> float:
-    """Return the speed that makes so many characters a second (contracts D-10)."""
+    """Return the speed at which the voice says so many characters a second."""
     if body.speech_rate is None:
         return 1.0
     rate = body.speech_rate
@@ -302,7 +302,7 @@ async def extract_embedding(
 async def extract(
     request: Request, services: ServicesDependency, owner: Owner, sent: JsonBody[Extraction]
 ) -> dict[str, Any]:
-    """Return the embedding with its statistics; none for less than a second of speech (contracts D-17)."""
+    """Return the embedding with its statistics; none for less than a second of speech."""
     body = await read_samples(sent, services.config)
     pcm = await _numbers(services, body.audio, body.sample_rate, "audio")
     told: dict[str, Any] = {"input_samples": len(pcm), "sample_rate": SAMPLE_RATE}

@@ -1,4 +1,4 @@
-"""The routes of contracts B1: upload, results, status and labels, as proxyAI's clients call them."""
+"""The routes of proxyAI: upload, results, status and labels."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""The routes of contracts A3: uploads to be analysed, their status, and the history, for RealTone's clients."""
+"""The routes of RealTone: uploads to be analysed, their status, and the history."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -61,7 +61,7 @@ class TaskBody(BaseModel):
 
 
 class TaskStatusBody(BaseModel):
-    """How far an analysis is, and its scores."""
+    """State of an analysis, and its scores."""
 
     task_id: UUID
     status: str = Field(description="PENDING, PROCESSING, COMPLETED, or ERROR_ and where it failed.")

@@ -1,4 +1,4 @@
-"""Scores under the names that RealTone's clients know (contracts A-13, A-22, A-55)."""
+"""Scores under the names that RealTone's clients know."""
 
 from collections.abc import Iterator
 

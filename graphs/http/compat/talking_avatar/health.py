@@ -1,4 +1,4 @@
-"""Whether films of the bundled avatar can be made, as the talking avatar's clients ask it."""
+"""Health of the bundled avatar's films, in the form that the talking avatar's clients know."""
 
 import asyncio
 import time
@@ -18,7 +18,7 @@ _log = structlog.get_logger()
 
 
 class HealthBody(BaseModel):
-    """What works."""
+    """Parts that work."""
 
     status: str = Field(description="ready when all works, offline when nothing does, else degraded.")
     models_loaded: bool = Field(description="Whether the speech and the lip-sync engines answer.")

@@ -1,4 +1,4 @@
-"""The routes E-02, E-04 and E-05 of contracts: a text in, a film of the bundled avatar out.
+"""The routes of the talking avatar on Flask and Wav2Lip: a text in, a film of the bundled avatar out.
 
 Their paths, shapes and errors are those of the talking avatar's clients; each is there once more below ``/r``.
 """
@@ -24,7 +24,7 @@ _routes = APIRouter(prefix="/api")
 
 
 class SpokenText(BaseModel):
-    """What the avatar shall say."""
+    """Text for the avatar to say."""
 
     text: str
     language: Literal["ru", "kk", "en"] = "ru"

@@ -1,4 +1,4 @@
-"""What Serve's gRPC proxies need: the service, and the application that its calls go to.
+"""Registration of the gRPC service at Serve's proxies, and routing of its calls to the application.
 
 A call names its Serve application in the metadata ``application``, and Serve answers NOT_FOUND to one that does not as
 soon as two applications have routes. Clients of the contract know nothing of applications, so theirs is filled in here,

@@ -1,4 +1,4 @@
-"""Errors as gRPC status codes (contracts A-25)."""
+"""Errors as gRPC status codes."""
 
 from grpc import StatusCode
 
