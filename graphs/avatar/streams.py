@@ -48,7 +48,7 @@ class FilmMetrics(Protocol):
         ...
 
 
-class Films:
+class FilmStreams:
     """The films of one ingress replica.
 
     Args:
@@ -80,7 +80,7 @@ class Films:
         label: bool = False,
         field: str = "text",
         correlation_id: str,
-    ) -> "StartedFilm":
+    ) -> "FilmStream":
         """Begin a film and wait for its first bytes, so that what is wrong with the request has shown.
 
         The film goes on by itself, a few pieces ahead of its client. What it fails with later is logged and raised to
@@ -103,7 +103,7 @@ class Films:
         events = self.graph.film(avatar, speech, mark=mark, label=label, field=field, correlation_id=correlation_id)
         self._open += 1
         self._metrics.started(self._open)
-        film = StartedFilm(self._data(events), correlation_id)
+        film = FilmStream(self._data(events), correlation_id)
         film.running.add_done_callback(self._ended)
         try:
             await film.wait_for_first()
@@ -132,7 +132,7 @@ class Films:
         self._metrics.ended(status, self._open)
 
 
-class StartedFilm:
+class FilmStream:
     """A film in the making; close it, or read it to its end.
 
     Attributes:

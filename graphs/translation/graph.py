@@ -24,7 +24,7 @@ from graphs.translation.stages import (
     Stages,
     Translated,
     UtteranceEnd,
-    told,
+    speech_failed,
 )
 from graphs.translation.text import TranslationGraph
 from graphs.translation.timeline import Placed, TimeLine
@@ -183,7 +183,7 @@ class SpeechTranslationGraph:
             if first is not None:
                 source = source or await self._language_from(first, recording, target, stages, watch)
                 run = _Run(recording, source, target, speaker, stages, line, watch)
-                async with aclosing(in_order(run.carry, _chain(first, found), IN_FLIGHT)) as results:
+                async with aclosing(in_order(run.process, _prepended(first, found), IN_FLIGHT)) as results:
                     async for carried in results:
                         if carried.recognised is not None:
                             utterance, pieces = await run.place(carried)
@@ -219,7 +219,7 @@ class SpeechTranslationGraph:
 
 
 @dataclass(frozen=True, slots=True)
-class _Carried:
+class _ProcessedUtterance:
     """An utterance behind the roles, at the voice's own speed: its speech, or why there is none.
 
     Nothing is recognised where no words were spoken.
@@ -243,14 +243,14 @@ class _Run:
     line: TimeLine | None
     watch: Stopwatch
 
-    async def carry(self, utterance: Utterance) -> _Carried:
+    async def process(self, utterance: Utterance) -> _ProcessedUtterance:
         """Take an utterance through the roles."""
         pcm = utterance.samples(self.recording.samples)
         recognised = await self.watch.time("asr", self.stages.recognise(pcm, self.source))
         if recognised is None:
-            return _Carried(utterance)
+            return _ProcessedUtterance(utterance)
         translated = await self.watch.time("translation", self.stages.translate(recognised, self.target))
-        return _Carried(utterance, recognised, translated, await self._speech(translated.text))
+        return _ProcessedUtterance(utterance, recognised, translated, await self._speech(translated.text))
 
     async def _speech(self, text: str) -> NDArray[np.float32] | Exception | None:
         if self.speaker is None or not text:
@@ -263,7 +263,7 @@ class _Run:
         except Exception as error:
             return error
 
-    async def place(self, one: _Carried) -> tuple[TranslatedUtterance, Iterable[NDArray[np.float32]]]:
+    async def place(self, one: _ProcessedUtterance) -> tuple[TranslatedUtterance, Iterable[NDArray[np.float32]]]:
         """Give an utterance's speech its place; return what is told of it all, and the audio up to its end."""
         assert one.recognised is not None and one.translated is not None
         placed = Placed()
@@ -273,7 +273,7 @@ class _Run:
             placed, audio = self.line.place(one.utterance.span.start, speech, speed)
         elif self.line is not None and isinstance(one.speech, Exception):
             self.line.fail(one.speech)
-            placed = Placed(error=told(one.speech).message)
+            placed = Placed(error=speech_failed(one.speech).message)
         quality = one.translated.quality
         utterance = TranslatedUtterance(
             start=round(one.utterance.span.start, 3),
@@ -316,7 +316,7 @@ def _timed(found: Iterator[Utterance], watch: Stopwatch) -> Iterator[Utterance]:
         yield utterance
 
 
-async def _chain(first: Utterance, others: AsyncIterator[Utterance]) -> AsyncGenerator[Utterance, None]:
+async def _prepended(first: Utterance, others: AsyncIterator[Utterance]) -> AsyncGenerator[Utterance, None]:
     yield first
     async for other in others:
         yield other

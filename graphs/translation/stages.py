@@ -164,7 +164,7 @@ class Stages:
                 async for stretch in stretches:
                     yield stretch
             except Exception as error:
-                yield told(error)
+                yield speech_failed(error)
 
     async def speech_of(self, text: str, speaker: Speaker, speed: float = 1.0) -> NDArray[np.float32]:
         """Return speech as a whole."""
@@ -173,8 +173,8 @@ class Stages:
         return np.concatenate(samples) if samples else np.zeros(0, np.float32)
 
 
-def told(error: Exception) -> SpeechFailed:
-    """Return what a caller is told of speech that failed; a fault's details go to the log."""
+def speech_failed(error: Exception) -> SpeechFailed:
+    """Return the event of a failed synthesis; a fault's details go to the log."""
     if isinstance(error, InputError):
         return SpeechFailed(error.code, error.message)
     _log.warning("speech failed", exc_info=error)

@@ -22,7 +22,7 @@ from deployments.errors import RoleUnavailable
 from graphs.avatar.graph import REDRAWS, AvatarGraph, FilmData, FilmEvent, FilmProgress, FilmReport
 from graphs.avatar.shots import FIRST_SHOTS, MAX_PATCH_BYTES, SHOT, SHOTS_AT_ONCE, drawn_ahead, scenes, shot_lengths
 from graphs.avatar.sound import CLOSING_SILENCE_S, DEFAULT_LOUDNESS, Loudness, Scene
-from graphs.avatar.streams import PIECES_AHEAD, Films, StartedFilm, TooManyFilms
+from graphs.avatar.streams import PIECES_AHEAD, FilmStream, FilmStreams, TooManyFilms
 from graphs.common.concurrency import Stopwatch
 from graphs.common.config import VideoSettings
 from graphs.http.observability.film_metrics import RayFilmMetrics
@@ -435,12 +435,12 @@ async def test_the_label_is_drawn_where_it_is_asked_for() -> None:
     assert not differs[: SIDE // 2].any()
 
 
-async def begin(films: Films, speech: Speech) -> StartedFilm:
+async def begin(films: FilmStreams, speech: Speech) -> FilmStream:
     return await films.begin(ready_avatar(), speech.stream(), mark=MARK, correlation_id="c-1")
 
 
 async def test_places_for_films_are_limited_and_come_back() -> None:
-    films = Films(graph(FakeLipsync(), max_films=2), RayFilmMetrics())
+    films = FilmStreams(graph(FakeLipsync(), max_films=2), RayFilmMetrics())
     speeches = [Speech(syllables(60)) for _ in range(3)]
     first, second = [await begin(films, speech) for speech in speeches[:2]]
     with pytest.raises(TooManyFilms) as full:
@@ -459,7 +459,7 @@ async def test_places_for_films_are_limited_and_come_back() -> None:
 
 async def test_a_begun_film_goes_on_a_few_pieces_ahead_of_its_reader() -> None:
     role, speech = FakeLipsync(), Speech(syllables(60))
-    film = await begin(Films(graph(role), RayFilmMetrics()), speech)
+    film = await begin(FilmStreams(graph(role), RayFilmMetrics()), speech)
     # Encoding goes on in a thread: what is asked for bounds it, not when we look.
     pieces = film.pieces()
     taken = [await anext(pieces) for _ in range(3)]
@@ -473,7 +473,7 @@ async def test_a_begun_film_goes_on_a_few_pieces_ahead_of_its_reader() -> None:
 
 
 async def test_a_begun_film_is_the_whole_film() -> None:
-    film = await begin(Films(graph(FakeLipsync()), RayFilmMetrics()), Speech(syllables(2)))
+    film = await begin(FilmStreams(graph(FakeLipsync()), RayFilmMetrics()), Speech(syllables(2)))
     data = b"".join([piece async for piece in film.pieces()])
     assert len(decoded(data).mouth) == frames_of(2)
     assert data == await whole(graph(FakeLipsync()), Speech(syllables(2)))
@@ -483,7 +483,7 @@ async def test_a_begun_film_is_the_whole_film() -> None:
     "error", [InputError("unsayable", "No.", field="text"), RoleUnavailable("busy"), RuntimeError("secret")]
 )
 async def test_what_is_wrong_at_once_is_raised_before_the_film_begins(error: Exception) -> None:
-    films = Films(graph(FakeLipsync(), max_films=1), RayFilmMetrics())
+    films = FilmStreams(graph(FakeLipsync(), max_films=1), RayFilmMetrics())
     speech = Speech(syllables(0.1), error=error)
     with pytest.raises(type(error)), capture_logs() as logs:
         await begin(films, speech)
@@ -493,7 +493,7 @@ async def test_what_is_wrong_at_once_is_raised_before_the_film_begins(error: Exc
 
 
 async def test_a_film_that_breaks_off_is_logged_with_its_correlation_id() -> None:
-    films = Films(graph(FakeLipsync(), max_films=1), RayFilmMetrics())
+    films = FilmStreams(graph(FakeLipsync(), max_films=1), RayFilmMetrics())
     film = await begin(films, Speech(syllables(4), error=RuntimeError("secret")))
     with pytest.raises(RuntimeError, match="secret"), capture_logs() as logs:
         async for _piece in film.pieces():

@@ -13,7 +13,7 @@ from starlette.types import Receive, Scope, Send
 
 from graphs.avatar.library import Avatar, ReadyAvatar
 from graphs.avatar.speech import check_text, film_limits, recorded, spoken
-from graphs.avatar.streams import StartedFilm
+from graphs.avatar.streams import FilmStream
 from graphs.common.voices import DEFAULT_VOICE, Speaker
 from graphs.http.routes.speech import LanguageCode, Speed, VoiceName, speech_headers
 from graphs.http.server.auth import Owner
@@ -111,7 +111,7 @@ async def speak(
 class BegunFilm:
     """A film whose first bytes are there, and what its response says of it."""
 
-    film: StartedFilm
+    film: FilmStream
     headers: dict[str, str]
 
 

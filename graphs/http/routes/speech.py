@@ -165,8 +165,8 @@ class _Speech:
                 yield _event({"type": "speech.audio.delta", "audio": base64.b64encode(data).decode()})
             yield _event({"type": "speech.audio.done"})
         except Exception as error:
-            told = as_api_error(error)
-            yield _event({"type": "error", "error": {"code": told.code, "message": told.detail}})
+            translated = as_api_error(error)
+            yield _event({"type": "error", "error": {"code": translated.code, "message": translated.detail}})
 
 
 def speech_headers(engine: str, voice: str) -> dict[str, str]:

@@ -107,8 +107,10 @@ async def _lines(
             async for event in rest:
                 yield _rendered(event, extra)
         except Exception as error:
-            told = as_api_error(error)
-            yield _line("error", {"code": told.code, "detail": told.detail, "retry_after": told.retry_after})
+            translated = as_api_error(error)
+            yield _line(
+                "error", {"code": translated.code, "detail": translated.detail, "retry_after": translated.retry_after}
+            )
 
 
 def _rendered(event: ReplyEvent, timings: dict[str, float]) -> bytes:

@@ -72,26 +72,26 @@ def install(app: FastAPI, formats: Sequence[ErrorFormat] = ()) -> None:
         app.add_exception_handler(kind, respond)
 
 
-def _respond(request: Request, error: Exception, told: ApiError, form: ErrorFormat | None) -> JSONResponse:
+def _respond(request: Request, error: Exception, api_error: ApiError, form: ErrorFormat | None) -> JSONResponse:
     headers = dict(error.headers or {}) if isinstance(error, HTTPException) else {}
-    if told.retry_after is not None:
-        headers["Retry-After"] = str(max(1, round(told.retry_after)))
-    if told.status == 401:
+    if api_error.retry_after is not None:
+        headers["Retry-After"] = str(max(1, round(api_error.retry_after)))
+    if api_error.status == 401:
         headers["WWW-Authenticate"] = 'Bearer realm="voicegraph"'
     correlation_id = headers[CORRELATION_HEADER] = correlation_id_of(request)
     if form is not None:
-        return JSONResponse(form.body(told), told.status, headers=headers)
+        return JSONResponse(form.body(api_error), api_error.status, headers=headers)
     problem = {
-        "type": f"urn:voicegraph:problem:{told.code}",
-        "title": HTTPStatus(told.status).phrase,
-        "status": told.status,
-        "detail": told.detail,
-        "code": told.code,
+        "type": f"urn:voicegraph:problem:{api_error.code}",
+        "title": HTTPStatus(api_error.status).phrase,
+        "status": api_error.status,
+        "detail": api_error.detail,
+        "code": api_error.code,
         "correlation_id": correlation_id,
-        **({"field": told.field} if told.field else {}),
-        **({"errors": told.faults} if isinstance(told, InvalidRequest) else {}),
+        **({"field": api_error.field} if api_error.field else {}),
+        **({"errors": api_error.faults} if isinstance(api_error, InvalidRequest) else {}),
     }
-    return JSONResponse(problem, told.status, headers=headers, media_type="application/problem+json")
+    return JSONResponse(problem, api_error.status, headers=headers, media_type="application/problem+json")
 
 
 def _invalid(error: RequestValidationError) -> InvalidRequest:

@@ -11,7 +11,7 @@ import ray
 from graphs.assistant.graph import AssistantGraph
 from graphs.avatar.graph import AvatarGraph
 from graphs.avatar.library import AvatarLibrary
-from graphs.avatar.streams import Films
+from graphs.avatar.streams import FilmStreams
 from graphs.clients import roles_of_application
 from graphs.common.config import ADMIN_KEY_VARIABLE, ApiConfig
 from graphs.common.job_kind import JobKinds
@@ -77,6 +77,6 @@ def _services(
             roles.asr, roles.speech, build_chat(settings.chat), sessions, settings, find_speaker=speakers.find
         ),
         avatars=AvatarLibrary(Avatars(stores.database), stores.objects, roles.lipsync, config.avatars, share),
-        films=Films(AvatarGraph(roles.lipsync, config.video), RayFilmMetrics()),
+        films=FilmStreams(AvatarGraph(roles.lipsync, config.video), RayFilmMetrics()),
         admin_key_hash=hashlib.sha256(admin_key.encode()).digest() if admin_key else None,
     )

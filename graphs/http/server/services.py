@@ -8,7 +8,7 @@ from fastapi import Depends, Request
 
 from graphs.assistant.graph import AssistantGraph
 from graphs.avatar.library import AvatarLibrary
-from graphs.avatar.streams import Films
+from graphs.avatar.streams import FilmStreams
 from graphs.common.config import ApiConfig
 from graphs.common.job_kind import JobKinds
 from graphs.common.roles import Roles
@@ -36,7 +36,7 @@ class Services:
         sessions: Conversations with the assistant.
         assistant: Answers in them.
         avatars: Faces that can be seen speaking.
-        films: Films of them that are being made.
+        films: FilmStreams of them that are being made.
         admin_key_hash: SHA-256 of the admin key, or None where no admin key is set and the admin routes are closed.
         event_streams: Open event streams by owner.
     """
@@ -55,7 +55,7 @@ class Services:
     sessions: Sessions
     assistant: AssistantGraph
     avatars: AvatarLibrary
-    films: Films
+    films: FilmStreams
     admin_key_hash: bytes | None
     event_streams: Counter[int] = field(default_factory=Counter)
 

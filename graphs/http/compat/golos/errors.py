@@ -48,13 +48,13 @@ _CODE_STATUS = {"chat_unavailable": 500}
 
 
 def _translate(error: Exception) -> ApiError:
-    told = as_http_error(error)
+    translated = as_http_error(error)
     if isinstance(error, HTTPException):  # of the router, which golos leaves in English
-        return told
-    status = _CODE_STATUS.get(told.code, _STATUS.get(told.status, told.status))
-    text = _TEXTS.get((told.code, told.field or "")) or _TEXTS.get(told.code)
+        return translated
+    status = _CODE_STATUS.get(translated.code, _STATUS.get(translated.status, translated.status))
+    text = _TEXTS.get((translated.code, translated.field or "")) or _TEXTS.get(translated.code)
     text = text or (_FAULT if status >= 500 else _INVALID)
-    return ApiError(status, told.code, text, retry_after=told.retry_after)
+    return ApiError(status, translated.code, text, retry_after=translated.retry_after)
 
 
 ERRORS = ErrorFormat(("/api/v1/",), lambda error: {"error": error.detail}, _translate)

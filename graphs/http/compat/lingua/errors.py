@@ -14,10 +14,10 @@ def _translate(error: Exception) -> ApiError:
         if fault["type"] == "missing":
             return ApiError(400, "missing_field", f"Missing '{field}'", field=field)
         return ApiError(400, "invalid_request", f"{field}: {fault['msg']}", field=field)
-    told = as_http_error(error)
-    if told.code == "malformed_json":
-        return ApiError(400, told.code, "Invalid JSON", field=told.field)
-    return told
+    translated = as_http_error(error)
+    if translated.code == "malformed_json":
+        return ApiError(400, translated.code, "Invalid JSON", field=translated.field)
+    return translated
 
 
 SPEECH_ERRORS = ErrorFormat(("/asr", "/tts", "/voices"), lambda error: {"detail": error.detail}, _translate)

@@ -6,10 +6,10 @@ from models.errors import InputError
 
 
 def _translate(error: Exception) -> ApiError:
-    told = as_http_error(error)
-    if isinstance(error, InputError) or told.status in (413, 415, 422):
-        return ApiError(400, told.code, told.detail, field=told.field)
-    return told
+    translated = as_http_error(error)
+    if isinstance(error, InputError) or translated.status in (413, 415, 422):
+        return ApiError(400, translated.code, translated.detail, field=translated.field)
+    return translated
 
 
 ERRORS = ErrorFormat(("/api/v1/audio/", "/api/v1/history"), lambda error: {"error": error.detail}, _translate)

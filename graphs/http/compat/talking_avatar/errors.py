@@ -43,14 +43,14 @@ def _translate(error: Exception) -> ApiError:
         return error
     if isinstance(error, RequestValidationError):
         return ApiError(400, "invalid_request", _invalid(error))
-    told = as_http_error(error)
+    translated = as_http_error(error)
     if isinstance(error, HTTPException):  # of the router, whose words are English
-        return told
+        return translated
     return ApiError(
-        400 if told.status in (415, 422) else told.status,
-        told.code,
-        _TEXTS.get(told.code, _FAULT if told.status >= 500 else _INVALID),
-        retry_after=told.retry_after,
+        400 if translated.status in (415, 422) else translated.status,
+        translated.code,
+        _TEXTS.get(translated.code, _FAULT if translated.status >= 500 else _INVALID),
+        retry_after=translated.retry_after,
     )
 
 
