@@ -9,7 +9,7 @@ PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 OLD_NODE := process.exit(Number(parseInt(process.version.slice(1)) < 18))
 NPM := $(shell node -e '$(OLD_NODE)' 2>/dev/null && command -v npm)
 
-.PHONY: run test test-page test-production lint lint-page types proto install install-dev clean
+.PHONY: run test test-page test-production lint lint-page types hooks proto install install-dev clean
 
 run: install
 	@$(BIN)/python -m graphs.local $(if $(FILE),--file "$(FILE)") $(if $(ONCE),--once)
@@ -42,6 +42,10 @@ endif
 node_modules/.installed: package.json package-lock.json .npmrc
 	@npm ci --silent --no-audit --no-fund
 	@touch $@
+
+# Before every commit, `make lint`.
+hooks: install-dev
+	$(BIN)/pre-commit install
 
 types: install-dev
 	$(BIN)/mypy
