@@ -1,12 +1,17 @@
 """Talking with the assistant over a WebSocket."""
 
+import asyncio
+import threading
 from typing import Any
 
 import numpy as np
 import pytest
 from fake_roles.speech import lasting
 from live_system import Caller, LiveSystem, calling, no_logs, pcm, sounding, types, voiced
+from waiting import wait_for
 
+from graphs.live.connection import Connection
+from graphs.live.protocol import Event, Interrupted
 from models.chat import ChatUnavailable
 from models.errors import InputError
 
@@ -78,6 +83,17 @@ def test_what_was_said_before_a_pause_is_answered_with_what_is_said_after_it() -
         assert texts(caller.until("reply.end")) == "You said: hello there how are you. Is that so?"
 
 
+def test_what_was_not_answered_yet_is_forgotten_by_a_cancel() -> None:
+    system = LiveSystem()
+    with system.running() as client, calling(client, partials=False) as caller:
+        gap = np.zeros(8000 + 1600, np.float32)
+        caller.play(pcm(np.concatenate((voiced(1), gap, voiced(2)))), size=100_000)
+        caller.until("interrupted")
+        caller.send("cancel")
+        caller.send("commit")
+        assert texts(caller.until("reply.end")) == "You said: how are you. Is that so?"
+
+
 def test_words_are_told_while_they_are_said_and_known_at_the_end_of_the_pause() -> None:
     system = LiveSystem()
     with system.running() as client, calling(client) as caller:
@@ -126,6 +142,36 @@ def test_a_reply_is_cancelled() -> None:
         assert (interrupted["turn"], interrupted["reason"]) == (1, "cancel")
         assert interrupted["spoken_ms"] <= 200
         assert system.speech.open == 0
+
+
+def test_audio_that_waits_to_be_sent_is_dropped_with_its_reply(monkeypatch: pytest.MonkeyPatch) -> None:
+    system = LiveSystem()
+    system.speech.seconds = 1.0
+    send, send_frame = Connection.send, Connection._send
+    interrupted, sent = threading.Event(), 0
+
+    def noticed(self: Connection[Any], event: Event) -> None:
+        send(self, event)
+        if isinstance(event, Interrupted):
+            interrupted.set()
+
+    async def stalled(self: Connection[Any], frame: str | bytes) -> None:
+        nonlocal sent
+        if isinstance(frame, bytes):
+            sent += 1
+            while sent == 2 and not interrupted.is_set():  # noqa: ASYNC110 - another thread waits for it, too
+                await asyncio.sleep(0.001)
+        await send_frame(self, frame)
+
+    monkeypatch.setattr(Connection, "send", noticed)
+    monkeypatch.setattr(Connection, "_send", stalled)
+    with system.running() as client, calling(client) as caller:
+        caller.send("text", text="talk")
+        caller.until("reply.audio")
+        wait_for(lambda: system.sessions.kept, 10)  # all of the reply waits behind the stalled frame
+        caller.send("cancel")
+        caller.until("interrupted")
+    assert sent == 2
 
 
 def test_a_reply_is_interrupted_once() -> None:

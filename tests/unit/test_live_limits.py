@@ -296,6 +296,21 @@ async def test_a_client_behind_a_buffer_is_bounded_by_the_pongs_it_owes() -> Non
 
 
 @pytest.mark.anyio
+@pytest.mark.parametrize("pong", [1, 99])
+async def test_a_pong_acknowledges_what_was_sent_before_its_ping_and_nothing_else(pong: int) -> None:
+    reader = Reader(1_000_000)
+    async with send_queue(reader, 10_000) as box:
+        for _ in range(8):
+            box.put_audio(header(1, 1000), bytes(1000))
+            await box.flushed()
+        box.acknowledge(pong)  # the first ping is sent after the second piece
+        with pytest.raises(ConnectionClosed):
+            for _ in range(5):
+                box.put_audio(header(1, 1000), bytes(1000))
+                await box.flushed()
+
+
+@pytest.mark.anyio
 async def test_an_interrupted_turns_audio_is_taken_back_and_its_events_are_not() -> None:
     reader = Reader(1_000_000)
     box = SendQueue(reader, LiveSerializer(AssistantStart), 10_000)
