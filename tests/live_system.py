@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
+import anyio
 import numpy as np
 import pytest
 from fake_roles import FakeAsr, FakeChat, FakeSpeech, FakeTranslation, find_speech, last_message, said
@@ -47,6 +48,8 @@ OWNERS = {"first-key": 1, "second-key": 2}
 WORDS = {1: "hello there", 2: "how are you", 3: "goodbye now", 4: ""}
 VOICE = Voice("fake", "Fake", ("en", "es"), "fake", 22_050)
 PAUSE = 0.5
+WAIT_S = 10.0
+"""Longest wait for what the service is to send next."""
 
 
 def voiced(words: int, seconds: float = 0.6) -> NDArray[np.float32]:
@@ -185,11 +188,23 @@ class Caller:
         for first in range(0, len(data), size):
             self.socket.send_bytes(data[first : first + size])
 
+    def message(self) -> dict[str, Any]:
+        """Return what the service sends next, within ``WAIT_S``."""
+
+        async def received() -> Any:
+            with anyio.fail_after(WAIT_S):
+                return await self.socket._send_rx.receive()
+
+        message: dict[str, Any] = self.socket.portal.call(received)
+        return message
+
     def event(self) -> dict[str, Any]:
         """Return the next event; the audio that it announces is kept."""
-        event: dict[str, Any] = json.loads(self.socket.receive_text())
+        message = self.message()
+        self.socket._raise_on_close(message)
+        event: dict[str, Any] = json.loads(message["text"])
         if event["type"] == "reply.audio":
-            audio = self.socket.receive_bytes()
+            audio = self.message()["bytes"]
             assert len(audio) == event["bytes"]
             self.audio[event["turn"]] += audio
         if event["type"] == "ping":
@@ -208,7 +223,7 @@ class Caller:
     def closed(self) -> tuple[int, str]:
         """Return the code and reason that the connection ends with, whatever comes before."""
         while True:
-            message = self.socket.receive()
+            message = self.message()
             if message["type"] == "websocket.close":
                 return message["code"], message["reason"]
 

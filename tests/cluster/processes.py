@@ -4,7 +4,7 @@ import time
 
 import psutil
 
-WAIT_S = 120.0
+WAIT_S = 60.0
 
 
 def replica(deployment: str) -> psutil.Process:

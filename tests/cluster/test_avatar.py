@@ -54,7 +54,7 @@ def test_callers_at_once_each_get_their_own_film(client: httpx.Client) -> None:
 
     def speak(number: int) -> Film:
         body = {"text": texts[number], "language": "en"}
-        with httpx.Client(base_url=client.base_url, headers=client.headers, timeout=120) as own:
+        with httpx.Client(base_url=client.base_url, headers=client.headers, timeout=60) as own:
             return made(own.post(f"/v1/avatars/{ids[number % 3]}/speak", json=body))
 
     with ThreadPoolExecutor(8) as pool:
@@ -114,7 +114,7 @@ def test_a_film_as_a_job_is_a_file_that_plays_from_its_beginning(client: httpx.C
 def test_the_beginning_of_a_film_comes_while_its_end_is_being_made(client: httpx.Client) -> None:
     body = {"text": " ".join([TEXT] * 6), "language": "en"}
     began = time.monotonic()
-    with client.stream("POST", "/v1/avatars/default/speak", json=body, timeout=120) as response:
+    with client.stream("POST", "/v1/avatars/default/speak", json=body, timeout=60) as response:
         assert response.status_code == 200
         pieces = [(time.monotonic() - began, len(piece)) for piece in response.iter_raw()]
     assert len(pieces) > 5
@@ -125,7 +125,7 @@ def test_the_beginning_of_a_film_comes_while_its_end_is_being_made(client: httpx
 def test_a_film_survives_the_death_of_the_lip_sync_replica(client: httpx.Client) -> None:
     response = client.post("/v1/jobs/avatar", json={"text": " ".join([TEXT] * 8), "language": "en"})
     job_id = response.raise_for_status().json()["id"]
-    with client.stream("GET", f"/v1/jobs/{job_id}/events", timeout=120) as stream:
+    with client.stream("GET", f"/v1/jobs/{job_id}/events", timeout=60) as stream:
         for line in stream.iter_lines():
             if '"film"' in line:
                 break

@@ -1,6 +1,5 @@
 """The gRPC service on the running system, for a stock client that knows the contract and nothing of Ray."""
 
-import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,7 +9,7 @@ import httpx
 import pytest
 from cluster_system import BUCKET, LENT_BUCKET
 from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoReflectionDescriptorDatabase
-from waiting import events, patiently, submit
+from waiting import events, patiently, submit, wait_for
 
 from graphs.http.compat.realtone.rpc.audio_analyzer_pb2 import AnalyzeAudioRequest, AnalyzeAudioResponse
 from graphs.http.compat.realtone.rpc.audio_analyzer_pb2_grpc import AudioAnalysisStub
@@ -127,13 +126,11 @@ def test_refusals_have_the_contracts_statuses(system, client, caller, recording)
 
 def test_a_caller_who_leaves_takes_the_job_along(client, caller, dialogue) -> None:
     busy = [submit(client, dialogue) for _ in range(2)]  # as many as the worker takes at once
-    while {patiently(client, f"/v1/jobs/{job}").json()["state"] for job in busy} != {"running"}:
-        time.sleep(0.05)
+    wait_for(lambda: {patiently(client, f"/v1/jobs/{job}").json()["state"] for job in busy} == {"running"})
     request = AnalyzeAudioRequest(minio_bucket_name=BUCKET, minio_object_key=uploaded(client, dialogue))
     metadata = (*caller.metadata, ("x-correlation-id", "grpc-leaves"))
     call = caller.stub.AnalyzeAudio.future(request, metadata=metadata, timeout=FIVE_MINUTES)
-    while not (job := spoof_job(client, "grpc-leaves")):
-        time.sleep(0.05)
+    job = wait_for(lambda: spoof_job(client, "grpc-leaves"))
     call.cancel()
     assert events(client, job["id"])[-1]["event"] == "cancelled"
     for waiting in busy:

@@ -1,12 +1,11 @@
 """The transcription graph through the HTTP API, with the embedded engines."""
 
 import json
-import time
 import uuid
 
 import httpx
 import pytest
-from waiting import ended, events, submit
+from waiting import ended, events, submit, wait_for
 
 pytestmark = pytest.mark.cluster
 
@@ -140,13 +139,13 @@ def test_metrics_of_all_processes_are_merged_without_their_labels(client, finish
         'voicegraph_audio_seconds_total{engine="pocketsphinx",role="asr"}',
         'voicegraph_engine_calls_total{engine="clustering",role="diarization"}',
     }
-    deadline = time.monotonic() + 90  # Ray's processes hand their metrics over every ten seconds
-    missing = wanted
-    while missing and time.monotonic() < deadline:
+
+    def metrics_with_all() -> str | None:
         client.get(f"/v1/jobs/{finished['id']}")
-        text = client.get("/metrics").text
-        missing = {sample for sample in wanted if sample not in text}
-        time.sleep(1)
-    assert not missing, text
+        told = client.get("/metrics").text
+        return told if all(sample in told for sample in wanted) else None
+
+    # Ray's processes hand their metrics over every ten seconds.
+    text = wait_for(metrics_with_all, otherwise=lambda: client.get("/metrics").text)
     assert "WorkerId" not in text
     assert "replica=" not in text

@@ -10,12 +10,13 @@ import httpx
 import psycopg
 import pytest
 import yaml
-from fake_cloud import FakeCloud, free_ports, wait_for
+from fake_cloud import FakeCloud, free_ports
 from postgres import TEMPLATE, url_of
 from production_system import WAIT_S, Production
 from s3 import s3_endpoint
 from shipped import SERVE_CONFIG, node_environment, node_types, serve_config
 from tiny_weights import fill_s3
+from waiting import wait_for
 
 from deployments.serve_config import check
 from models.samples import DIALOGUE

@@ -11,15 +11,15 @@ import random
 import socket
 import subprocess
 import sys
-import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import httpx
 import psutil
+from waiting import wait_for
 
 START_S = 240.0
 GONE_S = 60.0
@@ -69,23 +69,6 @@ def free_ports() -> Iterator[int]:
             except OSError:
                 continue
         yield number
-
-
-def wait_for(condition: Callable[[], Any], seconds: float, otherwise: Callable[[], object]) -> Any:
-    """Ask until the answer is true, and return it.
-
-    Args:
-        condition: Asked a few times a second; a connection that fails is a no.
-        seconds: For how long.
-        otherwise: Says what is there instead, once time is over.
-    """
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        with suppress(httpx.TransportError):
-            if found := condition():
-                return found
-        time.sleep(0.25)
-    raise AssertionError(f"not within {seconds:.0f} s: {otherwise()}")
 
 
 class FakeCloud:

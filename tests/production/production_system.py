@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import httpx
-from fake_cloud import FakeCloud, wait_for
+from fake_cloud import FakeCloud
+from waiting import wait_for
 
 WAIT_S = 600.0
 

@@ -136,9 +136,10 @@ def object_with_method() -> Any:
 
 
 async def until(found: Callable[[], Awaitable[list[Any]]]) -> list[Any]:
-    """Ask until there is something."""
-    while not (some := await found()):  # noqa: ASYNC110 -- another connection makes it
-        await asyncio.sleep(0.01)
+    """Ask until there is something, for 10 s."""
+    async with asyncio.timeout(10):
+        while not (some := await found()):  # noqa: ASYNC110 -- another connection makes it
+            await asyncio.sleep(0.01)
     return some
 
 

@@ -63,8 +63,9 @@ async def test_links_that_have_expired_are_removed(database: Database, objects: 
             job.id, object_key="uploads/1/a", media_type="audio/wav", filename="a", lifetime=timedelta(hours=hours)
         )
     async with cleaning(database, objects, lambda: now + timedelta(hours=1)):
-        while await links_in(database) > 1:  # noqa: ASYNC110 - another task does it
-            await asyncio.sleep(0.01)
+        async with asyncio.timeout(10):
+            while await links_in(database) > 1:  # noqa: ASYNC110 - another task does it
+                await asyncio.sleep(0.01)
     assert await links.find(token) == link
 
 
@@ -73,6 +74,7 @@ async def test_an_old_recording_stays_while_a_job_needs_it(database: Database, o
         objects.put(f"uploads/1/{name}", b"1")
     await new_job(database, "uploads/1/needed")
     async with cleaning(database, objects, lambda: LATER):
-        while len(list(objects.list("uploads"))) > 1:  # noqa: ASYNC110 - another task does it
-            await asyncio.sleep(0.01)
+        async with asyncio.timeout(10):
+            while len(list(objects.list("uploads"))) > 1:  # noqa: ASYNC110 - another task does it
+                await asyncio.sleep(0.01)
     assert [info.key for info in objects.list("uploads")] == ["uploads/1/needed"]
