@@ -9,7 +9,7 @@ PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 OLD_NODE := process.exit(Number(parseInt(process.version.slice(1)) < 18))
 NPM := $(shell node -e '$(OLD_NODE)' 2>/dev/null && command -v npm)
 
-.PHONY: run test test-page test-production lint lint-page types hooks proto install install-dev clean
+.PHONY: run test test-fast test-page test-production lint lint-page types hooks proto install install-dev clean
 
 run: install
 	@$(BIN)/python -m graphs.local $(if $(FILE),--file "$(FILE)") $(if $(ONCE),--once)
@@ -17,6 +17,10 @@ run: install
 # Two processes: one has the tests of a running system, which mostly wait, the other all the rest.
 test: lint types
 	$(BIN)/python -m pytest --numprocesses 2 --no-loadscope-reorder --ignore tests/production -m "not thorough"
+
+# What needs no database, no Ray and little time, in less than a minute on two cores.
+test-fast: install-dev
+	$(BIN)/python -m pytest tests/unit tests/graph --numprocesses 2 -m fast
 
 # The page in Chromium (on Debian: apt-get install chromium-headless-shell); `make test` has its flows, this the rest, too.
 test-page: install-dev

@@ -1,6 +1,8 @@
 """Fixtures that every kind of test may use."""
 
 import os
+import re
+from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
@@ -29,9 +31,55 @@ _SYSTEMS = ("tests/production/", "tests/cluster/")
 _OWN_SYSTEM = ("tests/production/", "tests/cluster/test_local_run.py", "tests/cluster/test_upload_backpressure.py")
 
 
+_RUNNING_SYSTEM_TIMEOUT_S = 180.0
+"""Of one test in a running system, whose start and stop have bounds of their own (local_run.py)."""
+
+_FAST_CPU_S = 4.0
+"""Processor time that a test of the fast tier may take, imports included; so it holds on a busy machine, too."""
+
+_SERVICES = frozenset({"postgres_server", "s3_endpoint"})
+"""Fixtures that start a server. Whatever asks for one, by other fixtures too, is not in the fast tier."""
+
+
+def _is_fast(item: pytest.Item) -> bool:
+    """Tell whether a test needs no service and is not marked slow."""
+    return (
+        not item.nodeid.startswith(_SYSTEMS)
+        and item.get_closest_marker("slow") is None
+        and _SERVICES.isdisjoint(getattr(item, "fixturenames", ()))
+        # Tests of the server itself start it without a fixture.
+        and not hasattr(getattr(item, "module", None), "EmbeddedPostgres")
+    )
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leave modules that are slow as a whole unread by the fast tier: importing their engines takes seconds."""
+    if config.option.markexpr != "fast" or collection_path.suffix != ".py":
+        return None
+    return re.search(r"^pytestmark = .*\bslow\b", collection_path.read_text("utf-8"), re.MULTILINE) is not None or None
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Sort every test into its tier, and bound its time."""
+    if _is_fast(item):
+        item.add_marker("fast")
+    if item.get_closest_marker("cluster") is not None and item.get_closest_marker("timeout") is None:
+        item.add_marker(pytest.mark.timeout(_RUNNING_SYSTEM_TIMEOUT_S, func_only=True))
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Put first the tests that start a system of their own: none then runs beside that of the other tests."""
     items.sort(key=lambda item: not item.nodeid.startswith(_OWN_SYSTEM))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None]:
+    """Keep the fast tier fast."""
+    began = sum(os.times()[:4])
+    yield
+    # Of this process and of those that it started and that have ended.
+    if item.config.option.markexpr == "fast" and (took := sum(os.times()[:4]) - began) > _FAST_CPU_S:
+        pytest.fail(f"{took:.1f} s of processor time: mark it slow", pytrace=False)
 
 
 @pytest.hookimpl(optionalhook=True)

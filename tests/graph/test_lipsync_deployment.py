@@ -223,6 +223,7 @@ def served() -> LipsyncClient:
     return LipsyncClient(handle)
 
 
+@pytest.mark.slow
 async def test_the_portrait_speaks_through_a_handle(served: LipsyncClient) -> None:
     fingerprint = await served.fingerprint()
     data, made_by = await served.prepare(PORTRAIT.read_bytes(), "still", correlation_id="cid")

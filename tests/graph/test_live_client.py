@@ -12,7 +12,7 @@ import pytest
 import uvicorn
 from live_system import LiveSystem, pcm, sounding, voiced
 
-pytestmark = pytest.mark.graph
+pytestmark = [pytest.mark.graph, pytest.mark.slow]
 
 CLIENT = Path(__file__).resolve().parents[2] / "docs" / "examples" / "live_client.py"
 

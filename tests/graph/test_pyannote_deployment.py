@@ -21,7 +21,7 @@ from models.diarization import PyannoteSettings
 from models.samples import DIALOGUE
 from models.speaker import WespeakerSettings
 
-pytestmark = [pytest.mark.graph, pytest.mark.anyio]
+pytestmark = [pytest.mark.graph, pytest.mark.anyio, pytest.mark.slow]
 
 
 WORDS = [Word(f"word{second}", second + 0.2, second + 0.8) for second in range(8)]

@@ -110,6 +110,7 @@ async def test_the_model_that_warmed_the_engine_is_not_loaded_again(fake: None) 
     assert engine.loads == ["a"]
 
 
+@pytest.mark.slow
 async def test_the_least_recently_used_model_goes(fake: None) -> None:
     made, engine = replica(max_models=2)
     for name in ("a", "b", "a", "c", "a"):

@@ -30,7 +30,7 @@ from models.audio import SAMPLE_RATE
 from models.diarization import ClusteringSettings, SpeakerTurn
 from models.errors import InputError
 
-pytestmark = [pytest.mark.graph, pytest.mark.anyio]
+pytestmark = [pytest.mark.graph, pytest.mark.anyio, pytest.mark.slow]
 
 PCM = np.zeros(SAMPLE_RATE * 4, np.float32)
 RECORDING = SharedRecording(PCM, PCM)

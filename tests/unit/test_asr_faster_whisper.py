@@ -19,7 +19,7 @@ from models.asr.whisper_weights import WHISPER
 from models.errors import InputError, MissingWeights
 from models.settings import Adjustable
 
-pytestmark = pytest.mark.unit
+pytestmark = [pytest.mark.unit, pytest.mark.slow]
 
 Pcm = NDArray[np.float32]
 

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-pytestmark = pytest.mark.unit
+pytestmark = [pytest.mark.unit, pytest.mark.slow]
 
 HEAVY = ("torch", "transformers", "faster_whisper", "ctranslate2", "pocketsphinx", "onnxruntime", "ray")
 

@@ -23,7 +23,7 @@ from models.audio import decode
 from models.errors import InputError
 from models.spans import Span
 
-pytestmark = pytest.mark.unit
+pytestmark = [pytest.mark.unit, pytest.mark.slow]
 
 SAMPLES = Path(__file__).resolve().parents[2] / "models" / "samples"
 Pcm = NDArray[np.float32]

@@ -11,7 +11,7 @@ import pytest
 
 from models.audio import SAMPLE_RATE, decode
 
-pytestmark = pytest.mark.unit
+pytestmark = [pytest.mark.unit, pytest.mark.slow]
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 SAMPLES = REPOSITORY / "models" / "samples"

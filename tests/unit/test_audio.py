@@ -218,6 +218,7 @@ def refusal(data: bytes, limits: AudioLimits | None = None, *, at_probe: bool = 
 # What is decoded
 
 
+@pytest.mark.slow
 @media
 def test_a_tone_comes_back_with_its_length_pitch_and_level(kind: Media, write: Writer) -> None:
     samples = decode(io.BytesIO(write(kind)))
@@ -254,6 +255,7 @@ def test_a_player_is_told_nothing_of_what_is_no_recording(data: bytes) -> None:
     assert media_type(io.BytesIO(data)) == "application/octet-stream"
 
 
+@pytest.mark.slow
 @media
 def test_streamed_blocks_join_to_the_decoded_recording(kind: Media, write: Writer) -> None:
     data = write(kind)
@@ -387,6 +389,7 @@ class CountingFile(io.BytesIO):
         return super().seek(offset, whence)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", [WAV, MP3, FLAC, VORBIS, WEBM, VIDEO], ids=str)
 def test_probing_reads_a_small_part(kind: Media, write: Writer) -> None:
     data = write(kind, seconds=180.0 if kind is VORBIS else 60.0)
@@ -584,6 +587,7 @@ def test_xhe_aac_is_refused(config: str, write: Writer) -> None:
     assert "xHE-AAC" in error.message
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sample_rate", [100, 2_000_000])
 def test_sample_rates_of_no_recorder_are_refused(sample_rate: int) -> None:
     error = refusal(wav_bytes(np.zeros((sample_rate, 1)), sample_rate))
@@ -591,6 +595,7 @@ def test_sample_rates_of_no_recorder_are_refused(sample_rate: int) -> None:
     assert "1000 to 768000" in error.message
 
 
+@pytest.mark.slow
 def test_too_many_channels_are_refused() -> None:
     error = refusal(wav_bytes(np.zeros((SAMPLE_RATE, 65))))
     assert error.code == "unsupported_media"
@@ -687,6 +692,7 @@ def declaring(flac: bytes, declared_samples: int) -> bytes:
     return bytes(data)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("declared_samples", [SAMPLE_RATE, 0], ids=["lies", "silent"])
 def test_a_recording_longer_than_it_declares_is_stopped_at_the_limit(declared_samples: int) -> None:
     bomb = declaring(flac_of_silence(3600), declared_samples)
@@ -717,6 +723,7 @@ def test_a_file_cut_off_is_found_at_probe(kind: Media, write: Writer) -> None:
     assert "allow_truncated=true" in error.message
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", [FLAC, WEBM, MKV_VIDEO], ids=str)
 def test_a_file_cut_off_is_found_while_decoding(kind: Media, write: Writer) -> None:
     error = refusal(half(write(kind, seconds=10.0)), at_probe=False)
@@ -800,6 +807,7 @@ def spoil(data: bytes, start: float, end: float) -> bytes:
     return data[:first] + np.random.default_rng(3).bytes(last - first) + data[last:]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", [MP3, FLAC, VORBIS], ids=str)
 def test_a_few_bad_packets_are_passed_over(kind: Media, write: Writer) -> None:
     data = spoil(write(kind, seconds=20.0), 0.5, 0.51)
@@ -843,6 +851,7 @@ def test_tags_in_another_alphabet_do_not_matter() -> None:
     assert len(decode(io.BytesIO(data))) == SAMPLE_RATE
 
 
+@pytest.mark.slow
 def test_noise_in_a_recording_never_raises_anything_else(write: Writer) -> None:
     random = np.random.default_rng(4)
     for kind in (WAV, MP3, FLAC, VORBIS, M4A, ADTS, WEBM):
@@ -859,6 +868,7 @@ def test_noise_in_a_recording_never_raises_anything_else(write: Writer) -> None:
                 assert np.isfinite(samples).all()
 
 
+@pytest.mark.slow
 def test_damage_is_not_reported_on_standard_error(write: Writer, capfd: pytest.CaptureFixture[str]) -> None:
     decode(io.BytesIO(spoil(write(MP3, seconds=20.0), 0.5, 0.51)))
     refusal(half(write(M4A)))

@@ -247,6 +247,7 @@ async def test_the_bundled_avatar_is_everybodys_and_is_prepared_once_for_all_pro
         await library.delete(place.owner, DEFAULT_AVATAR)
 
 
+@pytest.mark.slow
 def test_the_bundled_avatar_has_the_one_face_that_is_said_of_it() -> None:
     with closing(open_footage(PORTRAIT.read_bytes(), "still")) as footage:
         assert MouthWarpEngine(MouthWarpSettings()).prepare(footage.unique()).faces == 1

@@ -99,6 +99,7 @@ def test_ray_s_schema_refuses_a_misspelt_key(prepared: dict[str, Any]) -> None:
         util.validate_config({**prepared, "max_worker": 3})
 
 
+@pytest.mark.slow
 def test_every_node_type_can_be_launched(launched: dict[str, Any]) -> None:
     machines = launched["machines"]
     assert set(machines) == {"head", "cpu", "gpu", "gpu_spot"}

@@ -43,6 +43,7 @@ def schema() -> dict[str, Any]:
     return schema
 
 
+@pytest.mark.slow
 def test_the_file_follows_the_compose_specification(schema: dict[str, Any]) -> None:
     jsonschema.validate(COMPOSE, schema)
 
@@ -141,6 +142,7 @@ def test_the_head_s_script_is_bash() -> None:
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.slow
 def test_a_head_without_a_token_or_with_a_wrong_configuration_does_not_start_ray(tmp_path: Path) -> None:
     wrong = tmp_path / "wrong.yaml"
     wrong.write_text("aplications: []\n")

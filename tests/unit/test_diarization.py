@@ -19,7 +19,7 @@ from models.diarization.windows import SHORTEST_WINDOW, Timeline, timeline
 from models.errors import InputError
 from models.spans import Span
 
-pytestmark = pytest.mark.unit
+pytestmark = [pytest.mark.unit, pytest.mark.slow]
 
 DIALOGUE = Path(__file__).resolve().parents[2] / "models" / "samples" / "dialogue"
 ANY = SpeakerCount(1, 20)

@@ -15,7 +15,7 @@ from models.speech.settings import PiperSettings, SpeechT5Settings, VitsSettings
 from models.spoof.settings import ClassifierSettings, WavLmSettings
 from models.translation.settings import CTranslate2Settings
 
-pytestmark = pytest.mark.unit
+pytestmark = [pytest.mark.unit, pytest.mark.slow]
 
 
 def whisper(model: str = "large-v3-turbo", **more: Any) -> FasterWhisperSettings:

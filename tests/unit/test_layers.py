@@ -125,12 +125,14 @@ def test_a_room_of_the_graphs_imports_those_below_it_alone() -> None:
     assert found == set()
 
 
+@pytest.mark.slow
 def test_the_graphs_and_deployments_load_no_model_library() -> None:
     program = f"import graphs.app, sys; print([name for name in {HEAVY} if name in sys.modules])"
     said = subprocess.run([sys.executable, "-c", program], cwd=REPOSITORY, capture_output=True, text=True, check=True)
     assert said.stdout.strip() == "[]"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("room", NO_RAY)
 def test_a_graph_loads_without_ray(room: str) -> None:
     modules = [f"graphs.{room}.{file.stem}" for file in sorted((REPOSITORY / "graphs" / room).glob("*.py"))]

@@ -17,7 +17,7 @@ from models.lipsync.mouth_warp import MIN_EYE_DISTANCE, MouthWarpEngine
 from models.lipsync.mouth_warp_face import WarpFace
 from tests.avatar_pictures import face_picture, moving_faces, no_face, two_faces
 
-pytestmark = pytest.mark.unit
+pytestmark = [pytest.mark.unit, pytest.mark.slow]
 
 RATE = 16_000
 

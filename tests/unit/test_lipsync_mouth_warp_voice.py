@@ -9,7 +9,7 @@ from models.lipsync import Shot
 from models.lipsync.mouth_track import MouthTrack, mouth_track
 from models.speech import EspeakSettings, build
 
-pytestmark = pytest.mark.unit
+pytestmark = [pytest.mark.unit, pytest.mark.slow]
 
 RATE = 16_000
 

@@ -21,7 +21,7 @@ from models.lipsync import LipsyncEngine, Patches, PreparedFace, Shot, Wav2LipSe
 from models.lipsync.types import Image
 from models.lipsync.wav2lip_mel import speech_windows
 
-pytestmark = pytest.mark.unit
+pytestmark = [pytest.mark.unit, pytest.mark.slow]
 
 BRIEF = SPEECH[4000:10_400]
 """Ten frames."""

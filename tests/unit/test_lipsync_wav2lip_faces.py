@@ -15,7 +15,7 @@ from models.lipsync.patch_mask import FIRST_ROW, patch_boxes, patch_mask
 from models.lipsync.s3fd import S3fdDetector
 from models.lipsync.types import Image
 
-pytestmark = pytest.mark.unit
+pytestmark = [pytest.mark.unit, pytest.mark.slow]
 
 NO_PADS = (0, 0, 0, 0)
 

@@ -18,7 +18,7 @@ from models.lipsync.wav2lip_layers import FoldedLayer
 from models.lipsync.wav2lip_network import Wav2LipNetwork
 from models.lipsync.winograd import WinogradLayer
 
-pytestmark = pytest.mark.unit
+pytestmark = [pytest.mark.unit, pytest.mark.slow]
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ from local_run import LocalRun
 
 from graphs.local.cluster import free_port
 
-pytestmark = pytest.mark.unit
+pytestmark = [pytest.mark.unit, pytest.mark.slow]
 
 
 def test_a_second_one_on_the_same_data_is_refused(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from graphs.ray_patches.backpressure import PROXY_HOOK_VARIABLE, BoundedMessageQ
 from graphs.rpc.routing import add_audio_analysis
 from models.moved import run_moved
 
-pytestmark = pytest.mark.unit
+pytestmark = [pytest.mark.unit, pytest.mark.slow]
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 

@@ -134,6 +134,7 @@ def pages_of(keys: int, store: ObjectStore) -> Iterator[None]:
         events.unregister(f"provide-client-params.s3.{operation}", handler)
 
 
+@pytest.mark.slow
 class TestBothStores:
     def test_what_is_put_is_read_back_with_its_description(self, store: ObjectStore) -> None:
         before = datetime.now(UTC) - timedelta(seconds=2)
@@ -939,6 +940,7 @@ class TestDirectorySigning:
         store = DirectoryObjectStore(DirectorySettings(path=tmp_path))
         assert store.presign_get("a", expires=HOUR).startswith("/v1/objects/a?method=GET&expires=")
 
+    @pytest.mark.slow
     def test_processes_that_start_at_once_share_one_private_secret(self, tmp_path: Path) -> None:
         program = (
             "import sys; from pathlib import Path\n"

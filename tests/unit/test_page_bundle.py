@@ -66,6 +66,7 @@ def test_doc_comments_stay_behind() -> None:
     assert "const said = /** @type {string} */ (1);" in script
 
 
+@pytest.mark.slow
 def test_the_scripts_do_what_the_modules_did(tmp_path: Path) -> None:
     node = shutil.which("node")
     if node is None:

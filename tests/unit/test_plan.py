@@ -310,6 +310,7 @@ def test_a_cluster_file_says_which_nodes_there_may_be(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.slow
 def test_planning_loads_no_model_library() -> None:
     program = (
         "import sys; from deployments.planning.__main__ import main;"

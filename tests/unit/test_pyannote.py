@@ -36,7 +36,7 @@ from models.speaker import SpeakerEncoder, WespeakerSettings
 from models.speaker import build as build_encoder
 from models.weights.references import references
 
-pytestmark = pytest.mark.unit
+pytestmark = [pytest.mark.unit, pytest.mark.slow]
 
 Pcm = NDArray[np.float32]
 SECOND = 16_000

@@ -15,7 +15,7 @@ from models.speaker.filterbank import MELS, frame_count, log_mel
 from models.speaker.mixture import Mixture
 from training.speaker.train_spectral import recordings
 
-pytestmark = pytest.mark.unit
+pytestmark = [pytest.mark.unit, pytest.mark.slow]
 
 SECOND = 16_000
 

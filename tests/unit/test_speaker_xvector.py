@@ -13,7 +13,7 @@ from models.errors import InputError, MissingWeights
 from models.speaker import CompactSettings, EcapaSettings, SpeakerEncoder, SpectralSettings, XvectorSettings, build
 from models.speaker.compact import SHIPPED
 
-pytestmark = pytest.mark.unit
+pytestmark = [pytest.mark.unit, pytest.mark.slow]
 
 Build = Callable[[Path], SpeakerEncoder]
 SECOND = 16_000

@@ -15,7 +15,7 @@ from models.speaker import XvectorSettings
 from models.speaker import build as build_encoder
 from models.speech import Reference, SpeechEngine, SpeechT5Settings, build
 
-pytestmark = pytest.mark.unit
+pytestmark = [pytest.mark.unit, pytest.mark.slow]
 
 TEXT = "Hello, big world!"
 # A word start before the first letter, and an end.

@@ -19,7 +19,7 @@ from models.errors import InputError, MissingWeights
 from models.speech import SpeechEngine, VitsSettings, build
 from models.speech.vits import LONGEST_TOKEN_S
 
-pytestmark = pytest.mark.unit
+pytestmark = [pytest.mark.unit, pytest.mark.slow]
 
 TEXT = "Hello, big world!"
 SPOKEN = "hello big world"

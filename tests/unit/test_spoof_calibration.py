@@ -6,7 +6,7 @@ from scipy.special import expit
 
 from models.spoof.calibration import Calibration, calibrate
 
-pytestmark = pytest.mark.unit
+pytestmark = [pytest.mark.unit, pytest.mark.slow]
 
 
 def scores(scale: float, bias: float, count: int = 40_000) -> tuple[np.ndarray, np.ndarray]:

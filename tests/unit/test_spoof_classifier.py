@@ -15,7 +15,7 @@ from models.errors import MissingWeights
 from models.spoof import CHUNK_SAMPLES, ClassifierSettings, SpoofDetector, build, padded
 from models.spoof.classifier import spoof_labels
 
-pytestmark = pytest.mark.unit
+pytestmark = [pytest.mark.unit, pytest.mark.slow]
 
 
 def detector(folder: Path, **settings: Any) -> SpoofDetector:

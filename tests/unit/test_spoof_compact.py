@@ -14,7 +14,7 @@ from models.spoof.calibration import Calibration
 from models.spoof.checkpoint import metadata, parse
 from models.spoof.compact import CompactDetector
 
-pytestmark = pytest.mark.unit
+pytestmark = [pytest.mark.unit, pytest.mark.slow]
 
 DIALOGUE = Path(__file__).resolve().parents[2] / "models" / "samples" / "dialogue.flac"
 FULL = np.array([CHUNK_SAMPLES])

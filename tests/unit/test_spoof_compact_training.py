@@ -12,7 +12,7 @@ from models.spoof.checkpoint import SHIPPED
 from models.spoof.compact import CompactDetector
 from models.spoof.features import WIDTH, features
 
-pytestmark = pytest.mark.unit
+pytestmark = [pytest.mark.unit, pytest.mark.slow]
 
 torch = pytest.importorskip("torch", reason="training needs the extra `train`")
 

@@ -18,7 +18,7 @@ from training.spoof.metrics import det_curve
 from training.spoof.report import as_markdown, make_report
 from training.spoof.scoring import Scored, ScoredFile, score_recordings
 
-pytestmark = pytest.mark.unit
+pytestmark = [pytest.mark.unit, pytest.mark.slow]
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ import pytest
 from models.spoof import CHUNK_SAMPLES
 from models.spoof.features import BANDS, FRAMES, WIDTH, describe, features, normalised, tiled
 
-pytestmark = pytest.mark.unit
+pytestmark = [pytest.mark.unit, pytest.mark.slow]
 
 FULL = np.array([CHUNK_SAMPLES])
 

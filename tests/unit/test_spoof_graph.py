@@ -122,6 +122,7 @@ async def test_decoding_goes_on_while_chunks_are_scored_and_no_further_than_the_
     assert [chunk.start for chunk in report.chunks] == [4.0 * n for n in range(7 * GROUP_CHUNKS)]
 
 
+@pytest.mark.slow
 async def test_memory_does_not_grow_with_the_recording() -> None:
     def blocks() -> Blocks:
         for _ in range(57):  # an hour, 230 MB of samples

@@ -14,7 +14,7 @@ from training.spoof.recipe.degrade import level_dbfs, noise
 from training.spoof.recipe.staging import restaged, room_noise, staged
 from training.spoof.recipe.synthesisers import Voice
 
-pytestmark = pytest.mark.unit
+pytestmark = [pytest.mark.unit, pytest.mark.slow]
 
 RATE = 16_000
 

@@ -12,7 +12,7 @@ from models.audio import decode
 from training.spoof.recipe import degrade as d
 from training.spoof.recipe.codecs import Pcm
 
-pytestmark = pytest.mark.unit
+pytestmark = [pytest.mark.unit, pytest.mark.slow]
 
 RATE = 16_000
 

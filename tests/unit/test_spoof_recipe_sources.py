@@ -14,7 +14,7 @@ from training.spoof.recipe.degrade import level_dbfs
 from training.spoof.recipe.stft import Stft, mel_filters
 from training.spoof.recipe.texts import languages, sentences
 
-pytestmark = pytest.mark.unit
+pytestmark = [pytest.mark.unit, pytest.mark.slow]
 
 RATE = 16_000
 

@@ -24,7 +24,7 @@ from training.spoof.learner import balanced, fine_tune
 from training.spoof.split import split
 from training.spoof.train import main
 
-pytestmark = pytest.mark.unit
+pytestmark = [pytest.mark.unit, pytest.mark.slow]
 
 
 @pytest.fixture(autouse=True)

@@ -14,7 +14,7 @@ from models.errors import MissingWeights
 from models.spoof import CHUNK_SAMPLES, SpoofDetector, WavLmSettings, build, padded
 from models.spoof.wavlm_network import WavLmNetwork, backbone_config
 
-pytestmark = pytest.mark.unit
+pytestmark = [pytest.mark.unit, pytest.mark.slow]
 
 
 @pytest.fixture(scope="module")

@@ -17,7 +17,7 @@ from models.translation.apertium import ApertiumTranslator
 from models.translation.apertium_modes import find_modes, parse
 from models.translation.apertium_stream import from_stream, to_stream
 
-pytestmark = pytest.mark.unit
+pytestmark = [pytest.mark.unit, pytest.mark.slow]
 
 # Upper case in place of a translation. "crash" ends it, "hang" silences it; what is in [] passes.
 PROGRAM = f"""#!{sys.executable}

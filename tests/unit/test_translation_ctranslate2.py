@@ -17,7 +17,7 @@ from models.translation.convert import main
 from models.translation.ctranslate2_engine import CTranslate2Translator
 from models.translation.families import Description
 
-pytestmark = pytest.mark.unit
+pytestmark = [pytest.mark.unit, pytest.mark.slow]
 
 TEXTS = ("The house is red.", "A man reads a book in the garden, and the dog sleeps.", "Where?")
 

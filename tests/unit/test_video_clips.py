@@ -20,7 +20,7 @@ from models.video.clips import GROUP_FRAMES
 from models.video.footage import open_footage
 from models.video.types import AvatarFile, AvatarLimits
 
-pytestmark = pytest.mark.unit
+pytestmark = [pytest.mark.unit, pytest.mark.slow]
 
 LIMITS = AvatarLimits(max_bytes=3_000_000, max_pixels=100_000, max_side=320, max_clip_seconds=2.0)
 

@@ -15,7 +15,7 @@ from models.translation.weights import CONVERTED
 from models.weights import resolve
 from models.weights.manifest import Manifest
 
-pytestmark = pytest.mark.unit
+pytestmark = [pytest.mark.unit, pytest.mark.slow]
 
 
 def put(hub: FakeHub, model: str, folder: Path) -> None:

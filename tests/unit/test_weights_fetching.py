@@ -196,6 +196,7 @@ def test_a_file_that_would_leave_the_cache_is_refused(model: FakeHub, weights_ca
     assert not list(weights_caches.node.parent.rglob("out.json"))
 
 
+@pytest.mark.slow
 def test_two_processes_fetch_once(model: FakeHub, weights_caches: WeightsCaches) -> None:
     go = threading.Event()
     model.gate = lambda: go.wait(60)
