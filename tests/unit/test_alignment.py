@@ -32,6 +32,8 @@ def test_the_pad_decides_only_where_nobody_speaks() -> None:
     lookup = SpeakerLookup([SpeakerTurn(0.0, 1.0, A), SpeakerTurn(2.0, 3.0, B)])
     assert lookup.speaker(Span(1.05, 1.15)) == A
     assert lookup.speaker(Span(1.85, 1.95)) == B
+    # With its pad on both sides the second turn would be the longer one.
+    assert SpeakerLookup([SpeakerTurn(0.0, 0.3, A), SpeakerTurn(0.5, 0.75, B)]).speaker(Span(0.0, 1.0)) == A
 
 
 def test_a_word_far_from_every_turn_goes_to_the_nearest() -> None:
