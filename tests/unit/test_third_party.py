@@ -8,7 +8,7 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from models.weights.known import _KNOWN
+from models.weights.published import _MODELS
 
 pytestmark = pytest.mark.unit
 
@@ -33,13 +33,13 @@ def test_every_direct_dependency_has_its_line() -> None:
     assert {canonicalize_name(name) for name in first_cells(section("Direct dependencies"))} == declared
 
 
-def test_weights_that_are_known_have_their_licence() -> None:
+def test_published_models_have_their_licence() -> None:
     told = first_cells(section("Weights that engines can load"))
-    assert {name for name in _KNOWN if not any(re.fullmatch(line.replace("*", ".*"), name) for line in told)} == set()
+    assert {name for name in _MODELS if not any(re.fullmatch(line.replace("*", ".*"), name) for line in told)} == set()
 
 
 def test_weights_without_commercial_use_are_marked() -> None:
-    forbidding = {name for name, facts in _KNOWN.items() if "-nc" in facts.licence}
+    forbidding = {name for name, facts in _MODELS.items() if "-nc" in facts.licence}
     lines = [line for line in section("Weights that engines can load").splitlines() if "**no commercial use**" in line]
     marked = {name for line in lines for name in first_cells(line)}
     assert forbidding
