@@ -13,7 +13,8 @@ import pytest
 from fastapi import FastAPI, Request
 from ray import serve
 
-from graphs.http.server.multipart import receive_body, store_body
+from graphs.http.server.files import ObjectSink, write_all
+from graphs.http.server.multipart import receive_body
 from graphs.local.cluster import free_port, ray_with_dashboard
 from graphs.ray_patches.backpressure import bound_replica
 
@@ -67,7 +68,8 @@ def deployment(released: Path) -> Any:
         @app.post("/")
         async def upload(request: Request) -> Any:
             store: Any = StalledStore(released)
-            return await store_body(receive_body(request, WAIT_S), store, "key", content_type=None, limit=2 * SIZE)
+            stored = await write_all(receive_body(request, WAIT_S), ObjectSink(store, "key", 2 * SIZE))
+            return stored.info
 
         return app
 
