@@ -123,6 +123,7 @@ class JobWorker:
         self._claim_id = uuid4()
         self._stopping = False
         self._wake = asyncio.Event()
+        self._beat_now = asyncio.Event()
         self._claiming: asyncio.Task[None] | None = None
 
     @property
@@ -136,11 +137,11 @@ class JobWorker:
             raise RuntimeError("the worker runs already")
         self._stopping = False
         self._claiming = asyncio.create_task(self._claim_until_stopped(), name="job claims")
-        listening = self._database.listen([CHANNEL_QUEUED, CHANNEL_CANCELLED], self._notified, self._wake.set)
+        listening = self._database.listen([CHANNEL_QUEUED, CHANNEL_CANCELLED], self._notified, self._listening)
         side = [
             asyncio.create_task(listening, name="job notifications"),
-            asyncio.create_task(self._repeat("heartbeat", self._beat), name="job heartbeats"),
-            asyncio.create_task(self._repeat("sweep", self._sweeper.sweep), name="job sweeps"),
+            asyncio.create_task(self._repeat("heartbeat", self._beat, self._beat_now), name="job heartbeats"),
+            asyncio.create_task(self._repeat("sweep", self._sweeper.sweep, asyncio.Event()), name="job sweeps"),
         ]
         try:
             await asyncio.wait({self._claiming})
@@ -222,6 +223,11 @@ class JobWorker:
         del self._attempts[attempt]
         self._wake.set()
 
+    def _listening(self) -> None:
+        """Look at once for jobs that were queued or cancelled before notifications could be received."""
+        self._wake.set()
+        self._beat_now.set()
+
     def _notified(self, channel: str, payload: str) -> None:
         if channel == CHANNEL_QUEUED:
             if payload in self._handlers:
@@ -231,15 +237,20 @@ class JobWorker:
             if payload == f"{attempt.job.id} {attempt.fence}":
                 attempt.lose()
 
-    async def _repeat(self, what: str, action: Callable[[], Coroutine[Any, Any, object]]) -> None:
+    async def _repeat(
+        self, what: str, action: Callable[[], Coroutine[Any, Any, object]], at_once: asyncio.Event
+    ) -> None:
         while True:
+            at_once.clear()
             try:
                 await action()
             except DatabaseUnavailable as error:
                 log.warning("database unavailable", during=what, error=str(error))
             except Exception:
                 log.exception("a periodic task failed", task=what)
-            await asyncio.sleep(self._heartbeat * (0.9 + 0.2 * self._uniform()))
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._heartbeat * (0.9 + 0.2 * self._uniform())):
+                    await at_once.wait()
 
     async def _beat(self) -> None:
         attempts = list(self._attempts)

@@ -1,5 +1,5 @@
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import timedelta
 from typing import Any
@@ -20,6 +20,7 @@ from storage.jobs import (
     JobStore,
     JobWorker,
 )
+from storage.jobs.transitions import CHANNEL_CANCELLED
 from storage.users import Users
 
 pytestmark = [pytest.mark.unit, pytest.mark.anyio, pytest.mark.timeout(60)]
@@ -289,6 +290,35 @@ async def test_cancelling_a_running_job_ends_it_at_once_and_frees_the_worker(
         await stopped.wait()
         assert types(await follow(store, await submit(store, owner, params={"quick": True})))[-1] == "succeeded"
     assert await store.get(job.id, owner) == cancelled
+
+
+async def test_a_job_that_was_cancelled_before_the_worker_listens_is_ended_when_it_does(
+    store: JobStore, owner: int, working: Working, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    may_listen, stopped = asyncio.Event(), asyncio.Event()
+    listen = Database.listen
+
+    async def listen_late(database: Database, channels: Sequence[str], *callbacks: Any) -> None:
+        if CHANNEL_CANCELLED in channels:
+            await may_listen.wait()
+        await listen(database, channels, *callbacks)
+
+    async def linger(_attempt: Attempt) -> JobResult:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            stopped.set()
+        raise AssertionError
+
+    monkeypatch.setattr(Database, "listen", listen_late)
+    job = await submit(store, owner)
+    async with working({"demo": linger}, heartbeat=600.0, stalled_after=1200.0):
+        async for event in store.follow(job.id, owner):
+            if event.type == "started":
+                break
+        await store.cancel(job.id, owner)
+        may_listen.set()
+        await stopped.wait()
 
 
 async def test_erasing_a_running_job_stops_its_handler(store: JobStore, owner: int, working: Working) -> None:

@@ -39,14 +39,18 @@ def visit_by_wire(browsers: Browsers, page_system: Address, wire: Wire) -> Itera
 
 
 @pytest.fixture
-def busy_workers(api: httpx.Client) -> Iterator[Callable[[], list[str]]]:
-    """Sends jobs that keep the workers busy: two in work, and a voice check that waits behind them."""
+def busy_workers(api: httpx.Client, dialogue_wav: Path, tmp_path: Path) -> Iterator[Callable[[], list[str]]]:
+    """Sends jobs that keep the workers busy until they are cancelled: two in work, and a voice check behind them."""
+    long_recording = tmp_path / "busy.wav"
+    with wave.open(str(dialogue_wav)) as source, wave.open(str(long_recording), "wb") as target:
+        target.setparams(source.getparams())
+        target.writeframes(4 * source.readframes(source.getnframes()))
     jobs: list[str] = []
 
     def busy() -> list[str]:
-        recording = DIALOGUE.read_bytes()
+        recording = long_recording.read_bytes()
         for kind in ("transcription", "transcription", "spoof"):
-            sent = api.post(f"/v1/jobs/{kind}", files={"file": ("busy.flac", recording)})
+            sent = api.post(f"/v1/jobs/{kind}", files={"file": ("busy.wav", recording)})
             jobs.append(sent.raise_for_status().json()["id"])
         return jobs
 
