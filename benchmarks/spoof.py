@@ -135,7 +135,7 @@ def served(settings: SpoofRoleSettings) -> Iterator[SpoofClient]:
 
 
 def uses_gpu(engine: SpoofSettings) -> bool:
-    """Whether the engine will compute on a GPU."""
+    """Return whether the engine will compute on a GPU."""
     if not isinstance(engine, WavLmSettings):
         return False
     import torch
