@@ -10,9 +10,10 @@ import httpx
 import pytest
 from browsing import Address, Browsers, Locale, Visitor
 from playwright.sync_api import Locator, Page, Route, expect
+from recordings import beginning
 from wire import Wire, wire_to
 
-from models.samples import DIALOGUE
+from models.audio import SAMPLE_RATE, encode
 
 pytestmark = pytest.mark.cluster
 
@@ -39,18 +40,22 @@ def visit_by_wire(browsers: Browsers, page_system: Address, wire: Wire) -> Itera
 
 
 @pytest.fixture
-def busy_workers(api: httpx.Client, dialogue_wav: Path, tmp_path: Path) -> Iterator[Callable[[], list[str]]]:
+def long_recording(tmp_path: Path) -> Path:
+    """The dialogue eight times over, 4 min in 2 MB: no worker is done with it while a test looks."""
+    file = tmp_path / "long.mp3"
+    file.write_bytes(encode(8 * [beginning(60)], "mp3", SAMPLE_RATE))
+    return file
+
+
+@pytest.fixture
+def busy_workers(api: httpx.Client, long_recording: Path) -> Iterator[Callable[[], list[str]]]:
     """Sends jobs that keep the workers busy until they are cancelled: two in work, and a voice check behind them."""
-    long_recording = tmp_path / "busy.wav"
-    with wave.open(str(dialogue_wav)) as source, wave.open(str(long_recording), "wb") as target:
-        target.setparams(source.getparams())
-        target.writeframes(4 * source.readframes(source.getnframes()))
     jobs: list[str] = []
 
     def busy() -> list[str]:
         recording = long_recording.read_bytes()
         for kind in ("transcription", "transcription", "spoof"):
-            sent = api.post(f"/v1/jobs/{kind}", files={"file": ("busy.wav", recording)})
+            sent = api.post(f"/v1/jobs/{kind}", files={"file": ("busy.mp3", recording)})
             jobs.append(sent.raise_for_status().json()["id"])
         return jobs
 
@@ -139,9 +144,11 @@ def test_a_job_waits_is_cancelled_tried_again_and_done(
     assert api.get(f"/v1/jobs/{job}").json()["state"] == "succeeded"
 
 
-def test_the_stages_are_told_as_they_come_and_another_session_of_the_owner_sees_them_too(visit: Visitor) -> None:
+def test_the_stages_are_told_as_they_come_and_another_session_of_the_owner_sees_them_too(
+    visit: Visitor, long_recording: Path
+) -> None:
     page = visit("translate/file", language="ru", phone=True)
-    give(page, DIALOGUE)
+    give(page, long_recording)
     page.get_by_role("button", name="Перевести запись").click()
     expect(said(page)).to_have_text("Распознавание, перевод и озвучивание")
     share = panel(page).locator(".job-share")
