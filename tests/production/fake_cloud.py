@@ -109,7 +109,8 @@ class FakeCloud:
         self._idle_minutes = idle_minutes
         self._mark = uuid.uuid4().hex
         self.environment = {**environment, **_RAY, "AUTOSCALER_METRIC_PORT": str(next(ports)), _MARK: self._mark}
-        self.environment["PYTHONPATH"] = str(Path(__file__).parent)
+        tests = Path(__file__).parents[1]
+        self.environment["PYTHONPATH"] = f"{tests / 'production'}{os.pathsep}{tests}"
         self.url = f"http://127.0.0.1:{self._dashboard_port}"
         self.address = f"127.0.0.1:{self._gcs_port}"
         token = environment.get("RAY_AUTH_TOKEN", "")
