@@ -23,7 +23,14 @@ from graphs.spoof.report import (
     verdict,
     weighted_mean,
 )
-from graphs.spoof.speakers import CALLS_AT_ONCE, GROUP_CHUNKS, MIN_SPEECH_S, score_chunks, score_speakers
+from graphs.spoof.speakers import (
+    CALLS_AT_ONCE,
+    GROUP_CHUNKS,
+    MIN_SPEECH_S,
+    SpeakerCount,
+    diarize_and_judge,
+    score_chunks,
+)
 from models.audio import SAMPLE_RATE
 from models.spans import Span
 from models.spoof import Chunk, SpoofScores, cut
@@ -33,13 +40,10 @@ FindSpeech = Callable[[NDArray[np.float32]], Sequence[Span]]
 
 
 @dataclass(frozen=True)
-class SpoofOptions:
+class SpoofOptions(SpeakerCount):
     """Options of a spoof analysis; the numbers of speakers are for ``diarize``."""
 
     diarize: bool = False
-    num_speakers: int | None = None
-    min_speakers: int | None = None
-    max_speakers: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +145,17 @@ class SpoofGraph:
             self._timeline(blocks, correlation_id, watch)
         ]
         if options.diarize and whole is not None:
-            stages.append(self._speakers(whole, options, correlation_id, watch))
+            stages.append(
+                diarize_and_judge(
+                    self.diarization,
+                    self.spoof,
+                    whole,
+                    options,
+                    correlation_id=correlation_id,
+                    min_speech=self.min_speech,
+                    watch=watch,
+                )
+            )
         chunks: list[SpoofChunk] = []
         score = _Score()
         speakers: SpeakerVerdicts | None = None
@@ -210,29 +224,6 @@ class SpoofGraph:
         spans = self.speech(np.concatenate(own))
         stretches = [Span(chunk.start - first, chunk.end - first) for chunk in chunks]
         return [round(sum(span.overlap(stretch) for span in spans), 3) for stretch in stretches]
-
-    async def _speakers(
-        self, whole: SharedRecording, options: SpoofOptions, correlation_id: str, watch: Stopwatch
-    ) -> AsyncGenerator[Diarized | SpeakerVerdicts, None]:
-        turns = await watch.time(
-            "diarization",
-            self.diarization.diarize(
-                whole.reference,
-                num_speakers=options.num_speakers,
-                min_speakers=options.min_speakers,
-                max_speakers=options.max_speakers,
-                correlation_id=correlation_id,
-            ),
-        )
-        yield Diarized(turns)
-        yield await score_speakers(
-            self.spoof,
-            whole.samples,
-            turns,
-            correlation_id=correlation_id,
-            min_speech=self.min_speech,
-            watch=watch,
-        )
 
 
 def _groups(blocks: Blocks, watch: Stopwatch) -> Iterator[Sequence[Chunk]]:

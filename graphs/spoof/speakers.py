@@ -1,16 +1,18 @@
 """Spoof verdicts per speaker, from the stretches where nobody else speaks."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from contextlib import aclosing
+from dataclasses import dataclass
 from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
 
 from graphs.common.concurrency import Stopwatch, in_order, in_thread
-from graphs.common.recordings import blocks_of
-from graphs.common.roles import SpoofRole
+from graphs.common.progress import Diarized
+from graphs.common.recordings import SharedRecording, blocks_of
+from graphs.common.roles import DiarizationRole, SpoofRole
 from graphs.spoof.report import SpeakerVerdict, SpeakerVerdicts, SpoofBands, VoiceVerdict, verdict, weighted_mean
 from models.audio import SAMPLE_RATE
 from models.diarization import SpeakerTurn
@@ -35,6 +37,56 @@ async def score_chunks(role: SpoofRole, chunks: Sequence[Chunk], correlation_id:
     windows = np.stack([chunk.window for chunk in chunks])
     lengths = np.array([chunk.length for chunk in chunks], np.int64)
     return await role.score(windows, lengths, correlation_id=correlation_id)
+
+
+@dataclass(frozen=True)
+class SpeakerCount:
+    """The number of speakers, as far as it is known."""
+
+    num_speakers: int | None = None
+    min_speakers: int | None = None
+    max_speakers: int | None = None
+
+
+async def diarize_and_judge(
+    diarization: DiarizationRole,
+    detector: SpoofRole | None,
+    recording: SharedRecording,
+    count: SpeakerCount,
+    *,
+    correlation_id: str,
+    min_speech: float,
+    watch: Stopwatch,
+) -> AsyncGenerator[Diarized | SpeakerVerdicts, None]:
+    """Find the speakers of a recording and judge their voices.
+
+    Args:
+        diarization: The diarizer.
+        detector: The spoof detector; None where the voices shall not be judged.
+        recording: The recording.
+        count: The number of speakers.
+        correlation_id: Passed on to the roles.
+        min_speech: Shorter windows are not scored, in seconds.
+        watch: Times the stages ``diarization`` and ``spoof``.
+
+    Yields:
+        The turns, then the verdicts.
+    """
+    turns = await watch.time(
+        "diarization",
+        diarization.diarize(
+            recording.reference,
+            num_speakers=count.num_speakers,
+            min_speakers=count.min_speakers,
+            max_speakers=count.max_speakers,
+            correlation_id=correlation_id,
+        ),
+    )
+    yield Diarized(turns)
+    if detector is not None:
+        yield await score_speakers(
+            detector, recording.samples, turns, correlation_id=correlation_id, min_speech=min_speech, watch=watch
+        )
 
 
 async def score_speakers(

@@ -9,7 +9,7 @@ from graphs.common.progress import Diarized, Progress
 from graphs.common.recordings import SharedRecording
 from graphs.common.roles import AsrRole, DiarizationRole, SpoofRole
 from graphs.spoof.report import SpeakerVerdicts
-from graphs.spoof.speakers import MIN_SPEECH_S, score_speakers
+from graphs.spoof.speakers import MIN_SPEECH_S, SpeakerCount, diarize_and_judge
 from graphs.transcription.alignment import merge
 from graphs.transcription.transcript import SpeechTurn, Transcript, TranscriptSegment
 from models.asr import Segment
@@ -17,13 +17,10 @@ from models.diarization import SpeakerTurn
 
 
 @dataclass(frozen=True)
-class TranscriptionOptions:
+class TranscriptionOptions(SpeakerCount):
     """Options of a transcription."""
 
     language: str | None = None
-    num_speakers: int | None = None
-    min_speakers: int | None = None
-    max_speakers: int | None = None
     spoof: bool = False
 
 
@@ -85,7 +82,15 @@ class TranscriptionGraph:
         turns: tuple[SpeakerTurn, ...] = ()
         verdicts: SpeakerVerdicts | None = None
         stages = merged(
-            self._diarize(recording, options, correlation_id, watch),
+            diarize_and_judge(
+                self.diarization,
+                self.spoof if options.spoof else None,
+                recording,
+                options,
+                correlation_id=correlation_id,
+                min_speech=self.min_speech,
+                watch=watch,
+            ),
             self._recognise(recording, options, correlation_id, watch),
         )
         async with aclosing(stages) as events:
@@ -114,30 +119,6 @@ class TranscriptionGraph:
             spoof=verdicts,
             timings=watch.timings,
         )
-
-    async def _diarize(
-        self, recording: SharedRecording, options: TranscriptionOptions, correlation_id: str, watch: Stopwatch
-    ) -> AsyncGenerator[Diarized | SpeakerVerdicts, None]:
-        turns = await watch.time(
-            "diarization",
-            self.diarization.diarize(
-                recording.reference,
-                num_speakers=options.num_speakers,
-                min_speakers=options.min_speakers,
-                max_speakers=options.max_speakers,
-                correlation_id=correlation_id,
-            ),
-        )
-        yield Diarized(turns)
-        if options.spoof:
-            yield await score_speakers(
-                self.spoof,
-                recording.samples,
-                turns,
-                correlation_id=correlation_id,
-                min_speech=self.min_speech,
-                watch=watch,
-            )
 
     async def _recognise(
         self, recording: SharedRecording, options: TranscriptionOptions, correlation_id: str, watch: Stopwatch

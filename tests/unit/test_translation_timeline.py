@@ -1,4 +1,4 @@
-"""Where translated speech goes in a recording of the original's length."""
+"""Places of translated speech in a recording of the original's length."""
 
 import numpy as np
 import pytest
