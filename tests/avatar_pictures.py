@@ -16,9 +16,6 @@ from models.samples import PORTRAIT
 Picture = NDArray[np.uint8]
 """uint8[height, width, 3], BGR."""
 
-ORIENTATION = 0x0112
-"""EXIF's tag."""
-
 
 @cache
 def _portrait() -> Picture:
@@ -79,40 +76,10 @@ def as_jpeg(picture: Picture, quality: int = 92) -> bytes:
     return _encoded(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, quality])
 
 
-def as_webp(picture: Picture) -> bytes:
-    """Return a WebP file."""
-    return _encoded(".webp", picture, [cv2.IMWRITE_WEBP_QUALITY, 90])
-
-
 def _encoded(ending: str, picture: Picture, options: list[int] | None = None) -> bytes:
     fine, data = cv2.imencode(ending, picture, options or [])
     assert fine
     return data.tobytes()
-
-
-def as_rotated_jpeg(picture: Picture, orientation: int = 6) -> bytes:
-    """Return a JPEG that is stored lying and says by EXIF how it stands upright, as phones write it.
-
-    Args:
-        picture: Upright.
-        orientation: 3, 6 or 8: half a turn, a quarter right or a quarter left brings it upright.
-    """
-    turns = {3: 2, 6: 1, 8: 3}[orientation]
-    lying = Pillow.fromarray(np.ascontiguousarray(np.rot90(picture, turns)[..., ::-1]))
-    exif = Pillow.Exif()
-    exif[ORIENTATION] = orientation
-    exif[0x010E] = "a note of the camera"
-    file = io.BytesIO()
-    lying.save(file, "JPEG", quality=92, exif=exif)
-    return file.getvalue()
-
-
-def as_transparent_png(picture: Picture) -> bytes:
-    """Return a PNG whose left upper quarter is seen through."""
-    height, width = picture.shape[:2]
-    alpha = np.full((height, width), 255, np.uint8)
-    alpha[: height // 4, : width // 4] = 0
-    return _encoded(".png", np.dstack([picture, alpha]))
 
 
 def bomb_png(width: int = 60_000, height: int = 60_000) -> bytes:

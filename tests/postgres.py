@@ -55,12 +55,6 @@ def postgres_server() -> Iterator[EmbeddedPostgres]:
         yield server
 
 
-@pytest.fixture(scope="session")
-def postgres_url(postgres_server: EmbeddedPostgres) -> str:
-    """The URL of the session's server, whose default database is empty."""
-    return postgres_server.url
-
-
 @pytest.fixture
 def empty_database_url(postgres_server: EmbeddedPostgres) -> Iterator[str]:
     """The URL of a database without any schema, this test's own."""
