@@ -66,6 +66,8 @@ def choose_voice(
         raise InputError(
             "unsupported_language", f"No voice speaks {language!r}; there are {known}.", field=language_field
         )
+    # A voice of that region comes before a better one of another.
+    speaking.sort(key=lambda choice: choice[1] != language)
     fitting = next((choice for choice in speaking if choice[0].clones == clones), None)
     if fitting is None and clones:
         raise InputError(
