@@ -189,7 +189,6 @@ class Bare:
             text,
             voice=self._voice,
             language=self._code,
-            spell_numbers=not self._speech.reads_digits,
         )
 
     async def _reply(self, message: str) -> list[str]:

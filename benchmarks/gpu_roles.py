@@ -280,9 +280,7 @@ def _speech(folder: Path, sizes: Sizes, device: Device, load: Load) -> Role:
         model = loaded[0]
 
         def work(_number: int) -> float:
-            spoken = speech.speak(
-                model, text, voice=voice, language="en", speed=1.0, reference=None, spell_numbers=True
-            )
+            spoken = speech.speak(model, text, voice=voice, language="en", speed=1.0, reference=None)
             return seconds(list(spoken))
 
         return _in_threads(concurrency, work, range(load.callers * load.requests))

@@ -95,11 +95,10 @@ class BatchMetrics:
 
 
 class SpeechMetrics:
-    """Metrics of the synthesiser beside its calls, labelled by engine."""
+    """Metrics of the synthesiser beside its calls, labelled by the engine that spoke."""
 
-    def __init__(self, engine: str) -> None:
+    def __init__(self) -> None:
         labels: Any = ("engine",)
-        self._tags = {"engine": engine}
         self._seconds = Counter(PREFIX + "speech_seconds_total", "Seconds of speech that were made.", tag_keys=labels)
         self._characters = Counter(
             PREFIX + "speech_characters_total", "Characters of text that were spoken.", tag_keys=labels
@@ -111,12 +110,12 @@ class SpeechMetrics:
             tag_keys=labels,
         )
 
-    def first_sound(self, seconds: float) -> None:
+    def first_sound(self, engine: str, seconds: float) -> None:
         """Count the wait for a call's first speech."""
-        self._first_sound.observe(seconds, tags=self._tags)
+        self._first_sound.observe(seconds, tags={"engine": engine})
 
-    def spoke(self, seconds: float, characters: int) -> None:
+    def spoke(self, engine: str, seconds: float, characters: int) -> None:
         """Count speech that was made, and the text that it begins."""
-        self._seconds.inc(seconds, tags=self._tags)
+        self._seconds.inc(seconds, tags={"engine": engine})
         if characters:
-            self._characters.inc(characters, tags=self._tags)
+            self._characters.inc(characters, tags={"engine": engine})

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from typing import Any
 from weakref import WeakValueDictionary
 
@@ -45,7 +45,7 @@ class _Loaded:
 
 
 class SpeechReplica(EngineReplica[SpeechEngine]):
-    """Serves the voices of one engine; their models are loaded when they are needed.
+    """Serves the voices of an engine, or of several combined; their models are loaded when they are needed.
 
     Args:
         settings: Which engine, and its settings.
@@ -57,11 +57,11 @@ class SpeechReplica(EngineReplica[SpeechEngine]):
     def __init__(
         self, settings: SpeechSettings, concurrency: int = 4, max_models: int = 4, log_level: str = "INFO"
     ) -> None:
-        # The model that the engine was warmed with is the first that it is asked for, most likely.
-        self._warmed: tuple[SpeechEngine, str, SpeechModel] | None = None
+        # The models that the engine was warmed with are the first that it is asked for, most likely.
+        self._warmed: tuple[SpeechEngine, dict[str, SpeechModel]] | None = None
         self._loaded: WeakValueDictionary[str, _Loaded] = WeakValueDictionary()
         self._max_models = max_models
-        self._speech_metrics = SpeechMetrics(settings.engine)
+        self._speech_metrics = SpeechMetrics()
         super().__init__(
             "speech", settings, build, self._warm_up, concurrency, log_level, probe=self._probe_model, models=max_models
         )
@@ -100,14 +100,13 @@ class SpeechReplica(EngineReplica[SpeechEngine]):
                     language=language,
                     speed=speed,
                     reference=reference,
-                    spell_numbers=not engine.reads_digits,
                 )
             )
             async for chunk in chunks:
                 if started:
-                    self._speech_metrics.first_sound(time.monotonic() - started)
+                    self._speech_metrics.first_sound(voice.engine, time.monotonic() - started)
                     started = 0.0
-                self._speech_metrics.spoke(len(chunk.samples) / chunk.sample_rate, len(chunk.text))
+                self._speech_metrics.spoke(voice.engine, len(chunk.samples) / chunk.sample_rate, len(chunk.text))
                 yield chunk
 
     async def describe(self) -> dict[str, Any]:
@@ -129,9 +128,11 @@ class SpeechReplica(EngineReplica[SpeechEngine]):
 
     async def _load_model(self, name: str) -> _Loaded:
         engine = self.engine
-        warmed, self._warmed = self._warmed, None
-        if warmed is not None and warmed[0] is engine and warmed[1] == name:
-            model = warmed[2]
+        if self._warmed is not None and self._warmed[0] is not engine:
+            self._warmed = None
+        model: SpeechModel
+        if self._warmed is not None and name in self._warmed[1]:
+            model = self._warmed[1].pop(name)
         else:
             started = time.monotonic()
             model = await self.call(retry_once, engine.load, name)
@@ -140,30 +141,38 @@ class SpeechReplica(EngineReplica[SpeechEngine]):
         return loaded
 
     def _warm_up(self, engine: SpeechEngine) -> None:
-        voice = next((voice for voice in engine.voices if _sample(voice)), engine.voices[0])
-        model = engine.load(voice.model)
-        _speak_sample(engine, model, voice)
-        self._warmed = (engine, voice.model, model)
+        """Speak with one voice of each engine that there is, the first that has a sample."""
+        models: dict[str, SpeechModel] = {}
+        for voice in _one_of_each_engine(engine.voices):
+            models[voice.model] = model = engine.load(voice.model)
+            _speak_sample(model, voice)
+        self._warmed = (engine, models)
 
     def _probe_model(self, engine: SpeechEngine) -> None:
         """Speak with a model that is loaded, where there is one."""
         for name, loaded in list(self._loaded.items()):
             voice = next((voice for voice in engine.voices if voice.model == name), None)
             if voice is not None and loaded.engine is engine:
-                _speak_sample(engine, loaded.model, voice)
+                _speak_sample(loaded.model, voice)
                 return
-        if self._warmed is None or self._warmed[0] is not engine:
+        if self._warmed is None or self._warmed[0] is not engine or not self._warmed[1]:
             self._warm_up(engine)
             return
-        _engine, name, model = self._warmed
-        _speak_sample(engine, model, next(voice for voice in engine.voices if voice.model == name))
+        name, model = next(iter(self._warmed[1].items()))
+        _speak_sample(model, next(voice for voice in engine.voices if voice.model == name))
 
 
 def _sample(voice: Voice) -> str:
     return next((_SAMPLES[code] for code in voice.languages if code in _SAMPLES), "")
 
 
-def _speak_sample(engine: SpeechEngine, model: SpeechModel, voice: Voice) -> None:
+def _one_of_each_engine(voices: Sequence[Voice]) -> Iterator[Voice]:
+    for engine in dict.fromkeys(voice.engine for voice in voices):
+        own = [voice for voice in voices if voice.engine == engine]
+        yield next(filter(_sample, own), own[0])
+
+
+def _speak_sample(model: SpeechModel, voice: Voice) -> None:
     """Say a few words.
 
     Raises:
@@ -178,7 +187,6 @@ def _speak_sample(engine: SpeechEngine, model: SpeechModel, voice: Voice) -> Non
         voice=voice,
         language=language,
         reference=reference,
-        spell_numbers=not engine.reads_digits,
     )
     try:
         loudest = max((float(abs(chunk.samples).max()) for chunk in chunks if len(chunk.samples)), default=0.0)

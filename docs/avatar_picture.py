@@ -37,9 +37,7 @@ def speech() -> NDArray[np.float32]:
     """Return the sentence, mono at 16 kHz, with a little silence on both sides."""
     engine = build_speech(EspeakSettings())
     voice = next(voice for voice in engine.voices if "en" in voice.languages)
-    chunks = list(
-        speak(engine.load(voice.model), TEXT, voice=voice, language="en", spell_numbers=not engine.reads_digits)
-    )
+    chunks = list(speak(engine.load(voice.model), TEXT, voice=voice, language="en"))
     said = resample_poly(np.concatenate([chunk.samples for chunk in chunks]), RATE, chunks[0].sample_rate)
     return np.pad(said, round(LEAD_S * RATE)).astype(np.float32)
 

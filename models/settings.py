@@ -20,11 +20,13 @@ class Settings(BaseModel):
 
     def fixed(self) -> dict[str, Any]:
         """Return what an engine is made from and keeps for its life: the fields that are not marked ``LIVE``."""
-        return {
-            name: value.fixed() if isinstance(value, Settings) else value
-            for name, value in self
-            if not is_live(type(self).model_fields[name])
-        }
+        return {name: _fixed(value) for name, value in self if not is_live(type(self).model_fields[name])}
+
+
+def _fixed(value: Any) -> Any:
+    if isinstance(value, Settings):
+        return value.fixed()
+    return [_fixed(item) for item in value] if isinstance(value, tuple) else value
 
 
 def is_live(field: FieldInfo) -> bool:

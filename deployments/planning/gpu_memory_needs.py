@@ -25,7 +25,7 @@ from models.errors import MissingWeights
 from models.gpu_share import CONTEXT_BYTES
 from models.lipsync.settings import Wav2LipSettings
 from models.speaker.settings import EcapaSettings, WespeakerSettings, XvectorSettings
-from models.speech.settings import PiperSettings, SpeechT5Settings, VitsSettings
+from models.speech.settings import CombinedSettings, PiperSettings, SpeechT5Settings, VitsSettings
 from models.spoof.settings import ClassifierSettings, WavLmSettings
 from models.translation.settings import CTranslate2Settings
 from models.weights import Weights, cached
@@ -86,6 +86,8 @@ def runs_on_gpu(settings: Any, *, given: bool) -> bool:
         settings: Of the engine.
         given: Whether its process is given a GPU or a share of one; ``device: auto`` takes what is given.
     """
+    if settings.engine == "combined":
+        return any(runs_on_gpu(member, given=given) for member in settings.engines)
     if settings.engine == "clustering":
         settings = settings.speaker
     device = getattr(settings, "device", "cpu")
@@ -302,6 +304,19 @@ def _speecht5(settings: SpeechT5Settings, work: Work) -> GpuMemoryNeed:
     return GpuMemoryNeed(CONTEXT_BYTES, round(157.1e6 * number + 4.2e6 * 4), round(workspace))
 
 
+def _combined(settings: CombinedSettings, work: Work) -> GpuMemoryNeed | None:
+    """Add what the engines on the GPU need; they share a process, and so its context."""
+    needs = [gpu_memory_need(member, work) for member in settings.engines]
+    known = [need for need in needs if need is not None]
+    if len(known) < len(needs):
+        return None
+    return GpuMemoryNeed(
+        max(need.context for need in known),
+        sum(need.weights for need in known),
+        sum(need.workspace for need in known),
+    )
+
+
 _NEEDS: dict[str, Callable[[Any, Work], GpuMemoryNeed | None]] = {
     "faster-whisper": _whisper,
     "pyannote": _pyannote,
@@ -314,6 +329,7 @@ _NEEDS: dict[str, Callable[[Any, Work], GpuMemoryNeed | None]] = {
     "vits": _vits,
     "piper": _piper,
     "speecht5": _speecht5,
+    "combined": _combined,
     "wav2lip": _wav2lip,
 }
 

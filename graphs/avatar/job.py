@@ -55,7 +55,7 @@ class _Said:
         """Return what their film says of its origin."""
         if self.speaker is None:
             return FilmMark(lipsync)
-        return FilmMark(lipsync, self.speaker.voice.model, self.speaker.name)
+        return FilmMark(lipsync, self.speaker.voice.engine, self.speaker.name)
 
 
 @dataclass(frozen=True)
@@ -179,7 +179,7 @@ def _report(
         shots=made.shots,
         sample_rate=made.sample_rate,
         lipsync_engine=engine,
-        speech_engine=speaker.voice.model if speaker is not None else None,
+        speech_engine=speaker.voice.engine if speaker is not None else None,
         voice=speaker.name if speaker is not None else None,
         language=speaker.language if speaker is not None else None,
         label=label,

@@ -77,6 +77,8 @@ def _row(name: str, field: FieldInfo) -> str:
 
 
 def _type(annotation: Any) -> str:
+    if get_origin(annotation) is tuple and list(models_in(annotation)):
+        return f"list of {_type(get_args(annotation)[0])}"
     if list(models_in(annotation)):
         tags = [_tag(model) for model in models_in(annotation)]
         return "one of " + ", ".join(f"`{tag}`" for tag in tags) if len(tags) > 1 else "section"

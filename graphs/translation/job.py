@@ -93,7 +93,7 @@ class SpeechTranslationJob:
         speaker = await self._speaker(job)
         file: AudioFile | None = None
         if speaker is not None:
-            mark = SyntheticMark(engine=speaker.voice.model, voice=speaker.name)
+            mark = SyntheticMark(engine=speaker.voice.engine, voice=speaker.name)
             file = await files.enter_async_context(
                 AudioFile(asked.get("audio_format", DEFAULT_FORMAT), speaker.voice.sample_rate, mark)
             )

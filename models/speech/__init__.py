@@ -1,15 +1,26 @@
 """Speech synthesis, clause by clause."""
 
 from models.speech.clauses import ClauseSplitter
-from models.speech.settings import EspeakSettings, PiperSettings, SpeechSettings, SpeechT5Settings, VitsSettings
+from models.speech.settings import (
+    CombinedSettings,
+    EspeakSettings,
+    HibariSettings,
+    PiperSettings,
+    SpeechSettings,
+    SpeechT5Settings,
+    VitsSettings,
+)
 from models.speech.streaming import MAX_CHARACTERS, pause_after, speak
-from models.speech.types import Reference, SpeechChunk, SpeechEngine, SpeechModel, Voice
+from models.speech.types import Quality, Reference, SpeechChunk, SpeechEngine, SpeechModel, Voice
 
 __all__ = [
     "MAX_CHARACTERS",
     "ClauseSplitter",
+    "CombinedSettings",
     "EspeakSettings",
+    "HibariSettings",
     "PiperSettings",
+    "Quality",
     "Reference",
     "SpeechChunk",
     "SpeechEngine",
@@ -36,6 +47,10 @@ def build(settings: SpeechSettings) -> SpeechEngine:
             from models.speech.espeak import EspeakEngine
 
             return EspeakEngine(settings)
+        case HibariSettings():
+            from models.speech.hibari import HibariEngine
+
+            return HibariEngine(settings)
         case PiperSettings():
             from models.speech.piper import PiperEngine
 
@@ -48,3 +63,7 @@ def build(settings: SpeechSettings) -> SpeechEngine:
             from models.speech.speecht5 import SpeechT5Engine
 
             return SpeechT5Engine(settings)
+        case CombinedSettings():
+            from models.speech.combined import CombinedEngine
+
+            return CombinedEngine(settings, build)

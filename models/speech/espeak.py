@@ -37,8 +37,6 @@ class EspeakEngine:
         ValueError: A variant does not exist.
     """
 
-    reads_digits = True
-
     def __init__(self, settings: EspeakSettings) -> None:
         self._library = espeak_library()
         self._model = EspeakModel(self._library)
@@ -85,6 +83,9 @@ class EspeakEngine:
             model=_MODEL,
             sample_rate=self._library.sample_rate,
             gender=(variant or voice).gender,
+            engine="espeak",
+            quality="robotic",
+            reads_digits=True,
         )
 
 

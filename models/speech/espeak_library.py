@@ -111,9 +111,9 @@ class EspeakLibrary:
         with self._lock:
             return self._choose(voice)
 
-    def stretched(self) -> "Stretch":
-        """Return a new stretch of time; any number may be in use at once."""
-        return Stretch(self._library, self.sample_rate)
+    def stretched(self, sample_rate: int | None = None) -> "Stretch":
+        """Return a new stretch of time, of speech at a rate or the library's own; any number may be in use at once."""
+        return Stretch(self._library, sample_rate or self.sample_rate)
 
     def speak(
         self,

@@ -38,8 +38,6 @@ class PiperEngine:
         ValueError: A voice's description can't be read.
     """
 
-    reads_digits = True
-
     def __init__(self, settings: PiperSettings) -> None:
         self._settings = settings
         self._folder = resolve(settings.folder, PIPER, allow_download=settings.allow_download)
@@ -85,7 +83,15 @@ class PiperEngine:
             identifier = f"{model}-{speaker}" if speaker else model
             self._speakers[identifier] = number
             named = " ".join(filter(None, (described.dataset or model, speaker)))
-            yield Voice(identifier, named, described.languages, model, described.audio.sample_rate)
+            yield Voice(
+                id=identifier,
+                name=named,
+                languages=described.languages,
+                model=model,
+                sample_rate=described.audio.sample_rate,
+                engine="piper",
+                reads_digits=True,
+            )
 
 
 class PiperModel:

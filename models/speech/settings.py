@@ -41,6 +41,16 @@ class EspeakSettings(Settings):
     )
 
 
+class HibariSettings(Settings):
+    """Hibari from its wheel: one neural English voice, a hundred times faster than speech on the CPU, no download."""
+
+    engine: Literal["hibari"] = "hibari"
+    threads: int = Field(default=1, ge=1, le=64, description="Threads that one clause is computed in.")
+    seed: int = Field(
+        default=0, ge=0, lt=2**63, description="Where the noise in the speech comes from.", json_schema_extra=LIVE
+    )
+
+
 class PiperSettings(DownloadSettings):
     """Piper voices from files (ONNX Runtime)."""
 
@@ -134,7 +144,22 @@ class SpeechT5Settings(_TorchSettings):
     )
 
 
-SpeechSettings = Annotated[
-    EspeakSettings | PiperSettings | VitsSettings | SpeechT5Settings, Field(discriminator="engine")
+SingleSpeechSettings = Annotated[
+    EspeakSettings | HibariSettings | PiperSettings | VitsSettings | SpeechT5Settings, Field(discriminator="engine")
 ]
+"""Settings of any one synthesiser."""
+
+
+class CombinedSettings(Settings):
+    """Several engines side by side, chosen by voice; a language's default is its best voice."""
+
+    engine: Literal["combined"] = "combined"
+    engines: tuple[SingleSpeechSettings, ...] = Field(
+        min_length=1,
+        max_length=16,
+        description="The engines. Of voices of equal quality, those of the first engine come first.",
+    )
+
+
+SpeechSettings = Annotated[SingleSpeechSettings | CombinedSettings, Field(discriminator="engine")]
 """Settings of any engine of this role, told apart by ``engine``."""

@@ -43,8 +43,6 @@ class SpeechT5Engine:
         ValueError: The default embedding or the encoder is of another kind, or there is no such device.
     """
 
-    reads_digits = False
-
     def __init__(self, settings: SpeechT5Settings) -> None:
         self._settings = settings
         self._device = device_of(settings.device)
@@ -52,7 +50,7 @@ class SpeechT5Engine:
         self._vocoder = resolve(settings.vocoder, VOCODER, allow_download=settings.allow_download)
         self._speakers = _speakers(settings, _config(SpeechT5Config, self._folder).speaker_embedding_dim)
         rate = _config(SpeechT5HifiGanConfig, self._vocoder).sampling_rate
-        self._voice = Voice(MODEL, "SpeechT5", (settings.language,), MODEL, rate, clones=True)
+        self._voice = Voice(MODEL, "SpeechT5", (settings.language,), MODEL, rate, clones=True, engine="speecht5")
         self._loaded: WeakSet[SpeechT5Speech] = WeakSet()
 
     @property

@@ -41,7 +41,6 @@ def speak(
     language: str,
     speed: float = 1.0,
     reference: Reference | None = None,
-    spell_numbers: bool,
 ) -> Iterator[SpeechChunk]:
     """Speak a text; the first sound comes when the first clause has begun.
 
@@ -52,7 +51,6 @@ def speak(
         language: One of the voice's languages.
         speed: 1.0 is the voice's own; 0.25 to 4.
         reference: Whom to sound like; None for a voice that does not clone.
-        spell_numbers: Whether the model needs numbers as words.
 
     Yields:
         The clauses' speech, and silence between them; nothing for a text without a letter or a digit.
@@ -62,7 +60,7 @@ def speak(
             the voice's (``language``), or the reference can't be used (``reference``).
     """
     _check(text, voice, language, speed)
-    spelled = spell_numbers or language.split("-")[0] in _ALWAYS_SPELLED
+    spelled = not voice.reads_digits or language.split("-")[0] in _ALWAYS_SPELLED
     pause = 0.0
     for clause in clauses(text, language):
         spoken = normalise(clause, language, spell_numbers=spelled)

@@ -8,6 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 Gender = Literal["female", "male"]
+Quality = Literal["natural", "good", "robotic"]
+QUALITIES: tuple[Quality, ...] = ("natural", "good", "robotic")
+"""From the best: ``natural`` is close to a recording of a person, ``good`` is clear with artefacts that one hears,
+``robotic`` is intelligible and no more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +26,9 @@ class Voice:
         sample_rate: Of its speech, in Hz.
         gender: Where the engine says it.
         clones: Whether it takes on the sound of a reference speaker.
+        engine: Name of the engine that speaks with it.
+        quality: How it sounds; see ``QUALITIES``.
+        reads_digits: Whether its model reads numbers and symbols itself; otherwise they are spelled out for it.
     """
 
     id: str
@@ -31,6 +38,9 @@ class Voice:
     sample_rate: int
     gender: Gender | None = None
     clones: bool = False
+    engine: str = ""
+    quality: Quality = "good"
+    reads_digits: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,11 +99,6 @@ class SpeechModel(Protocol):
 
 class SpeechEngine(Protocol):
     """A speech synthesiser: voices, and the models behind them."""
-
-    @property
-    def reads_digits(self) -> bool:
-        """True if the engine reads numbers and symbols itself; otherwise they are spelled out for it."""
-        ...
 
     @property
     def voices(self) -> tuple[Voice, ...]:

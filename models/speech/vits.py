@@ -45,8 +45,6 @@ class VitsEngine:
         ValueError: There is no such device.
     """
 
-    reads_digits = False
-
     def __init__(self, settings: VitsSettings) -> None:
         self._settings = settings
         self._device = device_of(settings.device)
@@ -165,6 +163,7 @@ def _voices(language: str, folder: Path) -> Iterator[Voice]:
             languages=(language,),
             model=language,
             sample_rate=config.sampling_rate,
+            engine="vits",
         )
 
 

@@ -12,9 +12,9 @@ from models.errors import InputError
 from models.speech import Reference, SpeechChunk, Voice
 
 RATE = 16_000
-ENGLISH = Voice("en-anna", "Anna", ("en-gb", "en"), "fake", RATE, "female")
-RUSSIAN = Voice("ru-boris", "Boris", ("ru",), "fake", RATE, "male")
-CLONE = Voice("clone", "Clone", ("en",), "fake-clone", RATE, None, clones=True)
+ENGLISH = Voice("en-anna", "Anna", ("en-gb", "en"), "fake", RATE, "female", engine="fake")
+RUSSIAN = Voice("ru-boris", "Boris", ("ru",), "fake", RATE, "male", engine="fake")
+CLONE = Voice("clone", "Clone", ("en",), "fake-clone", RATE, None, clones=True, engine="fake")
 
 Pieces = Callable[[str], Iterable[tuple[str, float, float]]]
 """Cuts a text into what is spoken at once, each with its seconds and its level."""

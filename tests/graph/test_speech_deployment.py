@@ -17,7 +17,7 @@ from ray import serve
 
 from deployments.speech import SpeechClient, SpeechReplica, speech_deployment
 from models.errors import InputError, MissingWeights
-from models.speech import EspeakSettings, PiperSettings, Reference, SpeechChunk, Voice
+from models.speech import CombinedSettings, EspeakSettings, HibariSettings, PiperSettings, Reference, SpeechChunk, Voice
 
 pytestmark = [pytest.mark.graph, pytest.mark.anyio]
 
@@ -53,7 +53,6 @@ class FakeEngine:
 
     made: ClassVar[list["FakeEngine"]] = []
     next_level: ClassVar[float] = 0.25
-    reads_digits = False
 
     def __init__(self, settings: EspeakSettings) -> None:
         self.level = self.next_level
@@ -294,3 +293,19 @@ async def test_a_refusal_comes_through_the_handle(served: SpeechClient) -> None:
     with pytest.raises(InputError) as refused:
         await anext(served.synthesize("Yes.", voice=by, language="fr", correlation_id="cid"))
     assert refused.value.field == "language"
+
+
+async def test_engines_side_by_side_are_all_warm_and_each_voice_is_spoken_by_its_own() -> None:
+    made = SpeechReplica(CombinedSettings(engines=(EspeakSettings(variants=()), HibariSettings())), 2, 2)
+    engine = made.engine
+    assert made._warmed is not None and set(made._warmed[1]) == {"heart", "espeak"}
+    voices = await made.voices()
+    assert (voices[0].id, voices[0].engine, len({voice.engine for voice in voices})) == ("heart", "hibari", 2)
+    russian = next(voice for voice in voices if "ru" in voice.languages)
+    for by, language in ((voices[0], "en"), (russian, "ru")):
+        spoken = [chunk async for chunk in made.synthesize("3, 2, 1.", voice=by, language=language)]
+        assert max(np.abs(chunk.samples).max() for chunk in spoken) > 0.1
+    assert (await made.describe())["models"] == ["espeak", "heart"]
+    await made.reconfigure({"engines": [{"engine": "espeak", "variants": ["f3"]}, {"engine": "hibari", "seed": 1}]})
+    assert made.engine is engine
+    assert "en-us-f3" in {voice.id for voice in await made.voices()}

@@ -156,7 +156,7 @@ def test_a_registered_voice_is_spoken_with_by_its_owner_alone(serve: Serve, tmp_
         assert not list((tmp_path / "uploads").rglob("*/[!.]*"))
         for named in (voice["id"], "my voice"):
             response = client.post("/v1/speech", json={"text": "hello", "voice": named})
-            assert response.headers["x-synthetic-speech"] == "engine=fake-clone; voice=my voice"
+            assert response.headers["x-synthetic-speech"] == "engine=fake; voice=my voice"
         heard = speech.calls[-1]["reference"]
         assert (speech.calls[-1]["voice"], len(heard.pcm), heard.encoder) == ("clone", 32_000, "fake")
         assert heard.embedding[1] == 2.0

@@ -77,7 +77,7 @@ def speak(
 def test_there_is_one_voice_and_it_clones(engine: SpeechEngine) -> None:
     (voice,) = engine.voices
     assert (voice.id, voice.languages, voice.sample_rate, voice.clones) == ("speecht5", ("en",), 16_000, True)
-    assert engine.reads_digits is False
+    assert voice.reads_digits is False
 
 
 def test_speech_is_what_transformers_makes_of_the_same_seed(engine: SpeechEngine, folders: Folders) -> None:

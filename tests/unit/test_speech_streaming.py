@@ -1,6 +1,7 @@
 """A text spoken clause by clause, over a model that says how it was asked."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from models.speech import MAX_CHARACTERS, EspeakSettings, Reference, SpeechChunk
 pytestmark = pytest.mark.unit
 
 RATE = 16_000
-VOICE = Voice("v", "V", ("en-us", "en", "zh", "ru"), "m", RATE)
+VOICE = Voice("v", "V", ("en-us", "en", "zh", "ru"), "m", RATE, reads_digits=True)
 
 
 class FakeModel:
@@ -38,7 +39,7 @@ class FakeModel:
 
 
 def spoken(model: FakeModel, text: str, language: str = "en", **options: object) -> list[SpeechChunk]:
-    given = {"voice": VOICE, "language": language, "spell_numbers": False, **options}
+    given = {"voice": VOICE, "language": language, **options}
     return list(speak(model, text, **given))  # type: ignore[arg-type]
 
 
@@ -90,7 +91,7 @@ def test_hard_edges_are_faded_and_soft_ones_left_alone() -> None:
 
 def test_the_first_sound_needs_the_first_piece_alone() -> None:
     model = FakeModel()
-    chunks = speak(model, "A long clause of many words. Another.", voice=VOICE, language="en", spell_numbers=False)
+    chunks = speak(model, "A long clause of many words. Another.", voice=VOICE, language="en")
     first = next(chunks)
     assert 0 < len(first.samples) <= RATE // 10
     assert (model.pieces, len(model.asked)) == (1, 1)
@@ -98,7 +99,7 @@ def test_the_first_sound_needs_the_first_piece_alone() -> None:
 
 def test_who_leaves_ends_the_synthesis() -> None:
     model = FakeModel()
-    chunks = speak(model, "A long clause of many words.", voice=VOICE, language="en", spell_numbers=False)
+    chunks = speak(model, "A long clause of many words.", voice=VOICE, language="en")
     next(chunks)
     chunks.close()  # type: ignore[attr-defined]
     assert model.left and model.pieces == 1
@@ -119,7 +120,7 @@ def test_numbers_are_spelled_for_a_model_that_needs_it_and_in_chinese(
     language: str, spell: bool, expected: str
 ) -> None:
     model = FakeModel()
-    spoken(model, "It is 3.", language, spell_numbers=spell)
+    spoken(model, "It is 3.", language, voice=replace(VOICE, reads_digits=not spell))
     assert model.asked[0][0].replace(" 三", "三") == expected
 
 
@@ -150,7 +151,7 @@ def test_a_text_of_pages_is_spoken_whole() -> None:
     engine = build(EspeakSettings())
     voice = next(voice for voice in engine.voices if "en" in voice.languages)
     text = "This is one of many sentences, each of which takes about four seconds to say. " * 20
-    chunks = list(speak(engine.load(voice.model), text, voice=voice, language="en", spell_numbers=False))
+    chunks = list(speak(engine.load(voice.model), text, voice=voice, language="en"))
     assert sum(bool(chunk.text) for chunk in chunks) >= 20
     assert 60 < sum(len(chunk.samples) for chunk in chunks) / voice.sample_rate < 150
     assert max(len(chunk.samples) for chunk in chunks) < voice.sample_rate

@@ -199,7 +199,7 @@ async def _begin(
 ) -> BegunFilm:
     """Begin a film; a recording has no speaker of ours."""
     engine = await services.roles.lipsync.fingerprint()
-    mark = FilmMark(engine, speaker.voice.model, speaker.name) if speaker is not None else FilmMark(engine)
+    mark = FilmMark(engine, speaker.voice.engine, speaker.name) if speaker is not None else FilmMark(engine)
     film = await services.films.begin(
         avatar,
         speech,
@@ -210,7 +210,7 @@ async def _begin(
     )
     headers = {"X-Synthetic-Video": f"engine={engine}"}
     if speaker is not None:
-        headers |= speech_headers(speaker.voice.model, speaker.name)
+        headers |= speech_headers(speaker.voice.engine, speaker.name)
     if avatar.faces > 1:
         headers["X-Faces"] = f"{avatar.faces}; the largest speaks"
     return BegunFilm(film, headers)

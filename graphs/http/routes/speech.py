@@ -203,7 +203,7 @@ async def _begin(
     first = await anext(chunks, None)
     if first is None:
         raise ApiError(422, "nothing_to_say", "The text has nothing that can be said.", field=text_field)
-    mark = SyntheticMark(speaker.voice.model, speaker.name)
+    mark = SyntheticMark(speaker.voice.engine, speaker.name)
     return _Speech(first, chunks, format, sample_rate, mark)
 
 

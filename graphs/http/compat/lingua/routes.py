@@ -378,4 +378,4 @@ async def _spoken(
 
 
 def _wav(pieces: list[NDArray[np.float32]], speaker: Speaker) -> bytes:
-    return encode(pieces, "wav", speaker.voice.sample_rate, tags=SyntheticMark(speaker.voice.model, speaker.name))
+    return encode(pieces, "wav", speaker.voice.sample_rate, tags=SyntheticMark(speaker.voice.engine, speaker.name))
