@@ -28,6 +28,10 @@ class MissingWeights(Exception):
     """An engine's weights are not on this machine; the message says how to get them."""
 
 
+class AlteredWeights(MissingWeights):
+    """A source gave other bytes than it must; the message names file, source and both digests."""
+
+
 class OutOfGpuMemory(Exception):
     """Work does not fit into what its engine may hold of the GPU, not even in the smallest pieces."""
 

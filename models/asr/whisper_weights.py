@@ -1,11 +1,9 @@
-"""Files of a Whisper model, and the Hugging Face repositories of its sizes."""
+"""Files of a Whisper model, and the named sets and Hugging Face repositories of its sizes."""
 
 from models.weights import Weights
 
 _SIZES = {
     "tiny": "Systran/faster-whisper-tiny",
-    "tiny.en": "Systran/faster-whisper-tiny.en",
-    "base": "Systran/faster-whisper-base",
     "base.en": "Systran/faster-whisper-base.en",
     "small": "Systran/faster-whisper-small",
     "small.en": "Systran/faster-whisper-small.en",
@@ -24,10 +22,15 @@ _SIZES = {
     "distil-large-v3.5": "distil-whisper/distil-large-v3.5-ct2",
 }
 
+_SETS = {"base": "whisper-base", "tiny.en": "whisper-tiny.en"}
+
 WHISPER = Weights(
     files=("config.json", "model.bin", "tokenizer.json", "vocabulary.json|vocabulary.txt"),
     more=("preprocessor_config.json",),
-    aliases={size: f"hf://{model}" for size, model in _SIZES.items()},
+    aliases={
+        **{size: f"hf://{model}" for size, model in _SIZES.items()},
+        **{size: f"set://{name}" for size, name in _SETS.items()},
+    },
     how="convert one with: ct2-transformers-converter --model openai/whisper-large-v3 --output_dir {path} "
     "--copy_files tokenizer.json preprocessor_config.json --quantization float16",
 )

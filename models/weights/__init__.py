@@ -7,7 +7,8 @@ name into a place on this machine when it starts:
 ...     model: Annotated[str, ECAPA] = "speechbrain/spkrec-ecapa-voxceleb"
 >>> folder = resolve(settings.model, ECAPA, allow_download=settings.allow_download)  # doctest: +SKIP
 
-``python -m models.weights pull serve_config.yaml`` fetches all that a configuration names. See docs/weights.md.
+``python -m models.weights pull serve_config.yaml`` fetches all that a configuration names. Named sets, ``set://NAME``,
+are pinned by content in ``models.weights.catalogue``. See docs/weights.md.
 """
 
 from models.weights.resolve import cached, resolve

@@ -6,7 +6,7 @@
     ROOT/.locks/<entry>.lock       held by the process that fetches
 
 An entry is one reference with the files that its engine needs of it, so that engines which need different files of one
-model don't meet.
+model don't meet; or a named set, whole.
 """
 
 import hashlib
@@ -19,8 +19,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from models.weights.catalogue import named_set
 from models.weights.manifest import Manifest
-from models.weights.sources import HubSource, S3Source
+from models.weights.sources import HubSource, S3Source, SetSource
 from models.weights.spec import Weights
 
 VARIABLE = "VOICEGRAPH_WEIGHTS"
@@ -28,7 +29,7 @@ MANIFEST = "manifest.json"
 CONTENT = "content"
 
 _LONGEST_NAME = 120
-_ENTRY = re.compile(r"(hf|s3)--.+-[0-9a-f]{12}")
+_ENTRY = re.compile(r"(hf|s3|set)--.+-[0-9a-f]{12}")
 
 
 def root() -> Path:
@@ -43,10 +44,12 @@ class Entry:
     Attributes:
         name: Of its folder.
         weights: What must be in it.
+        inside: The part of it that is meant; empty for all of it.
     """
 
     name: str
     weights: Weights
+    inside: str = ""
 
     @property
     def folder(self) -> Path:
@@ -68,6 +71,8 @@ class Entry:
         content = self.folder / CONTENT
         if manifest is None or not manifest.has_sizes_of(content):
             return None
+        if self.inside:
+            return None if self.weights.missing(content / self.inside) else content / self.inside
         if self.weights.kind == "file":
             return content / manifest.files[0].path if len(manifest.files) == 1 else None
         return None if self.weights.missing(content) else content
@@ -99,8 +104,14 @@ def locked(name: str, waits: Callable[[], None]) -> Iterator[None]:
         lock.release()
 
 
-def entry_of(source: HubSource | S3Source, weights: Weights) -> Entry:
-    """Return the entry of a reference."""
+def entry_of(source: HubSource | S3Source | SetSource, weights: Weights) -> Entry:
+    """Return the entry of a reference; that of a named set is one for all engines, by the set's content.
+
+    Raises:
+        ValueError: There is no such set.
+    """
+    if isinstance(source, SetSource):
+        return Entry(f"set--{source.name}-{named_set(source.name).digest[:12]}", weights, source.inside)
     said = json.dumps([str(source), weights.kind, weights.files, weights.more])
     readable = re.sub(r"[^A-Za-z0-9._@-]+", "--", str(source).replace("://", "--"))[:_LONGEST_NAME]
     return Entry(f"{readable}-{hashlib.sha256(said.encode()).hexdigest()[:12]}", weights)

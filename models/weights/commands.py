@@ -22,7 +22,7 @@ from models.weights.inventory import Inventory, Item
 from models.weights.manifest import Manifest, ManifestFile
 from models.weights.mirror import VARIABLE, MirrorOrigin, mirror_folder
 from models.weights.origins import ConnectionLost
-from models.weights.sources import HubSource, LocalSource, S3Source
+from models.weights.sources import HubSource, LocalSource, S3Source, SetSource
 
 
 def pull(needs: Sequence[Need], console: Console) -> int:
@@ -53,7 +53,8 @@ def show(needs: Sequence[Need], console: Console, *, as_json: bool, online: bool
     if as_json:
         print(json.dumps([asdict(item) for item in items], indent=2))
     elif items:
-        console.print(_table(items))
+        named = all(not item.role for item in items)
+        console.print(_sets_table(items) if named else _table(items))
         _tell_forbidden(items, console)
     else:
         _say(console, "the engines of this configuration need no weights besides those that they ship with")
@@ -128,7 +129,7 @@ def _each(needs: Sequence[Need], console: Console, act: Callable[[Need], str]) -
     done: dict[str, str] = {}
     for need in needs:
         reference = need.reference
-        said = f"{need.role} {reference.setting} {reference.name}"
+        said = " ".join(filter(None, (need.role, reference.setting, reference.name)))
         try:
             entry = _entry(need)
             key = entry.name if entry else reference.name
@@ -168,8 +169,8 @@ def _pushed(need: Need, mirror: S3Source, bars: _Bars) -> str:
     entry = entry_of(source, reference.weights)
     manifest, content = entry.manifest(), entry.folder / CONTENT
     if manifest is None:
-        place = in_hub_cache(source, reference.weights)
-        if place is None:
+        place = in_hub_cache(source, reference.weights) if isinstance(source, HubSource) else None
+        if place is None or isinstance(source, SetSource):
             raise MissingWeights("it was removed meanwhile")
         manifest, content = _described(source, entry, place), place if place.is_dir() else place.parent
     bars.begins(f"{mirror}/{entry.name}", manifest.size, 0)
@@ -216,7 +217,7 @@ def _verified(folder: Path, console: Console) -> bool:
 
 def _table(items: Sequence[Item]) -> Table:
     table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
-    for column in ("role", "engine", "weights", "size", "licence", "where"):
+    for column in ("role", "engine", "weights", "size", "licence", "where", "source"):
         table.add_column(column, overflow="fold", no_wrap=column in ("role", "size", "where"))
     for item in items:
         table.add_row(
@@ -226,7 +227,17 @@ def _table(items: Sequence[Item]) -> Table:
             _size(item),
             _licence(item),
             item.state,
+            item.source,
         )
+    return table
+
+
+def _sets_table(items: Sequence[Item]) -> Table:
+    table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
+    for column in ("weights", "size", "licence", "where", "source"):
+        table.add_column(column, overflow="fold", no_wrap=column != "source")
+    for item in items:
+        table.add_row(item.reference, _size(item), _licence(item), item.state, item.source)
     return table
 
 

@@ -15,7 +15,10 @@ from models.speaker import SpeakerSettings
 from models.speech import SpeechSettings
 from models.spoof import SpoofSettings
 from models.translation import TranslationSettings
+from models.weights.catalogue import named_set
 from models.weights.references import Reference, references
+from models.weights.sources import SetSource, parse_uri
+from models.weights.spec import Weights
 
 _ROLES: Mapping[str, TypeAdapter[Any]] = {
     "asr": TypeAdapter(AsrSettings),
@@ -30,10 +33,23 @@ _ROLES: Mapping[str, TypeAdapter[Any]] = {
 
 @dataclass(frozen=True)
 class Need:
-    """Weights that a role needs."""
+    """Weights that a role needs; those that were asked for by name have an empty role."""
 
     role: str
     reference: Reference
+
+
+def need_of_set(uri: str) -> Need:
+    """Return the need of a named set that no engine names.
+
+    Raises:
+        ValueError: There is no such set.
+    """
+    source = parse_uri(uri)
+    if not isinstance(source, SetSource) or source.inside:
+        raise ValueError(f"{uri} is not set://NAME")
+    files = tuple(file.path for file in named_set(source.name).files)
+    return Need("", Reference("", str(source), Weights(files=files), ""))
 
 
 def needs_of(config: Path) -> list[Need]:

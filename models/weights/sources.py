@@ -1,7 +1,7 @@
 """Sources of weights, parsed from their names.
 
-``hf://owner/name@revision/path/inside``, ``s3://bucket/prefix``, ``file:///absolute/path``, or a path. A revision with
-a slash in it is written with ``%2F``.
+``set://name``, ``hf://owner/name@revision/path/inside``, ``s3://bucket/prefix``, ``file:///absolute/path``, or a path.
+A revision with a slash in it is written with ``%2F``.
 """
 
 import re
@@ -13,6 +13,7 @@ _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):/")
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 _NAME = r"[A-Za-z0-9_][A-Za-z0-9._-]{0,95}"
 _REPOSITORY = re.compile(rf"({_NAME}/{_NAME})(?:@([A-Za-z0-9._%-]+))?")
+_SET = re.compile(r"[a-z0-9][a-z0-9._-]{0,95}")
 _UNSAFE = re.compile(r"[\x00-\x1f\x7f\\]")
 
 
@@ -47,6 +48,22 @@ class S3Source:
 
 
 @dataclass(frozen=True)
+class SetSource:
+    """A named set of ``models.weights.catalogue``.
+
+    Attributes:
+        name: Of the set.
+        inside: A folder or file of it; empty for all of it.
+    """
+
+    name: str
+    inside: str = ""
+
+    def __str__(self) -> str:
+        return f"set://{self.name}" + (f"/{self.inside}" if self.inside else "")
+
+
+@dataclass(frozen=True)
 class LocalSource:
     """A folder or file of this machine, used where it lies."""
 
@@ -56,7 +73,7 @@ class LocalSource:
         return str(self.path)
 
 
-Source = HubSource | S3Source | LocalSource
+Source = HubSource | S3Source | SetSource | LocalSource
 
 
 def has_scheme(name: str) -> bool:
@@ -77,13 +94,15 @@ def parse_uri(uri: str) -> Source:
     if "?" in rest or "#" in rest:
         raise ValueError("must have no query and no fragment")
     match scheme:
+        case "set":
+            return _set(authority, path)
         case "hf":
             return _hub(rest)
         case "s3":
             return _s3(authority, path)
         case "file":
             return _file(authority, f"/{path}")
-    raise ValueError("weights are named by hf://owner/name, s3://bucket/prefix, file:///path or a path")
+    raise ValueError("weights are named by set://name, hf://owner/name, s3://bucket/prefix, file:///path or a path")
 
 
 def parse_repository(name: str) -> HubSource | None:
@@ -114,6 +133,13 @@ def _hub(rest: str) -> HubSource:
         raise ValueError("must be hf://owner/name, with @revision and /path/inside where they are wanted")
     inside = inside.rstrip("/")
     return HubSource(repository.repository, repository.revision, checked_path(inside) if inside else "")
+
+
+def _set(name: str, path: str) -> SetSource:
+    inside = path.rstrip("/")
+    if not _SET.fullmatch(name):
+        raise ValueError("must be set://name, with /path/inside where it is wanted")
+    return SetSource(name, checked_path(inside) if inside else "")
 
 
 def _s3(bucket: str, path: str) -> S3Source:

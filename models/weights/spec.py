@@ -11,7 +11,17 @@ from pydantic import GetCoreSchemaHandler
 from pydantic_core import CoreSchema, core_schema
 
 from models.errors import MissingWeights
-from models.weights.sources import HubSource, LocalSource, S3Source, Source, has_scheme, parse_repository, parse_uri
+from models.weights.catalogue import named_set
+from models.weights.sources import (
+    HubSource,
+    LocalSource,
+    S3Source,
+    SetSource,
+    Source,
+    has_scheme,
+    parse_repository,
+    parse_uri,
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,11 +108,23 @@ class Weights:
             raise ValueError("must be a name without white space around it")
         if has_scheme(value):
             source = parse_uri(value)
+            if isinstance(source, SetSource):
+                self._check_set(source)
             if self.kind == "file" and isinstance(source, HubSource) and not source.inside:
                 raise ValueError("must name a file of the model: hf://owner/name/path/of/the/file")
             if self.kind == "file" and isinstance(source, S3Source) and not source.key:
                 raise ValueError("must name a file in the bucket: s3://bucket/path/of/the/file")
         return value
+
+    def _check_set(self, source: SetSource) -> None:
+        found = named_set(source.name)
+        paths = [file.path for file in found.files]
+        if self.kind == "file" and source.inside not in paths:
+            raise ValueError(f"must name a file of the set: set://{source.name}/{paths[0]}")
+        folder = f"{source.inside}/" if source.inside else ""
+        inside = [path.removeprefix(folder) for path in paths if path.startswith(folder)]
+        if self.kind == "folder" and self.chosen(inside) is None:
+            raise ValueError(f"names {source}, which holds {found.description}, and not what this setting takes")
 
 
 @dataclass(frozen=True)

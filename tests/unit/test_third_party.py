@@ -8,6 +8,7 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from models.weights.catalogue import SETS
 from models.weights.published import _MODELS
 
 pytestmark = pytest.mark.unit
@@ -36,6 +37,12 @@ def test_every_direct_dependency_has_its_line() -> None:
 def test_published_models_have_their_licence() -> None:
     told = first_cells(section("Weights that engines can load"))
     assert {name for name in _MODELS if not any(re.fullmatch(line.replace("*", ".*"), name) for line in told)} == set()
+
+
+def test_named_sets_have_their_licence() -> None:
+    lines = section("Weights that engines can load").splitlines()
+    for name, pinned in SETS.items():
+        assert any(f"`set://{name}`" in line and pinned.licence in line for line in lines), name
 
 
 def test_weights_without_commercial_use_are_marked() -> None:

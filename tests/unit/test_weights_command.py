@@ -107,7 +107,9 @@ def test_each_failure_is_a_sentence_and_the_rest_is_fetched(run: Command, fake_h
     assert resolve("hf://rhasspy/piper-voices@v1/en/en_GB/alan", PIPER).is_dir()
 
 
-def test_the_list_tells_sizes_licences_and_places(run: Command, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_list_tells_sizes_licences_places_and_sources(
+    run: Command, capsys: pytest.CaptureFixture[str], fake_hub: FakeHub
+) -> None:
     items = listed(run, capsys)
     speaker, voice, film = items["speaker.model"], items["speech.folder"], items["lipsync.checkpoint"]
     assert (speaker["state"], speaker["size"], speaker["size_is"]) == ("missing", len(CHECKPOINT), "source")
@@ -121,7 +123,8 @@ def test_the_list_tells_sizes_licences_and_places(run: Command, capsys: pytest.C
     assert run("list", str(run.config)) == 0
     assert "Commercial use is forbidden by the licence of: " in run.said
     row = next(line for line in run.said.splitlines() if "ecapa" in line)
-    assert row.split() == ["speaker", "ecapa", "speechbrain/spkrec-ecapa-voxceleb", "0.3", "MB", "apache-2.0", "cached"]
+    name = "speechbrain/spkrec-ecapa-voxceleb"
+    assert row.split() == ["speaker", "ecapa", name, "0.3", "MB", "apache-2.0", "cached", fake_hub.url]
 
 
 def test_without_the_hub_what_is_known_of_published_models_is_told(
