@@ -4,6 +4,7 @@ from models.speech.clauses import ClauseSplitter
 from models.speech.settings import (
     CombinedSettings,
     EspeakSettings,
+    FestivalSettings,
     HibariSettings,
     PiperSettings,
     SpeechSettings,
@@ -18,6 +19,7 @@ __all__ = [
     "ClauseSplitter",
     "CombinedSettings",
     "EspeakSettings",
+    "FestivalSettings",
     "HibariSettings",
     "PiperSettings",
     "Quality",
@@ -51,6 +53,10 @@ def build(settings: SpeechSettings) -> SpeechEngine:
             from models.speech.hibari import HibariEngine
 
             return HibariEngine(settings)
+        case FestivalSettings():
+            from models.speech.festival import FestivalEngine
+
+            return FestivalEngine(settings)
         case PiperSettings():
             from models.speech.piper import PiperEngine
 

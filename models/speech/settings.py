@@ -51,6 +51,18 @@ class HibariSettings(Settings):
     )
 
 
+class FestivalSettings(Settings):
+    """Festival with Debian's Russian voice (festvox-ru): a person's recorded voice, joined from pieces; on the CPU."""
+
+    engine: Literal["festival"] = "festival"
+    processes: int = Field(
+        default=1, ge=1, le=16, description="Texts that are spoken at once, each by a process of up to 700 MB."
+    )
+    timeout_s: float = Field(
+        default=20.0, gt=0, le=120, description="Longest time for one clause; a process that takes longer is ended."
+    )
+
+
 class PiperSettings(DownloadSettings):
     """Piper voices from files (ONNX Runtime)."""
 
@@ -145,7 +157,8 @@ class SpeechT5Settings(_TorchSettings):
 
 
 SingleSpeechSettings = Annotated[
-    EspeakSettings | HibariSettings | PiperSettings | VitsSettings | SpeechT5Settings, Field(discriminator="engine")
+    EspeakSettings | HibariSettings | FestivalSettings | PiperSettings | VitsSettings | SpeechT5Settings,
+    Field(discriminator="engine"),
 ]
 """Settings of any one synthesiser."""
 
