@@ -6,6 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from pydantic import ValidationError
+
+from models.chat import OpenAiSettings
+from models.chat.connect import KEY_VARIABLE, MODEL_VARIABLE, URL_VARIABLE
+
 DEFAULT_PORT = 8000
 DEFAULT_GRPC_PORT = 50052
 KEY_FILE = "api-key"
@@ -25,6 +30,8 @@ class Environment:
         admin_key: The operator's key (VOICEGRAPH_ADMIN_KEY).
         admin_key_given: Whether the user set it, so that it needn't be printed.
         grpc_port: TCP port of the gRPC service (VOICEGRAPH_GRPC_PORT); None for 50052 or, if that is taken, any other.
+        chat: The chat server (VOICEGRAPH_CHAT_URL, VOICEGRAPH_CHAT_MODEL, VOICEGRAPH_CHAT_KEY); None for what the
+            configuration says.
     """
 
     port: int
@@ -32,6 +39,7 @@ class Environment:
     admin_key: str
     admin_key_given: bool
     grpc_port: int | None = None
+    chat: OpenAiSettings | None = None
 
 
 def read_environment(variables: Mapping[str, str], default_data: Path) -> Environment:
@@ -51,7 +59,25 @@ def read_environment(variables: Mapping[str, str], default_data: Path) -> Enviro
         admin_key or secrets.token_urlsafe(24),
         bool(admin_key),
         _port(variables, "VOICEGRAPH_GRPC_PORT"),
+        _chat(variables),
     )
+
+
+def _chat(variables: Mapping[str, str]) -> OpenAiSettings | None:
+    url, model, key = (variables.get(name, "").strip() for name in (URL_VARIABLE, MODEL_VARIABLE, KEY_VARIABLE))
+    if not url:
+        for name, value in ((MODEL_VARIABLE, model), (KEY_VARIABLE, key)):
+            if value:
+                raise StartError(f"{name} is set, but {URL_VARIABLE}, the chat server's address, is not")
+        return None
+    if not model:
+        raise StartError(f"{URL_VARIABLE} is set, but {MODEL_VARIABLE}, the model's name on that server, is not")
+    try:
+        return OpenAiSettings(base_url=url, model=model, api_key_variable=KEY_VARIABLE if key else None)
+    except ValidationError as error:
+        fault = error.errors()[0]
+        name = URL_VARIABLE if fault["loc"] == ("base_url",) else MODEL_VARIABLE
+        raise StartError(f"{name}: {fault['msg']}") from None
 
 
 def _port(variables: Mapping[str, str], name: str) -> int | None:

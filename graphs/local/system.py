@@ -14,11 +14,13 @@ from graphs.local.cluster import Dashboard, deploy, ray_with_dashboard, wait_unt
 from graphs.local.environment import Environment, StartError, kept_api_key
 from graphs.local.grpc_port import reserved_grpc_port
 from graphs.local.supervisor import SupervisedPostgres
+from models.chat import OpenAiSettings
 from storage.database import Database, migrate
 from storage.users import Users
 
 OWNER = "local"
 API = "graphs.app:api"
+LIVE = "graphs.app:live"
 
 
 @dataclass(frozen=True)
@@ -80,7 +82,7 @@ def running(
         on_step("deploying")
         url = f"http://127.0.0.1:{environment.port}"
         http_options = {**config.get("http_options", {}), "port": environment.port}
-        applications = with_dashboard(config["applications"], dashboard.url)
+        applications = with_chat(with_dashboard(config["applications"], dashboard.url), environment.chat)
         deploy(
             dashboard,
             {**config, "applications": applications, "http_options": http_options, "grpc_options": grpc_options},
@@ -95,6 +97,23 @@ def with_dashboard(applications: list[dict[str, Any]], url: str) -> list[dict[st
     return [
         {**application, "args": {"dashboard_url": url, **(application.get("args") or {})}}
         if application["import_path"] == API
+        else application
+        for application in applications
+    ]
+
+
+def with_chat(applications: list[dict[str, Any]], chat: OpenAiSettings | None) -> list[dict[str, Any]]:
+    """Return the applications, of which those with an assistant ask this chat server; None leaves them as they are."""
+    if chat is None:
+        return applications
+
+    def connected(arguments: dict[str, Any]) -> dict[str, Any]:
+        assistant = {**(arguments.get("assistant") or {}), "chat": chat.model_dump(mode="json")}
+        return {**arguments, "assistant": assistant}
+
+    return [
+        {**application, "args": connected(application.get("args") or {})}
+        if application["import_path"] in (API, LIVE)
         else application
         for application in applications
     ]

@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from models.chat.connect import COMMAND
 from models.chat.settings import OfflineSettings
 from models.chat.types import Message
 
@@ -18,8 +19,10 @@ class _Phrases:
     """Replies in one language, with ``{}`` to fill in, and the patterns of lower-case messages that choose them."""
 
     introduction: str
+    advice: str
     heard: str
     help: str
+    connect: str
     time: str
     date: str
     nothing: str
@@ -34,8 +37,11 @@ class _Phrases:
 
 _ENGLISH = _Phrases(
     introduction="I am the offline responder, not a language model.",
+    advice="Ask me for help to connect one.",
     heard="I heard: {text}",
     help="I answer by rules. Ask me for the time, for the date, or what you have said; anything else I only repeat.",
+    connect="To connect a language model of Ollama, or of any other server with OpenAI's protocol, start the service "
+    "with one line, with your address and model in it: {command} (docs/assistant.md has the same as a setting).",
     time="It is {time}.",
     date="Today is {weekday}, {month} {day}, {year}.",
     nothing="You have said nothing before this.",
@@ -45,7 +51,7 @@ _ENGLISH = _Phrases(
         *("July", "August", "September", "October", "November", "December"),
     ),
     weekdays=("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"),
-    asks_help=r"\bhelp\b|what can you do|who are you|what are you",
+    asks_help=r"\bhelp\b|what can you do|who are you|what are you|connect.*\bmodel\b|\bollama\b|\bopenai\b",
     asks_time=r"what(?:'s| is)? (?:the )?time|what time|tell me the time|current time",
     asks_date=r"what(?:'s| is)? (?:the |today's )?date|what day|today's date|which day",
     asks_history=r"what (?:did|have) i (?:say|said)|what i said|\bsumm?ary\b|\brepeat\b",
@@ -53,8 +59,11 @@ _ENGLISH = _Phrases(
 
 _RUSSIAN = _Phrases(
     introduction="Я автономный ответчик, а не языковая модель.",
+    advice="Скажите «помощь», чтобы узнать, как её подключить.",
     heard="Я услышал: {text}",
     help="Я отвечаю по правилам. Спросите, который час, какое сегодня число или что вы говорили; остальное я повторю.",
+    connect="Чтобы подключить языковую модель Ollama или другого сервера с протоколом OpenAI, запустите сервис одной "
+    "строкой со своим адресом и моделью: {command} (в docs/assistant.md то же самое как настройка).",
     time="Сейчас {time}.",
     date="Сегодня {weekday}, {day} {month} {year} года.",
     nothing="До этого вы ничего не говорили.",
@@ -64,7 +73,7 @@ _RUSSIAN = _Phrases(
         *("июля", "августа", "сентября", "октября", "ноября", "декабря"),
     ),
     weekdays=("понедельник", "вторник", "среда", "четверг", "пятница", "суббота", "воскресенье"),
-    asks_help=r"помощь|помоги|что ты умеешь|что вы умеете|кто ты|кто вы",
+    asks_help=r"помощь|помоги|что ты умеешь|что вы умеете|кто ты|кто вы|подключ\w+ .*модел|ollama|openai",
     asks_time=r"котор\w+ час|сколько времени|сколько время|текущее время",
     asks_date=r"како\w+ (?:сегодня )?(?:число|дата|день)|сегодняшн\w+ (?:число|дата)",
     asks_history=r"что я (?:говорил|сказал)|что мы обсуждали|повтори",
@@ -72,7 +81,7 @@ _RUSSIAN = _Phrases(
 
 
 class OfflineResponder:
-    """Answers by rules: help, time, date, what was said; repeats anything else.
+    """Answers by rules: help, with how to connect a model, time, date, what was said; repeats anything else.
 
     Args:
         settings: There are none besides the name.
@@ -99,7 +108,7 @@ class OfflineResponder:
         *before, last = [message.content for message in messages if message.role == "user"]
         asked = last.lower()
         if re.search(phrases.asks_help, asked):
-            return f"{phrases.introduction} {phrases.help}"
+            return f"{phrases.introduction} {phrases.help} {phrases.connect.format(command=COMMAND)}"
         if re.search(phrases.asks_time, asked):
             return phrases.time.format(time=f"{self._now():%H:%M}")
         if re.search(phrases.asks_date, asked):
@@ -107,7 +116,7 @@ class OfflineResponder:
         if re.search(phrases.asks_history, asked):
             return _history(before, phrases)
         heard = phrases.heard.format(text=_quoted(last))
-        return heard if before else f"{phrases.introduction} {heard}"
+        return heard if before else f"{phrases.introduction} {phrases.advice} {heard}"
 
     def _date(self, phrases: _Phrases) -> str:
         now = self._now()

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from models.chat import Message, OfflineSettings
+from models.chat.connect import COMMAND
 from models.chat.offline import OfflineResponder
 
 pytestmark = [pytest.mark.unit, pytest.mark.anyio]
@@ -21,13 +22,23 @@ async def reply(*said: str, language: str = "en") -> str:
 
 
 async def test_it_says_first_that_it_is_no_language_model() -> None:
-    assert await reply("the cat sat") == "I am the offline responder, not a language model. I heard: the cat sat."
+    assert await reply("the cat sat") == (
+        "I am the offline responder, not a language model. Ask me for help to connect one. I heard: the cat sat."
+    )
     assert "не языковая модель" in await reply("кошка сидит", language="ru")
 
 
 @pytest.mark.parametrize("text", ["Help!", "who are you", "what can you do?"])
 async def test_it_says_so_whenever_it_is_asked(text: str) -> None:
     assert "not a language model" in await reply("hello", text)
+
+
+@pytest.mark.parametrize(
+    ("text", "language"),
+    [("help", "en"), ("How do I connect a model?", "en"), ("Помощь", "ru"), ("Как подключить языковую модель?", "ru")],
+)
+async def test_its_help_has_the_line_that_connects_a_model(text: str, language: str) -> None:
+    assert COMMAND in await reply("hello", text, language=language)
 
 
 @pytest.mark.parametrize(
