@@ -1,14 +1,11 @@
 """Speech recognition as a Ray Serve deployment, and its client."""
 
 from collections.abc import AsyncGenerator
-from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from ray.serve.handle import DeploymentHandle
 
-from deployments.client import call, stream
+from deployments.client import RoleClient, call, stream
 from deployments.references import Recording
 from deployments.replica import EngineReplica, deployment_of
 from deployments.sample import warm_up_speech
@@ -28,10 +25,17 @@ class AsrReplica(EngineReplica[Asr]):
         settings: Which engine, and its settings.
         concurrency: Recordings that one replica works on at once.
         log_level: Least level that is logged.
+        notice: Sentence on the engine that this one stands in for.
     """
 
-    def __init__(self, settings: AsrSettings, concurrency: int = 2, log_level: str = "INFO") -> None:
-        super().__init__("asr", settings, build, _warm, concurrency, log_level)
+    def __init__(
+        self,
+        settings: AsrSettings,
+        concurrency: int = 2,
+        log_level: str = "INFO",
+        notice: str | None = None,
+    ) -> None:
+        super().__init__("asr", settings, build, _warm, concurrency, log_level, notice=notice)
 
     async def transcribe(
         self, recording: NDArray[np.float32], *, language: str | None = None, correlation_id: str = ""
@@ -48,11 +52,8 @@ class AsrReplica(EngineReplica[Asr]):
         return self.engine.languages
 
 
-@dataclass(frozen=True)
-class AsrClient:
+class AsrClient(RoleClient):
     """The ASR deployment behind its handle; see ``graphs.common.roles.AsrRole``."""
-
-    handle: DeploymentHandle[Any]
 
     def transcribe(
         self, recording: Recording, *, language: str | None, correlation_id: str

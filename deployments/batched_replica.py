@@ -8,6 +8,7 @@ from pydantic import NonNegativeFloat, PositiveInt, TypeAdapter
 from deployments.batching import Batcher
 from deployments.metrics import BatchMetrics
 from deployments.replica import EngineReplica, EngineT
+from models.facts import Role
 from models.gpu_share import retry_once
 
 ItemT = TypeVar("ItemT")
@@ -33,11 +34,12 @@ class BatchedReplica(EngineReplica[EngineT], Generic[EngineT, ItemT, ResultT]):
         concurrency: Batches that the engine works on at once.
         log_level: Least level that is logged.
         probe: See ``EngineReplica``.
+        notice: Likewise.
     """
 
     def __init__(
         self,
-        role: str,
+        role: Role,
         settings: Any,
         build: Callable[[Any], EngineT],
         warm: Callable[[EngineT], None],
@@ -50,8 +52,9 @@ class BatchedReplica(EngineReplica[EngineT], Generic[EngineT, ItemT, ResultT]):
         concurrency: int,
         log_level: str,
         probe: Callable[[EngineT], None] | None = None,
+        notice: str | None = None,
     ) -> None:
-        super().__init__(role, settings, build, warm, concurrency, log_level, probe=probe)
+        super().__init__(role, settings, build, warm, concurrency, log_level, probe=probe, notice=notice)
         self._work = work
         self._size_field = size_field
         self._declared_size = max_batch_cost

@@ -12,8 +12,11 @@ from ray.serve.handle import DeploymentHandle
 
 from deployments.errors import FaceOfAnotherEngine, QueueFull, RoleOutOfMemory, RoleUnavailable
 from models.errors import GpuFault, OutOfGpuMemory
+from models.facts import EngineInUse
 
 AnswerT = TypeVar("AnswerT")
+
+ENGINE_KNOWN_S = 10.0
 
 # Until another replica has started, or what holds the memory has ended.
 _RETRY_AFTER_S = 10.0
@@ -76,6 +79,23 @@ class Remembered(Generic[AnswerT]):
             self._answer = await ask()
             self._asked_at = self._clock()
         return self._answer
+
+
+class RoleClient:
+    """A role's deployment behind its handle: the base of the clients of all roles.
+
+    Args:
+        handle: The deployment's.
+        clock: Tells the time in seconds.
+    """
+
+    def __init__(self, handle: DeploymentHandle[Any], clock: Callable[[], float] = time.monotonic) -> None:
+        self.handle = handle
+        self._in_use: Remembered[EngineInUse] = Remembered(ENGINE_KNOWN_S, clock)
+
+    async def in_use(self) -> EngineInUse:
+        """Return the engine, as it was within the last seconds; see ``graphs.common.roles.Role``."""
+        return await self._in_use.get(lambda: call(self.handle.in_use))
 
 
 @contextmanager

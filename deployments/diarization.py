@@ -1,13 +1,9 @@
 """Speaker diarization as a Ray Serve deployment, and its client."""
 
-from dataclasses import dataclass
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
-from ray.serve.handle import DeploymentHandle
 
-from deployments.client import call
+from deployments.client import RoleClient, call
 from deployments.references import Recording
 from deployments.replica import EngineReplica, deployment_of
 from deployments.sample import warm_up_speech
@@ -26,10 +22,17 @@ class DiarizationReplica(EngineReplica[Diarizer]):
         settings: Which engine, and its settings.
         concurrency: Recordings that one replica works on at once.
         log_level: Least level that is logged.
+        notice: Sentence on the engine that this one stands in for.
     """
 
-    def __init__(self, settings: DiarizationSettings, concurrency: int = 2, log_level: str = "INFO") -> None:
-        super().__init__("diarization", settings, build, _warm, concurrency, log_level)
+    def __init__(
+        self,
+        settings: DiarizationSettings,
+        concurrency: int = 2,
+        log_level: str = "INFO",
+        notice: str | None = None,
+    ) -> None:
+        super().__init__("diarization", settings, build, _warm, concurrency, log_level, notice=notice)
 
     async def diarize(
         self,
@@ -52,11 +55,8 @@ class DiarizationReplica(EngineReplica[Diarizer]):
             )
 
 
-@dataclass(frozen=True)
-class DiarizationClient:
+class DiarizationClient(RoleClient):
     """The diarization deployment behind its handle; see ``graphs.common.roles.DiarizationRole``."""
-
-    handle: DeploymentHandle[Any]
 
     async def diarize(
         self,

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from ray.serve.handle import DeploymentHandle
 
 from deployments.batched_replica import BatchedReplica
-from deployments.client import Remembered, call
+from deployments.client import Remembered, RoleClient, call
 from deployments.errors import FaceOfAnotherEngine
 from deployments.multiplexing import multiplexed
 from deployments.references import SharedFace
@@ -62,6 +62,7 @@ class LipsyncReplica(BatchedReplica[LipsyncEngine, _Item, Patches]):
         concurrency: Batches that the engine works on at once.
         max_faces: Prepared faces that are kept in memory; the least recently used goes first.
         log_level: Least level that is logged.
+        notice: Sentence on the engine that this one stands in for.
     """
 
     def __init__(
@@ -72,6 +73,7 @@ class LipsyncReplica(BatchedReplica[LipsyncEngine, _Item, Patches]):
         concurrency: int = 2,
         max_faces: int = 32,
         log_level: str = "INFO",
+        notice: str | None = None,
     ) -> None:
         self._sample: tuple[LipsyncEngine, PreparedFace | None] | None = None
         self._sampling = threading.Lock()
@@ -88,6 +90,7 @@ class LipsyncReplica(BatchedReplica[LipsyncEngine, _Item, Patches]):
             batch_wait_ms=batch_wait_ms,
             concurrency=concurrency,
             log_level=log_level,
+            notice=notice,
         )
 
         async def load_face(key: str) -> PreparedFace:
@@ -205,7 +208,7 @@ def _check(shot: Shot) -> None:
         raise ValueError("speech must hold finite samples")
 
 
-class LipsyncClient:
+class LipsyncClient(RoleClient):
     """The lip-sync deployment behind its handle; see ``graphs.common.roles.LipsyncRole``.
 
     Args:
@@ -214,7 +217,7 @@ class LipsyncClient:
     """
 
     def __init__(self, handle: DeploymentHandle[Any], clock: Callable[[], float] = time.monotonic) -> None:
-        self.handle = handle
+        super().__init__(handle, clock)
         self._fingerprint: Remembered[str] = Remembered(FINGERPRINT_KNOWN_S, clock)
 
     async def fingerprint(self) -> str:

@@ -19,6 +19,7 @@ from deployments.metrics import GpuMetrics, RoleMetrics
 from deployments.user_config import fields_that_need_a_new_engine, needs_a_new_engine
 from models.audio import SAMPLE_RATE
 from models.errors import GpuFault, OutOfGpuMemory
+from models.facts import EngineInUse, Role, engine_in_use
 from models.gpu_share import (
     ShareExceeded,
     check_fit,
@@ -60,6 +61,7 @@ class EngineReplica(Generic[EngineT]):
         log_level: Least level that is logged.
         probe: Likewise, as the health check; left out, ``warm`` is.
         models: Models that the engine may have loaded at once.
+        notice: Sentence on the engine that this one stands in for, for whoever uses its results.
 
     Raises:
         ShareExceeded: The engine does not fit into the replica's share of a GPU.
@@ -67,7 +69,7 @@ class EngineReplica(Generic[EngineT]):
 
     def __init__(
         self,
-        role: str,
+        role: Role,
         settings: Any,
         build: Callable[[Any], EngineT],
         warm: Callable[[EngineT], None],
@@ -76,8 +78,11 @@ class EngineReplica(Generic[EngineT]):
         *,
         probe: Callable[[EngineT], None] | None = None,
         models: int = 1,
+        notice: str | None = None,
     ) -> None:
         configure_logs(log_level)
+        self._role: Role = role
+        self._notice = notice
         self._log = structlog.get_logger().bind(role=role, engine=settings.engine)
         self._metrics = RoleMetrics(role, settings.engine)
         self._gpu_metrics = GpuMetrics(role, settings.engine)
@@ -241,6 +246,10 @@ class EngineReplica(Generic[EngineT]):
     async def describe(self) -> dict[str, Any]:
         """Return the engine's name and settings in force."""
         return dict(self._settings.model_dump(mode="json"))
+
+    async def in_use(self) -> EngineInUse:
+        """Describe the engine in force for callers: without paths, with what is to be said of its results."""
+        return engine_in_use(self._role, self._settings, gpu=bool(self._gpus), notice=self._notice)
 
     async def iterate(self, make: Callable[[], Iterator[ResultT]]) -> AsyncIterator[ResultT]:
         """Run a blocking generator in the engine's threads, one step at a time; closed when the caller leaves."""

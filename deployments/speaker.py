@@ -1,14 +1,11 @@
 """Speaker embeddings as a Ray Serve deployment, and its client."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from ray.serve.handle import DeploymentHandle
 
-from deployments.client import call
+from deployments.client import RoleClient, call
 from deployments.replica import EngineReplica, deployment_of
 from deployments.sample import warm_up_speech
 from models.audio import SAMPLE_RATE
@@ -30,10 +27,17 @@ class SpeakerReplica(EngineReplica[SpeakerEncoder]):
         settings: Which engine, and its settings.
         concurrency: Calls that the engine works on at once.
         log_level: Least level that is logged.
+        notice: Sentence on the engine that this one stands in for.
     """
 
-    def __init__(self, settings: SpeakerSettings, concurrency: int = 2, log_level: str = "INFO") -> None:
-        super().__init__("speaker", settings, build, _warm, concurrency, log_level)
+    def __init__(
+        self,
+        settings: SpeakerSettings,
+        concurrency: int = 2,
+        log_level: str = "INFO",
+        notice: str | None = None,
+    ) -> None:
+        super().__init__("speaker", settings, build, _warm, concurrency, log_level, notice=notice)
 
     async def embed(
         self, windows: Sequence[NDArray[np.float32]], *, correlation_id: str = ""
@@ -61,11 +65,8 @@ def _checked(windows: Sequence[NDArray[np.float32]]) -> int:
     return samples
 
 
-@dataclass(frozen=True)
-class SpeakerClient:
+class SpeakerClient(RoleClient):
     """The speaker encoder's deployment behind its handle; see ``graphs.common.roles.SpeakerRole``."""
-
-    handle: DeploymentHandle[Any]
 
     async def embed(
         self, windows: Sequence[NDArray[np.float32]], *, correlation_id: str

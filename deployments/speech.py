@@ -8,7 +8,7 @@ from weakref import WeakValueDictionary
 
 from ray.serve.handle import DeploymentHandle
 
-from deployments.client import Remembered, call, stream
+from deployments.client import Remembered, RoleClient, call, stream
 from deployments.metrics import SpeechMetrics
 from deployments.multiplexing import multiplexed
 from deployments.replica import EngineReplica, deployment_of
@@ -52,10 +52,16 @@ class SpeechReplica(EngineReplica[SpeechEngine]):
         concurrency: Syntheses that one replica works on at once.
         max_models: Models that are kept loaded; the least recently used goes first.
         log_level: Least level that is logged.
+        notice: Sentence on the engine that this one stands in for.
     """
 
     def __init__(
-        self, settings: SpeechSettings, concurrency: int = 4, max_models: int = 4, log_level: str = "INFO"
+        self,
+        settings: SpeechSettings,
+        concurrency: int = 4,
+        max_models: int = 4,
+        log_level: str = "INFO",
+        notice: str | None = None,
     ) -> None:
         # The models that the engine was warmed with are the first that it is asked for, most likely.
         self._warmed: tuple[SpeechEngine, dict[str, SpeechModel]] | None = None
@@ -63,7 +69,15 @@ class SpeechReplica(EngineReplica[SpeechEngine]):
         self._max_models = max_models
         self._speech_metrics = SpeechMetrics()
         super().__init__(
-            "speech", settings, build, self._warm_up, concurrency, log_level, probe=self._probe_model, models=max_models
+            "speech",
+            settings,
+            build,
+            self._warm_up,
+            concurrency,
+            log_level,
+            probe=self._probe_model,
+            models=max_models,
+            notice=notice,
         )
 
         async def load_model(name: str) -> _Loaded:
@@ -199,7 +213,7 @@ def _speak_sample(model: SpeechModel, voice: Voice) -> None:
         raise RuntimeError(f"the voice {voice.id} says nothing")
 
 
-class SpeechClient:
+class SpeechClient(RoleClient):
     """The speech deployment behind its handle; see ``graphs.common.roles.SpeechRole``.
 
     Args:
@@ -208,7 +222,7 @@ class SpeechClient:
     """
 
     def __init__(self, handle: DeploymentHandle[Any], clock: Callable[[], float] = time.monotonic) -> None:
-        self.handle = handle
+        super().__init__(handle, clock)
         self._voices: Remembered[tuple[Voice, ...]] = Remembered(VOICES_KNOWN_S, clock)
 
     async def voices(self) -> tuple[Voice, ...]:

@@ -2,15 +2,13 @@
 
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from ray.serve.handle import DeploymentHandle
 
 from deployments.batched_replica import BatchedReplica
-from deployments.client import call
+from deployments.client import RoleClient, call
 from deployments.replica import deployment_of
 from deployments.sample import warm_up_speech
 from models.audio import SAMPLE_RATE
@@ -40,6 +38,7 @@ class SpoofReplica(BatchedReplica[SpoofDetector, _Item, np.float32]):
         batch_wait_ms: How long a batch that is not full may be held back; see ``deployments.batching.Batcher``.
         concurrency: Batches that the engine works on at once.
         log_level: Least level that is logged.
+        notice: Sentence on the engine that this one stands in for.
     """
 
     def __init__(
@@ -49,6 +48,7 @@ class SpoofReplica(BatchedReplica[SpoofDetector, _Item, np.float32]):
         batch_wait_ms: float = 5.0,
         concurrency: int = 2,
         log_level: str = "INFO",
+        notice: str | None = None,
     ) -> None:
         super().__init__(
             "spoof",
@@ -62,6 +62,7 @@ class SpoofReplica(BatchedReplica[SpoofDetector, _Item, np.float32]):
             batch_wait_ms=batch_wait_ms,
             concurrency=concurrency,
             log_level=log_level,
+            notice=notice,
             probe=_warm(1),
         )
         self._buffers = threading.local()
@@ -106,11 +107,8 @@ def _check(chunks: NDArray[np.float32], lengths: NDArray[np.int64]) -> None:
         raise ValueError(f"a call takes at most {MAX_CHUNKS_PER_CALL} chunks, not {len(chunks)}")
 
 
-@dataclass(frozen=True)
-class SpoofClient:
+class SpoofClient(RoleClient):
     """The spoof deployment behind its handle; see ``graphs.common.roles.SpoofRole``."""
-
-    handle: DeploymentHandle[Any]
 
     async def score(
         self, chunks: NDArray[np.float32], lengths: NDArray[np.int64], *, correlation_id: str

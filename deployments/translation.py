@@ -2,13 +2,10 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
-from ray.serve.handle import DeploymentHandle
-
 from deployments.batched_replica import BatchedReplica
-from deployments.client import call
+from deployments.client import RoleClient, call
 from deployments.replica import deployment_of
 from models.translation import Sentence, Translation, TranslationSettings, Translator, build
 
@@ -35,6 +32,7 @@ class TranslationReplica(BatchedReplica[Translator, Sentence, Translation]):
         batch_wait_ms: How long a batch that is not full may be held back; see ``deployments.batching.Batcher``.
         concurrency: Batches that the engine works on at once.
         log_level: Least level that is logged.
+        notice: Sentence on the engine that this one stands in for.
     """
 
     def __init__(
@@ -44,6 +42,7 @@ class TranslationReplica(BatchedReplica[Translator, Sentence, Translation]):
         batch_wait_ms: float = 5.0,
         concurrency: int = 2,
         log_level: str = "INFO",
+        notice: str | None = None,
     ) -> None:
         super().__init__(
             "translation",
@@ -57,6 +56,7 @@ class TranslationReplica(BatchedReplica[Translator, Sentence, Translation]):
             batch_wait_ms=batch_wait_ms,
             concurrency=concurrency,
             log_level=log_level,
+            notice=notice,
         )
 
     async def translate(self, sentences: Sequence[Sentence], *, correlation_id: str = "") -> list[Translation]:
@@ -95,11 +95,8 @@ def _check(engine: Translator, sentences: Sequence[Sentence]) -> None:
 
 
 # More than one call fills a batch: the next are to be there when the engine frees.
-@dataclass(frozen=True)
-class TranslationClient:
+class TranslationClient(RoleClient):
     """The translation deployment behind its handle; see ``graphs.common.roles.TranslationRole``."""
-
-    handle: DeploymentHandle[Any]
 
     async def translate(self, sentences: Sequence[Sentence], *, correlation_id: str) -> list[Translation]:
         """Return the translations in the order of the sentences."""

@@ -19,25 +19,31 @@ def graphs(config: GraphsConfig) -> Application:
     """Build the roles and the job workers that compose them."""
     level = config.logs.level
     roles = {
-        "asr": asr_deployment.bind(config.asr.engine, config.asr.concurrency, level),
-        "diarization": diarization_deployment.bind(config.diarization.engine, config.diarization.concurrency, level),
+        "asr": asr_deployment.bind(config.asr.engine, config.asr.concurrency, level, config.asr.notice),
+        "diarization": diarization_deployment.bind(
+            config.diarization.engine, config.diarization.concurrency, level, config.diarization.notice
+        ),
         "spoof": spoof_deployment.bind(
             config.spoof.engine,
             config.spoof.max_batch_chunks,
             config.spoof.batch_wait_ms,
             config.spoof.concurrency,
             level,
+            config.spoof.notice,
         ),
-        "speaker": speaker_deployment.bind(config.speaker.engine, config.speaker.concurrency, level),
+        "speaker": speaker_deployment.bind(
+            config.speaker.engine, config.speaker.concurrency, level, config.speaker.notice
+        ),
         "translation": translation_deployment.bind(
             config.translation.engine,
             config.translation.max_batch_tokens,
             config.translation.batch_wait_ms,
             config.translation.concurrency,
             level,
+            config.translation.notice,
         ),
         "speech": speech_deployment.bind(
-            config.speech.engine, config.speech.concurrency, config.speech.max_models, level
+            config.speech.engine, config.speech.concurrency, config.speech.max_models, level, config.speech.notice
         ),
         "lipsync": lipsync_deployment.bind(
             config.lipsync.engine,
@@ -46,6 +52,7 @@ def graphs(config: GraphsConfig) -> Application:
             config.lipsync.concurrency,
             config.lipsync.max_faces,
             level,
+            config.lipsync.notice,
         ),
     }
     application: Application = worker_deployment(config).bind(config, roles)

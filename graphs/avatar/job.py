@@ -14,8 +14,10 @@ from graphs.avatar.library import DEFAULT_AVATAR, AvatarLibrary, ReadyAvatar
 from graphs.avatar.report import AvatarFilm
 from graphs.avatar.speech import expected_seconds, film_limits, recorded, spoken
 from graphs.common.config import RecordingLimits
+from graphs.common.engines import MadeByEngines, engines_behind
 from graphs.common.progress import result_of
 from graphs.common.recordings import result_key
+from graphs.common.roles import Role
 from graphs.common.voices import Speaker, Speakers
 from models.errors import InputError
 from models.speech import SpeechChunk
@@ -86,6 +88,10 @@ class AvatarJob:
         avatar = await self._avatar(job)
         said = await self._said(job)
         engine = await self.graph.lipsync.fingerprint()
+        roles: dict[str, Role] = {"lipsync": self.graph.lipsync}
+        if said.speaker is not None:
+            roles["speech"] = self.speakers.speech
+        made_by = await engines_behind(roles)
         label = bool(asked.get("label", False)) or self.graph.settings.label
         prepared = time.monotonic()
         await attempt.progress("film", _PREPARED)
@@ -100,7 +106,7 @@ class AvatarJob:
             **made.timings,
             "store": round(time.monotonic() - filmed, 3),
         }
-        report = _report(asked, avatar, said, made, engine, label, timings)
+        report = _report(asked, avatar, said, made, engine, label, timings, made_by)
         report_key = result_key(job.id, attempt.fence, ARTIFACT)
         body = report.model_dump_json().encode()
         await asyncio.to_thread(self.objects.put, report_key, body, content_type="application/json")
@@ -166,6 +172,7 @@ def _report(
     engine: str,
     label: bool,
     timings: dict[str, float],
+    made_by: MadeByEngines,
 ) -> AvatarFilm:
     speaker = said.speaker
     return AvatarFilm(
@@ -184,6 +191,8 @@ def _report(
         language=speaker.language if speaker is not None else None,
         label=label,
         timings=timings,
+        engines=made_by.engines,
+        notices=made_by.notices,
     )
 
 

@@ -2,13 +2,13 @@
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from graphs.common.engines import MadeByEngines
 
 
-class AvatarFilm(BaseModel):
+class AvatarFilm(MadeByEngines):
     """A film of a speaking avatar."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     version: Literal[1] = 1
     avatar: str = Field(description="Its id.")

@@ -73,21 +73,30 @@ class RecordingLimits(_Settings):
     max_seconds: PositiveFloat = Field(default=4 * 3600.0, description="Longest recording, in seconds.")
 
 
-class AsrRoleSettings(_Settings):
+class _RoleSettings(_Settings):
+    notice: str | None = Field(
+        default=None,
+        max_length=500,
+        description="Sentence on the engine that this one stands in for: results and the page say it. `make run` sets "
+        "it where weights could not be had.",
+    )
+
+
+class AsrRoleSettings(_RoleSettings):
     """The speech recogniser."""
 
     engine: AsrSettings = Field(default=PocketSphinxSettings(), description="Which engine, and its settings.")
     concurrency: PositiveInt = Field(default=2, description="Recordings that one replica works on at once.")
 
 
-class DiarizationRoleSettings(_Settings):
+class DiarizationRoleSettings(_RoleSettings):
     """The speaker diarizer."""
 
     engine: DiarizationSettings = Field(default=ClusteringSettings(), description="Which engine, and its settings.")
     concurrency: PositiveInt = Field(default=2, description="Recordings that one replica works on at once.")
 
 
-class SpoofRoleSettings(_Settings):
+class SpoofRoleSettings(_RoleSettings):
     """The voice-spoof detector."""
 
     engine: SpoofSettings = Field(default=CompactSettings(), description="Which engine, and its settings.")
@@ -102,14 +111,14 @@ class SpoofRoleSettings(_Settings):
     )
 
 
-class SpeakerRoleSettings(_Settings):
+class SpeakerRoleSettings(_RoleSettings):
     """The speaker encoder."""
 
     engine: SpeakerSettings = Field(default=CompactSpeakerSettings(), description="Which engine, and its settings.")
     concurrency: PositiveInt = Field(default=2, description="Calls that one replica works on at once.")
 
 
-class TranslationRoleSettings(_Settings):
+class TranslationRoleSettings(_RoleSettings):
     """The translator."""
 
     engine: TranslationSettings = Field(default=ApertiumSettings(), description="Which engine, and its settings.")
@@ -123,7 +132,7 @@ class TranslationRoleSettings(_Settings):
     concurrency: PositiveInt = Field(default=2, description="Batches that one replica's engine works on at once.")
 
 
-class SpeechRoleSettings(_Settings):
+class SpeechRoleSettings(_RoleSettings):
     """The speech synthesiser."""
 
     engine: SpeechSettings = Field(default=EspeakSettings(), description="Which engine, and its settings.")
@@ -133,7 +142,7 @@ class SpeechRoleSettings(_Settings):
     )
 
 
-class LipsyncRoleSettings(_Settings):
+class LipsyncRoleSettings(_RoleSettings):
     """The lip-sync engine."""
 
     engine: LipsyncSettings = Field(default=MouthWarpSettings(), description="Which engine, and its settings.")

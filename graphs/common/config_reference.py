@@ -34,6 +34,8 @@ Secrets come from the environment only.
 | `VOICEGRAPH_PORT` | TCP port of `make run` (8000) |
 | `VOICEGRAPH_GRPC_PORT` | TCP port of `make run`'s gRPC service (50052, or any other if that is taken) |
 | `VOICEGRAPH_DATA` | folder of the embedded database and the objects of `make run` (`./var`) |
+| `VOICEGRAPH_CHAT_URL`, `VOICEGRAPH_CHAT_MODEL` | chat server of `make run` with OpenAI's protocol, and its model |
+| `VOICEGRAPH_CHAT_KEY` | that server's key, where it wants one |
 | `VOICEGRAPH_PAGE_RELOAD` | `1`: the page's files are read anew for each request, for who works on the page |
 | `VOICEGRAPH_ADMIN_KEY` | the operator's `X-Admin-Key`; `make run` makes one, elsewhere no key means no admin routes |
 | `VOICEGRAPH_DATABASE_URL` | PostgreSQL, `postgresql://user:password@host/name`; `make run` sets it |

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from deployments.references import Recording, SharedFace
 from models.asr import Segment
 from models.diarization import SpeakerTurn
+from models.facts import EngineInUse
 from models.lipsync import Patches, Shot
 from models.speech import Reference, SpeechChunk, Voice
 from models.spoof import SpoofScores
@@ -27,7 +28,15 @@ from models.translation import Sentence, Translation
 from models.video.types import AvatarKind
 
 
-class AsrRole(Protocol):
+class Role(Protocol):
+    """Any role."""
+
+    async def in_use(self) -> EngineInUse:
+        """Return its engine, and what is to be said of the results; a client's answer is a few seconds old."""
+        ...
+
+
+class AsrRole(Role, Protocol):
     """Recognises speech."""
 
     def transcribe(
@@ -53,7 +62,7 @@ class AsrRole(Protocol):
         ...
 
 
-class DiarizationRole(Protocol):
+class DiarizationRole(Role, Protocol):
     """Finds who spoke when."""
 
     async def diarize(
@@ -80,7 +89,7 @@ class DiarizationRole(Protocol):
         ...
 
 
-class SpoofRole(Protocol):
+class SpoofRole(Role, Protocol):
     """Tells synthetic voices from real ones, chunk by chunk."""
 
     async def score(
@@ -102,7 +111,7 @@ class SpoofRole(Protocol):
         ...
 
 
-class SpeakerRole(Protocol):
+class SpeakerRole(Role, Protocol):
     """Maps speech to a vector that is near for the same voice."""
 
     async def embed(
@@ -125,7 +134,7 @@ class SpeakerRole(Protocol):
         ...
 
 
-class TranslationRole(Protocol):
+class TranslationRole(Role, Protocol):
     """Translates sentences; those of all callers travel together."""
 
     async def translate(self, sentences: Sequence[Sentence], *, correlation_id: str) -> list[Translation]:
@@ -150,7 +159,7 @@ class TranslationRole(Protocol):
         ...
 
 
-class SpeechRole(Protocol):
+class SpeechRole(Role, Protocol):
     """Speaks, clause by clause."""
 
     async def voices(self) -> tuple[Voice, ...]:
@@ -189,7 +198,7 @@ class SpeechRole(Protocol):
         ...
 
 
-class LipsyncRole(Protocol):
+class LipsyncRole(Role, Protocol):
     """Makes a face speak; the frames of all callers travel together."""
 
     async def fingerprint(self) -> str:

@@ -133,7 +133,11 @@ class Event(BaseModel):
 
 
 class Ready(Event):
-    """The start was accepted: audio and commands are welcome."""
+    """The start was accepted: audio and commands are welcome.
+
+    Attributes:
+        notices: Sentences on engines that stand in for better ones, for whoever relies on what is heard and said.
+    """
 
     type: Literal["ready"] = "ready"
     correlation_id: str
@@ -142,6 +146,7 @@ class Ready(Event):
     reply_sample_rate: int
     end_of_speech_ms: int
     max_utterance_seconds: float
+    notices: tuple[str, ...] | None = None
 
 
 class SpeechBegan(Event):

@@ -13,6 +13,8 @@ from deployments.errors import RoleUnavailable
 from graphs.assistant.graph import AssistantGraph, FindSpeaker
 from graphs.common.concurrency import root_cause
 from graphs.common.config import LiveSettings
+from graphs.common.engines import engines_behind, notices_of
+from graphs.common.roles import Role
 from graphs.live.assistant import AssistantSession, open_session
 from graphs.live.close import ClientDisconnected, ConnectionClosed
 from graphs.live.connection import START_SECONDS, Connection
@@ -24,6 +26,7 @@ from graphs.live.speech_events import NewScorer, SpeechEventDetector, endpoint_s
 from graphs.live.translation import TranslationSession
 from graphs.translation.graph import SpeechTranslationGraph
 from models.errors import InputError
+from models.facts import engine_in_use
 from storage.database import DatabaseUnavailable
 from storage.sessions import SessionNotFound, TooManySessions
 from storage.users import User
@@ -92,7 +95,10 @@ class LiveServer:
             connection: Connection[AssistantStart], start: AssistantStart, owner: User
         ) -> LiveSession[AssistantStart]:
             session_id = await open_session(self.assistant, owner.id, start)
-            connection.send(self._ready(start, correlation_id, session_id))
+            graph = self.assistant
+            notices = await _notices(graph.asr, graph.speech if start.speak else None)
+            notices += notices_of([engine_in_use("chat", graph.settings.chat)])
+            connection.send(self._ready(start, correlation_id, session_id, notices))
             return AssistantSession(
                 connection,
                 self._detector(start),
@@ -123,7 +129,9 @@ class LiveServer:
         ) -> LiveSession[TranslationStart]:
             await self.translation.check_pair(start.source, start.target)
             speaker = await self.find_speaker(owner.id, start.voice, start.target) if start.speak else None
-            connection.send(self._ready(start, correlation_id, None))
+            graph = self.translation
+            notices = await _notices(graph.asr, graph.translation.role, graph.speech if start.speak else None)
+            connection.send(self._ready(start, correlation_id, None, notices))
             return TranslationSession(
                 connection,
                 self._detector(start),
@@ -145,7 +153,7 @@ class LiveServer:
     def _detector(self, start: Start) -> SpeechEventDetector:
         return SpeechEventDetector(start.sample_rate, self.new_scorer(), endpoint_settings(start, self.settings))
 
-    def _ready(self, start: Start, correlation_id: str, session_id: str | None) -> Ready:
+    def _ready(self, start: Start, correlation_id: str, session_id: str | None, notices: tuple[str, ...]) -> Ready:
         return Ready(
             correlation_id=correlation_id,
             session_id=session_id,
@@ -153,6 +161,7 @@ class LiveServer:
             reply_sample_rate=start.reply_sample_rate,
             end_of_speech_ms=start.end_of_speech_ms or self.settings.end_of_speech_ms,
             max_utterance_seconds=self.settings.max_utterance_seconds,
+            notices=notices or None,
         )
 
     async def _serve(
@@ -223,6 +232,14 @@ class LiveServer:
             self._owners[owner.id] -= 1
             if not self._owners[owner.id]:
                 del self._owners[owner.id]
+
+
+async def _notices(*roles: Role | None) -> tuple[str, ...]:
+    """Return the sentences on the engines of roles; none where a role can't be reached, which its first call says."""
+    try:
+        return (await engines_behind({str(n): role for n, role in enumerate(roles) if role is not None})).notices
+    except RoleUnavailable:
+        return ()
 
 
 def _close_reason(error: BaseException) -> ConnectionClosed | None:

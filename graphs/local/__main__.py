@@ -12,11 +12,21 @@ from pathlib import Path
 from types import FrameType
 
 from rich.console import Console
+from rich.markup import escape
 
 from deployments.logs import configure_logs
 from deployments.serve_config import load
 from deployments.strict import ConfigError
-from graphs.local.client import RecordingRefused, as_table, languages_line, languages_of, transcribe, voices_line
+from graphs.local.client import (
+    RecordingRefused,
+    as_table,
+    chat_line,
+    engines_of,
+    languages_line,
+    languages_of,
+    transcribe,
+    voices_line,
+)
 from graphs.local.environment import Environment, StartError, read_environment
 from graphs.local.system import RunningSystem, running
 from models.samples import DIALOGUE
@@ -105,6 +115,7 @@ def _introduce(system: RunningSystem, environment: Environment, seconds: float, 
         *([("gRPC", f"{system.grpc_address}   (audioanalyzer.AudioAnalysis)")] if system.grpc_address else []),
         ("WebSocket", f"ws{system.url.removeprefix('http')}/api/v1/ws   (docs/live.md)"),
         ("Speech", languages_line(languages_of(system.url, system.api_key))),
+        ("Assistant", chat_line(engines_of(system.url, system.api_key)["chat"])),
         ("Ray dashboard", f"{system.dashboard.url}   (token: {system.dashboard.token})"),
         ("API key", system.api_key),
     ]
@@ -124,6 +135,8 @@ def _show(file: Path | None, system: RunningSystem, console: Console) -> None:
     timings = ", ".join(f"{stage} {seconds:.1f} s" for stage, seconds in transcript["timings"].items())
     console.print(f"{len(transcript['speakers'])} speakers; {timings}")
     console.print(voices_line(transcript), highlight=False)
+    for notice in transcript["notices"]:
+        console.print(f"[yellow]Notice:[/] {escape(notice)}", highlight=False)
 
 
 if __name__ == "__main__":

@@ -112,6 +112,21 @@ def _clock(seconds: float) -> str:
     return f"{int(seconds // 60):d}:{seconds % 60:04.1f}"
 
 
+def engines_of(url: str, key: str) -> dict[str, Any]:
+    """Ask which engines answer, and return them by role."""
+    with httpx.Client(base_url=url, headers={"X-API-Key": key}, timeout=REQUEST_TIMEOUT_S) as client:
+        engines = client.get("/v1/engines").raise_for_status().json()["engines"]
+    return {engine["role"]: engine for engine in engines}
+
+
+def chat_line(engine: dict[str, Any]) -> str:
+    """Say which chat engine answers, and how to connect a language model where it is none."""
+    better = engine["better"]
+    if better is None or not better["command"]:
+        return str(engine["title"])
+    return f"{engine['title']}; to connect a language model: {better['command']}"
+
+
 def languages_of(url: str, key: str) -> dict[str, Any]:
     """Ask what is translated and spoken."""
     with httpx.Client(base_url=url, headers={"X-API-Key": key}, timeout=REQUEST_TIMEOUT_S) as client:

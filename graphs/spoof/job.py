@@ -11,6 +11,7 @@ import structlog
 from numpy.typing import NDArray
 
 from graphs.common.config import RecordingLimits
+from graphs.common.engines import engines_behind
 from graphs.common.progress import Diarized, result_of
 from graphs.common.recordings import (
     SharedRecording,
@@ -20,6 +21,7 @@ from graphs.common.recordings import (
     result_key,
     stream_recording,
 )
+from graphs.common.roles import Role
 from graphs.common.waveform import store_waveform
 from graphs.spoof.graph import Blocks, ChunksScored, SpoofEvent, SpoofGraph, SpoofOptions
 from graphs.spoof.report import SpoofReport
@@ -58,10 +60,15 @@ class SpoofJob:
         _log.info("spoof analysis start", upload_id=str(job.id), attempt=attempt.fence)
         await attempt.progress("decode", 0.0)
         waveform = Waveform()
+        roles: dict[str, Role] = {"spoof": self.graph.spoof}
+        if options.diarize:
+            roles["diarization"] = self.graph.diarization
+        made_by = await engines_behind(roles)
         if options.diarize:
             report = await self._with_speakers(attempt, limits, options, waveform)
         else:
             report = await self._streamed(attempt, limits, options, waveform)
+        report = report.model_copy(update=dict(made_by))
         key = result_key(job.id, attempt.fence, ARTIFACT)
         body = report.model_dump_json().encode()
         await asyncio.to_thread(self.objects.put, key, body, content_type="application/json")

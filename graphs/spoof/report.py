@@ -5,6 +5,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from graphs.common.engines import MadeByEngines
 from models.spoof import Bands
 
 VoiceVerdict = Literal["bona_fide", "spoof", "inconclusive"]
@@ -59,7 +60,7 @@ class SpeakerVerdicts(_Frozen):
         return self.model_copy(update={"speakers": renamed_speakers(self.speakers, labels)})
 
 
-class SpoofReport(_Frozen):
+class SpoofReport(MadeByEngines):
     """A recording's scores and verdict."""
 
     model_config = ConfigDict(
@@ -81,6 +82,11 @@ class SpoofReport(_Frozen):
                         {"speaker": "SPEAKER_00", "p_spoof": 0.9513, "verdict": "spoof", "speech_seconds": 6.1}
                     ],
                     "timings": {"decode": 0.02, "vad": 0.03, "diarization": 0.4, "spoof": 0.11},
+                    "engines": {
+                        "spoof": {"engine": "compact", "model": None},
+                        "diarization": {"engine": "clustering", "model": "compact"},
+                    },
+                    "notices": [],
                 }
             ]
         }

@@ -12,8 +12,10 @@ import structlog
 from numpy.typing import NDArray
 
 from graphs.common.config import RecordingLimits
+from graphs.common.engines import MadeByEngines, engines_behind
 from graphs.common.progress import Diarized, Progress, result_of
 from graphs.common.recordings import SharedRecording, audio_limits, decode_recording, result_key
+from graphs.common.roles import Role
 from graphs.common.waveform import store_waveform
 from graphs.transcription.graph import SegmentRecognised, TranscriptionEvent, TranscriptionGraph, TranscriptionOptions
 from graphs.transcription.transcript import Transcript
@@ -59,10 +61,12 @@ class TranscriptionJob:
         del pcm
         decoded = round(time.monotonic() - started, 3)
         await attempt.progress("transcribe", _DECODED)
-        events = self.graph.run(recording, TranscriptionOptions(**options), correlation_id=job.correlation_id)
+        asked = TranscriptionOptions(**options)
+        made_by = await self._engines(asked)
+        events = self.graph.run(recording, asked, correlation_id=job.correlation_id)
         transcript = await result_of(events, Transcript, partial(_tell, attempt))
         timings = {"decode": decoded, **transcript.timings}
-        transcript = transcript.model_copy(update={"timings": timings})
+        transcript = transcript.model_copy(update={"timings": timings, **dict(made_by)})
         key = result_key(job.id, attempt.fence, ARTIFACT)
         body = transcript.model_dump_json().encode()
         await asyncio.to_thread(self.objects.put, key, body, content_type="application/json")
@@ -76,10 +80,18 @@ class TranscriptionJob:
             "speakers": list(transcript.speakers),
             "turns": len(transcript.turns),
             "timings": timings,
+            **made_by.model_dump(mode="json"),
         }
         if transcript.spoof is not None:
             summary["spoof"] = transcript.spoof.model_dump(mode="json")
         return JobResult(result=summary, timings=timings)
+
+    async def _engines(self, asked: TranscriptionOptions) -> MadeByEngines:
+        graph = self.graph
+        roles: dict[str, Role] = {"asr": graph.asr, "diarization": graph.diarization}
+        if asked.spoof:
+            roles["spoof"] = graph.spoof
+        return await engines_behind(roles)
 
 
 async def _tell(attempt: Attempt, event: TranscriptionEvent) -> None:

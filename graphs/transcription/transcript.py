@@ -4,6 +4,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from graphs.common.engines import MadeByEngines
 from graphs.spoof.report import SpeakerVerdicts
 
 
@@ -46,7 +47,7 @@ class SpeechTurn(_Frozen):
     speaker: str
 
 
-class Transcript(_Frozen):
+class Transcript(MadeByEngines):
     """Diarized transcript: words by speaker turn, with times."""
 
     version: Literal[1] = 1

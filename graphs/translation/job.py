@@ -13,8 +13,10 @@ import structlog
 from numpy.typing import NDArray
 
 from graphs.common.config import RecordingLimits
+from graphs.common.engines import engines_behind
 from graphs.common.progress import Progress, result_of
 from graphs.common.recordings import SharedRecording, audio_limits, decode_recording, result_key
+from graphs.common.roles import Role
 from graphs.common.voices import Speaker, Speakers
 from graphs.common.waveform import store_waveform
 from graphs.translation.audio import AudioFile
@@ -68,15 +70,22 @@ class SpeechTranslationJob:
         recording = await self._recording(job, waveform)
         decoded = round(time.monotonic() - started, 3)
         await attempt.progress("translate", _DECODED)
+        made_by = await engines_behind(self._roles(job))
         async with AsyncExitStack() as files:
             report, audio_key = await self._translate(attempt, recording, files)
-        report = report.model_copy(update={"timings": {"decode": decoded, **report.timings}})
+        report = report.model_copy(update={"timings": {"decode": decoded, **report.timings}, **dict(made_by)})
         key = result_key(job.id, attempt.fence, ARTIFACT)
         body = report.model_dump_json().encode()
         await asyncio.to_thread(self.objects.put, key, body, content_type="application/json")
         outline = await store_waveform(self.objects, attempt, waveform)
         _log.info("speech translation complete", upload_id=str(job.id), seconds=report.timings)
         return JobResult(result=_summary(report, key, audio_key, outline), timings=report.timings)
+
+    def _roles(self, job: Job) -> dict[str, Role]:
+        roles: dict[str, Role] = {"asr": self.graph.asr, "translation": self.graph.translation.role}
+        if job.params["options"].get("speak", True):
+            roles["speech"] = self.graph.speech
+        return roles
 
     async def _recording(self, job: Job, waveform: Waveform) -> SharedRecording:
         assert job.input_key is not None

@@ -5,6 +5,7 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from graphs.common.engines import MadeByEngines
 from graphs.transcription.formats import Cue, timed_cues
 from models.translation import Quality
 
@@ -58,7 +59,7 @@ class TranslatedAudio(_Frozen):
     max_drift: float = Field(description="Most seconds by which an utterance begins later than in the recording.")
 
 
-class SpeechTranslation(_Frozen):
+class SpeechTranslation(MadeByEngines):
     """A recording's translation, utterance by utterance."""
 
     version: Literal[1] = 1

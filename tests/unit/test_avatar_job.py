@@ -73,6 +73,7 @@ def test_a_text_becomes_a_film_and_a_report(serve: Serve, tmp_path: Path) -> Non
     assert len(made.mouth) == 50 == report.frames
     assert film.content.index(b"moov") < film.content.index(b"mdat")
     assert (report.avatar, report.voice, report.language, report.label) == ("default", "en-anna", "en", True)
+    assert set(report.engines) == {"lipsync", "speech"}
     assert {"prepare", "lipsync", "encoding", "total", "store"} <= set(report.timings)
     assert {**job["result"], "speakers": []} == {
         **report.model_dump(mode="json", exclude={"version"}),
@@ -94,6 +95,7 @@ def test_a_recording_becomes_a_film_and_can_be_heard_again(serve: Serve) -> None
     assert len(film.mouth) == 58
     result = job["result"]
     assert (result["avatar"], result["faces"], result["voice"]) == (avatar, 2, None)
+    assert set(result["engines"]) == {"lipsync"}
     assert (result["sample_rate"], again.content) == (24_000, recording())
     assert "as it was sent" in film.tags["comment"]
 

@@ -56,6 +56,8 @@ def test_a_key_is_a_header_or_part_of_the_start(headers: dict[str, str]) -> None
         ready = socket.receive_json()
         assert ready["type"] == "ready"
         assert "first-key" not in str(ready)
+        # Of the chat engine; the fakes need no notice.
+        assert [notice for notice in ready["notices"] if "no language model" in notice] == ready["notices"] != []
 
 
 def test_a_key_in_the_address_is_none() -> None:

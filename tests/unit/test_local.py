@@ -3,9 +3,16 @@
 from pathlib import Path
 
 import pytest
+from chat_servers import KEY, running
 
+from deployments.serve_config import arguments_of
+from graphs.common.config import ApiConfig
+from graphs.local.client import chat_line
 from graphs.local.cluster import root_cause
 from graphs.local.environment import DEFAULT_PORT, StartError, kept_api_key, read_environment
+from graphs.local.system import with_chat
+from models.chat import Message, build
+from models.chat.connect import COMMAND
 
 pytestmark = pytest.mark.unit
 
@@ -45,11 +52,56 @@ def test_set_variables_are_taken() -> None:
 
 
 @pytest.mark.parametrize(
-    "variables", [{"VOICEGRAPH_PORT": "0"}, {"VOICEGRAPH_PORT": "http"}, {"VOICEGRAPH_ADMIN_KEY": "short"}]
+    "variables",
+    [
+        {"VOICEGRAPH_PORT": "0"},
+        {"VOICEGRAPH_PORT": "http"},
+        {"VOICEGRAPH_ADMIN_KEY": "short"},
+        {"VOICEGRAPH_CHAT_URL": "localhost:11434", "VOICEGRAPH_CHAT_MODEL": "m"},
+        {"VOICEGRAPH_CHAT_MODEL": "m" * 201, "VOICEGRAPH_CHAT_URL": "http://127.0.0.1:1/v1"},
+        {"VOICEGRAPH_CHAT_URL": "http://127.0.0.1:1/v1"},
+        {"VOICEGRAPH_CHAT_MODEL": "m"},
+        {"VOICEGRAPH_CHAT_KEY": "sk-secret"},
+    ],
 )
 def test_a_wrong_variable_is_named(variables: dict[str, str]) -> None:
-    with pytest.raises(StartError, match=next(iter(variables))):
+    with pytest.raises(StartError, match=next(iter(variables))) as refused:
         read_environment(variables, Path("/data"))
+    assert "secret" not in str(refused.value)
+
+
+@pytest.mark.anyio
+async def test_the_environments_chat_server_answers_in_every_application_with_an_assistant(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("VOICEGRAPH_CHAT_KEY", KEY)
+    graphs = {"import_path": "graphs.app:graphs", "args": {}}
+    api = {"import_path": "graphs.app:api", "args": {"assistant": {"language": "ru", "chat": {"engine": "offline"}}}}
+    live = {"import_path": "graphs.app:live"}
+    with running() as server:
+        variables = {"VOICEGRAPH_CHAT_URL": server.url, "VOICEGRAPH_CHAT_MODEL": "fake", "VOICEGRAPH_CHAT_KEY": KEY}
+        environment = read_environment(variables, Path("/data"))
+        untouched, *connected = with_chat([graphs, api, live], environment.chat)
+        assert untouched is graphs
+        for application in connected:
+            arguments = arguments_of(application)
+            assert isinstance(arguments, ApiConfig)
+            engine = build(arguments.assistant.chat)
+            assert [piece async for piece in engine.reply([Message("user", "hello there")], language="en")] == [
+                "hello ",
+                "there ",
+            ]
+            await engine.aclose()
+        assert arguments_of(connected[0]).assistant.language == "ru"  # type: ignore[union-attr]
+    assert {asked["model"] for asked in server.asked} == {"fake"}
+    assert KEY not in str(connected)
+    assert with_chat([api], None) == [api]
+
+
+def test_a_chat_engine_that_is_none_is_told_with_the_line_that_connects_one() -> None:
+    told = {"title": "Offline responder", "better": {"command": COMMAND}}
+    assert chat_line(told) == f"Offline responder; to connect a language model: {COMMAND}"
+    assert chat_line({"title": "Chat server (fake)", "better": None}) == "Chat server (fake)"
 
 
 def test_the_api_key_is_made_once_and_readable_by_its_user_only(tmp_path: Path) -> None:

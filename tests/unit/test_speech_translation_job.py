@@ -142,6 +142,7 @@ def test_without_speech_there_is_text_alone(serve: Serve) -> None:
         job = do(client, submit(client, speak="false"))
         assert [name for name in job["artifacts"] if "translation" in name] == ["translation.json"]
         assert job["result"]["audio"] is None
+        assert set(job["result"]["engines"]) == {"asr", "translation"}
         missing = client.get(f"/v1/jobs/{job['id']}/artifacts/translation.wav")
     assert missing.status_code == 404
     assert speech.speeds == []
@@ -153,6 +154,7 @@ def test_a_registered_voice_is_spoken_with_and_another_owners_is_unknown(serve: 
         voice = register(client, "grandmother")
         job = do(client, submit(client, voice=voice))
         assert (job["state"], job["result"]["voice"]) == ("succeeded", "grandmother")
+        assert set(job["result"]["engines"]) == {"asr", "translation", "speech"}
         used = [call["reference"] for call in speech.calls]
         assert used and all(reference is not None and reference.encoder == "fake" for reference in used)
         client.headers["X-API-Key"] = client.post("/admin/users?name=stranger", headers=ADMIN).json()["api_key"]

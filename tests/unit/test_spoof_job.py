@@ -131,6 +131,7 @@ def test_with_diarization_every_speaker_is_judged_and_can_be_named(serve: Serve)
         job = do(client, job_id, FakeSpoof(), lambda samples: SharedRecording(samples, samples))
         assert job["params"] == {"diarize": True, "num_speakers": 2}
         assert job["result"]["speakers"] == ["SPEAKER_00", "SPEAKER_01"]
+        assert set(job["result"]["engines"]) == {"spoof", "diarization"}
         assert [verdict["verdict"] for verdict in job["result"]["speaker_verdicts"]] == ["spoof", "bona_fide"]
         assert client.put(f"/v1/jobs/{job_id}/labels", json={"labels": {"SPEAKER_00": "Anna"}}).status_code == 200
         report = client.get(job["artifacts"]["spoof.json"]).json()

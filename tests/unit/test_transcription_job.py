@@ -17,8 +17,10 @@ from graphs.common.recordings import SharedRecording
 from graphs.transcription.graph import TranscriptionGraph
 from graphs.transcription.job import TranscriptionJob
 from graphs.transcription.kind import TRANSCRIPTION
+from graphs.transcription.transcript import Transcript
 from models.audio import SAMPLE_RATE, encode
 from models.diarization import SpeakerTurn
+from models.facts import EngineInUse
 
 pytestmark = pytest.mark.unit
 
@@ -29,7 +31,9 @@ TURN = SpeakerTurn(0.0, 2.0, "SPEAKER_00")
 def do(client: TestClient, job_id: str) -> dict[str, Any]:
     """Run a worker until the job has ended, and return the job."""
     services = client.app.state.services  # type: ignore[attr-defined]
-    graph = TranscriptionGraph(FakeAsr("good day"), FakeDiarization(TURN), FakeSpoof())
+    asr = FakeAsr("good day")
+    asr.engine_in_use = EngineInUse("pocketsphinx", notice="It mishears a lot.")
+    graph = TranscriptionGraph(asr, FakeDiarization(TURN), FakeSpoof())
     handler = TranscriptionJob(
         graph, services.objects, RecordingLimits(), lambda samples: SharedRecording(samples, samples)
     )
@@ -51,11 +55,24 @@ def test_a_recording_becomes_a_transcript_and_a_waveform(serve: Serve) -> None:
             "waveform.json",
         ]
         waveform = client.get(job["artifacts"]["waveform.json"]).json()
+        transcript = client.get(job["artifacts"]["transcript.json"]).json()
         assert client.get(job["artifacts"]["transcript.txt"]).text.endswith("good day\n")
     assert (waveform["duration"], waveform["seconds_per_point"], len(waveform["peaks"])) == (3.0, 0.01, 300)
     assert waveform["peaks"][100] == round(100 * abs(SAMPLES[SAMPLE_RATE]))
     assert waveform["peaks"][250] == 0
     assert not {"artifact", "waveform_object"} & set(job["result"])
+    for result in (transcript, job["result"]):
+        assert result["engines"] == {
+            "asr": {"engine": "pocketsphinx", "model": None},
+            "diarization": {"engine": "fake", "model": None},
+        }
+        assert result["notices"] == ["It mishears a lot."]
+
+
+def test_a_transcript_of_an_earlier_release_has_no_engines() -> None:
+    empty = {"speakers": [], "turns": [], "segments": [], "diarization": [], "timings": {}}
+    stored = Transcript.model_validate({"version": 1, "duration": 1.0, "language": "en", **empty})
+    assert (stored.engines, stored.notices) == ({}, ())
 
 
 def test_a_language_is_refused_at_once_where_the_recogniser_lacks_it(serve: Serve) -> None:

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, StringConstraints, Tag
 
+from graphs.common.engines import EngineUsed, engines_behind
 from graphs.http.server.auth import Owner
 from graphs.http.server.bodies import JsonBody
 from graphs.http.server.correlation import correlation_id_of
@@ -80,6 +81,10 @@ class TranslationBody(BaseModel):
     suspect: bool = Field(description="Whether a sentence of it may be no translation.")
     sentences: list[SentenceBody]
     timings: dict[str, float] = Field(description="Seconds by stage.")
+    engines: dict[str, EngineUsed] = Field(description="Engine that translated, by role.")
+    notices: tuple[str, ...] = Field(
+        description="Sentences on engines that stand in for better ones: read them before you rely on this."
+    )
 
 
 class LinguaExtra(BaseModel):
@@ -172,7 +177,10 @@ async def translate(
     asked = await sent.read(limit=_BYTES_PER_CHARACTER * characters + _BYTES_BESIDE_THE_TEXT)
     if isinstance(asked, LinguaRequest):
         return await _for_lingua(request, services, asked)
-    done = await _translated(request, services, asked.text, asked.source, asked.target)
+    done, made_by = await asyncio.gather(
+        _translated(request, services, asked.text, asked.source, asked.target),
+        engines_behind({"translation": services.roles.translation}),
+    )
     return TranslationBody(
         text=done.text,
         source=asked.source,
@@ -189,6 +197,8 @@ async def translate(
             for sentence in done.sentences
         ],
         timings=done.timings,
+        engines=made_by.engines,
+        notices=made_by.notices,
     )
 
 

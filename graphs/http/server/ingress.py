@@ -39,6 +39,7 @@ from graphs.http.routes import (
     assistant,
     avatar_films,
     avatars,
+    engines,
     jobs,
     me,
     media,
@@ -97,7 +98,7 @@ def create_app(config: ApiConfig, roles: Roles | None = None, kinds: JobKinds = 
     app.include_router(job_kinds_router(kinds))
     for module in (
         jobs, media, uploads, speech, voices, translation, assistant, avatars, avatar_films,
-        proxyai, realtone, golos, lingua, live_lingua, talking_avatar, admin, me, system, ops, page,
+        proxyai, realtone, golos, lingua, live_lingua, talking_avatar, admin, me, system, engines, ops, page,
     ):  # fmt: skip
         app.include_router(module.router)
     openapi.install(app)

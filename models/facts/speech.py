@@ -1,0 +1,52 @@
+"""Facts of the speech synthesisers."""
+
+from models.facts.types import Better, EngineFacts, Measurement
+
+_BY = "pytest -s tests/cluster/test_speech_out.py"
+_TEXT = "a text of 59 words"
+_PIPER = Better("Piper", "weights", "speech: {engine: {engine: piper, folder: /models/piper}}")
+
+FACTS = (
+    EngineFacts(
+        "espeak",
+        "eSpeak NG",
+        measurements=(
+            Measurement(
+                "unintelligible_words",
+                0.17,
+                "heard_by_pocketsphinx",
+                "a text of 38 words, voice en-us-f5, speed 0.85",
+                _BY,
+                "en",
+            ),
+        ),
+        licence="GPL-3.0-or-later",
+        better=_PIPER,
+    ),
+    EngineFacts(
+        "hibari",
+        "Hibari",
+        measurements=(Measurement("unintelligible_words", 0.0, "heard_by_whisper_base", _TEXT, _BY, "en"),),
+        licence="Apache-2.0",
+    ),
+    EngineFacts("festival", "Festival", not_measured="How well it is understood was not measured here."),
+    EngineFacts(
+        "kokoro",
+        "Kokoro-82M",
+        measurements=(
+            Measurement("unintelligible_words", 0.0, "heard_by_whisper_base", _TEXT, _BY, "en", highest=0.017),
+        ),
+        licence="Apache-2.0",
+    ),
+    EngineFacts(
+        "piper",
+        "Piper",
+        "*joe*",
+        measurements=(Measurement("unintelligible_words", 0.017, "heard_by_whisper_base", _TEXT, _BY, "en"),),
+        licence="CC0-1.0",
+    ),
+    EngineFacts("piper", "Piper", not_measured="How well these voices are understood was not measured here."),
+    EngineFacts("vits", "VITS", not_measured="How well these voices are understood was not measured here."),
+    EngineFacts("speecht5", "SpeechT5", not_measured="How well it is understood was not measured here.", licence="MIT"),
+    EngineFacts("combined", "Several engines", not_measured="Each of its engines is measured by itself."),
+)
