@@ -8,7 +8,7 @@ from pydantic import NonNegativeFloat, PositiveInt, TypeAdapter
 from deployments.batching import Batcher
 from deployments.metrics import BatchMetrics
 from deployments.replica import EngineReplica, EngineT
-from models.facts import Role
+from models.facts import RoleName
 from models.gpu_share import retry_once
 
 ItemT = TypeVar("ItemT")
@@ -39,7 +39,7 @@ class BatchedReplica(EngineReplica[EngineT], Generic[EngineT, ItemT, ResultT]):
 
     def __init__(
         self,
-        role: Role,
+        role: RoleName,
         settings: Any,
         build: Callable[[Any], EngineT],
         warm: Callable[[EngineT], None],

@@ -19,7 +19,7 @@ from deployments.metrics import GpuMetrics, RoleMetrics
 from deployments.user_config import fields_that_need_a_new_engine, needs_a_new_engine
 from models.audio import SAMPLE_RATE
 from models.errors import GpuFault, OutOfGpuMemory
-from models.facts import EngineInUse, Role, engine_in_use
+from models.facts import EngineInUse, RoleName, engine_in_use
 from models.gpu_share import (
     ShareExceeded,
     check_fit,
@@ -69,7 +69,7 @@ class EngineReplica(Generic[EngineT]):
 
     def __init__(
         self,
-        role: Role,
+        role: RoleName,
         settings: Any,
         build: Callable[[Any], EngineT],
         warm: Callable[[EngineT], None],
@@ -81,7 +81,7 @@ class EngineReplica(Generic[EngineT]):
         notice: str | None = None,
     ) -> None:
         configure_logs(log_level)
-        self._role: Role = role
+        self._role: RoleName = role
         self._notice = notice
         self._log = structlog.get_logger().bind(role=role, engine=settings.engine)
         self._metrics = RoleMetrics(role, settings.engine)

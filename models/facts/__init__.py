@@ -4,7 +4,7 @@ One table per role (``models/facts/asr.py`` and its like) holds the numbers that
 """
 
 from models.facts.in_use import EngineInUse, engine_in_use
-from models.facts.lookup import FACTS, Role, facts_of
+from models.facts.lookup import FACTS, RoleName, facts_of
 from models.facts.types import Better, EngineFacts, Measurement
 
 __all__ = [
@@ -13,7 +13,7 @@ __all__ = [
     "EngineFacts",
     "EngineInUse",
     "Measurement",
-    "Role",
+    "RoleName",
     "engine_in_use",
     "facts_of",
 ]

@@ -3,8 +3,8 @@
 from models.facts.types import Better, EngineFacts, Measurement
 
 _BY = "python -m benchmarks.wer"
-_TEST_OTHER = "LibriSpeech test-other, 853 words"
-_TEST_CLEAN = "LibriSpeech test-clean, 58 words"
+_TEST_OTHER = ("LibriSpeech test-other", "853 words")
+_TEST_CLEAN = ("LibriSpeech test-clean", "58 words")
 
 _BASE = Better("Whisper base", "weights", "asr: {engine: {engine: faster-whisper, model: base, compute_type: int8}}")
 _TURBO = Better(
@@ -17,8 +17,8 @@ FACTS = (
         "pocketsphinx",
         "PocketSphinx",
         measurements=(
-            Measurement("word_error_rate", 0.618, "read_speech", _TEST_OTHER, _BY, "en"),
-            Measurement("word_error_rate", 0.207, "read_speech", _TEST_CLEAN, _BY, "en"),
+            Measurement("word_error_rate", 0.618, "read_speech", *_TEST_OTHER, _BY, "en"),
+            Measurement("word_error_rate", 0.207, "read_speech", *_TEST_CLEAN, _BY, "en"),
         ),
         licence="BSD-2-Clause",
         notice="Recognised by PocketSphinx, an engine of last resort: of clearly read English it gets about 2 of 10 "
@@ -29,7 +29,7 @@ FACTS = (
         "faster-whisper",
         "Whisper base",
         "*whisper-base",
-        measurements=(Measurement("word_error_rate", 0.095, "read_speech", _TEST_OTHER, _BY, "en"),),
+        measurements=(Measurement("word_error_rate", 0.095, "read_speech", *_TEST_OTHER, _BY, "en"),),
         licence="MIT",
         better=_TURBO,
     ),
@@ -37,7 +37,7 @@ FACTS = (
         "faster-whisper",
         "Whisper tiny.en",
         "*whisper-tiny.en",
-        measurements=(Measurement("word_error_rate", 0.156, "read_speech", _TEST_OTHER, _BY, "en", highest=0.178),),
+        measurements=(Measurement("word_error_rate", 0.156, "read_speech", *_TEST_OTHER, _BY, "en", highest=0.178),),
         licence="MIT",
         better=_BASE,
     ),

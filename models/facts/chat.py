@@ -11,7 +11,7 @@ FACTS = (
         licence="MIT",
         notice="The offline responder answers: it is no language model, tells the time and the date, and repeats "
         "anything else.",
-        better=Better("A language model behind Ollama or any OpenAI-compatible server", "server", SETTING, COMMAND),
+        better=Better("Ollama or any OpenAI-compatible server", "server", SETTING, COMMAND),
     ),
     EngineFacts("openai", "Chat server", not_measured="The model is the server's: it was not measured here."),
     EngineFacts("gigachat", "GigaChat", not_measured="The model is the server's: it was not measured here."),

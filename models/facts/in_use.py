@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from models.errors import MissingWeights
-from models.facts.lookup import Role, facts_of
+from models.facts.lookup import RoleName, facts_of
 from models.settings import Settings
 from models.weights.published import published_model
 from models.weights.references import Reference, references
@@ -38,7 +38,7 @@ class EngineInUse:
     parts: tuple["EngineInUse", ...] = ()
 
 
-def engine_in_use(role: Role, settings: Settings, *, gpu: bool = False, notice: str | None = None) -> EngineInUse:
+def engine_in_use(role: RoleName, settings: Settings, *, gpu: bool = False, notice: str | None = None) -> EngineInUse:
     """Describe an engine by its settings.
 
     Args:

@@ -11,6 +11,7 @@ FACTS = (
                 "mouth_sound_correlation",
                 0.9,
                 "bundled_portrait",
+                "",
                 "29 s of speech, 0 frames apart",
                 "pytest -s tests/cluster/test_avatar.py",
             ),

@@ -3,8 +3,13 @@
 from models.facts.types import Better, EngineFacts, Measurement
 
 _BY = "pytest -s tests/cluster/test_speech_out.py"
-_TEXT = "a text of 59 words"
+_TEXT = ("", "a text of 59 words")
 _PIPER = Better("Piper", "weights", "speech: {engine: {engine: piper, folder: /models/piper}}")
+_HIBARI = Better(
+    "Hibari + eSpeak NG",
+    None,
+    "speech: {engine: {engine: combined, engines: [{engine: hibari}, {engine: espeak}]}}",
+)
 
 FACTS = (
     EngineFacts(
@@ -15,18 +20,19 @@ FACTS = (
                 "unintelligible_words",
                 0.17,
                 "heard_by_pocketsphinx",
+                "",
                 "a text of 38 words, voice en-us-f5, speed 0.85",
                 _BY,
                 "en",
             ),
         ),
         licence="GPL-3.0-or-later",
-        better=_PIPER,
+        better=_HIBARI,
     ),
     EngineFacts(
         "hibari",
         "Hibari",
-        measurements=(Measurement("unintelligible_words", 0.0, "heard_by_whisper_base", _TEXT, _BY, "en"),),
+        measurements=(Measurement("unintelligible_words", 0.0, "heard_by_whisper_base", *_TEXT, _BY, "en"),),
         licence="Apache-2.0",
     ),
     EngineFacts("festival", "Festival", not_measured="How well it is understood was not measured here."),
@@ -34,7 +40,7 @@ FACTS = (
         "kokoro",
         "Kokoro-82M",
         measurements=(
-            Measurement("unintelligible_words", 0.0, "heard_by_whisper_base", _TEXT, _BY, "en", highest=0.017),
+            Measurement("unintelligible_words", 0.0, "heard_by_whisper_base", *_TEXT, _BY, "en", highest=0.017),
         ),
         licence="Apache-2.0",
     ),
@@ -42,11 +48,13 @@ FACTS = (
         "piper",
         "Piper",
         "*joe*",
-        measurements=(Measurement("unintelligible_words", 0.017, "heard_by_whisper_base", _TEXT, _BY, "en"),),
+        measurements=(Measurement("unintelligible_words", 0.017, "heard_by_whisper_base", *_TEXT, _BY, "en"),),
         licence="CC0-1.0",
     ),
     EngineFacts("piper", "Piper", not_measured="How well these voices are understood was not measured here."),
     EngineFacts("vits", "VITS", not_measured="How well these voices are understood was not measured here."),
     EngineFacts("speecht5", "SpeechT5", not_measured="How well it is understood was not measured here.", licence="MIT"),
-    EngineFacts("combined", "Several engines", not_measured="Each of its engines is measured by itself."),
+    EngineFacts(
+        "combined", "Several engines", not_measured="Each of its engines is measured by itself.", better=_PIPER
+    ),
 )

@@ -3,7 +3,7 @@
 from models.facts.types import Better, Condition, EngineFacts, Measurement
 
 _WAVLM = Better(
-    "WavLM, fine-tuned on recordings of yours",
+    "WavLM",
     "training",
     "spoof: {engine: {engine: wavlm, checkpoint: /models/wavlm.pt}}",
 )
@@ -14,6 +14,7 @@ def _eer(value: float, condition: Condition) -> Measurement:
         "equal_error_rate",
         value,
         condition,
+        "",
         "chunks of 4 s, speakers not trained on",
         "python -m training.spoof.recipe.evaluate",
     )

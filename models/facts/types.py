@@ -45,7 +45,8 @@ class Measurement:
         measure: The quantity.
         value: A share from 0 to 1.
         condition: What it holds for.
-        data: Proper name and size of the data, the same in every language.
+        data: Proper name of the data, the same in every language; empty where it has none.
+        sample: Size of the data, and what else is to be known of it.
         by: Command that measures it.
         language: ISO 639-1 code of the speech; None where it depends on none.
         highest: Upper end of a range that begins with ``value``; None for a single number.
@@ -55,6 +56,7 @@ class Measurement:
     value: float
     condition: Condition
     data: str
+    sample: str
     by: str
     language: str | None = None
     highest: float | None = None

@@ -1,5 +1,6 @@
 """The tables of what is known of each engine, and what they say of settings."""
 
+import re
 from pathlib import Path
 from typing import Any, get_args
 
@@ -14,17 +15,18 @@ from models.asr import FasterWhisperSettings, PocketSphinxSettings
 from models.chat import OpenAiSettings
 from models.chat.connect import COMMAND, SETTING
 from models.diarization import ClusteringSettings
-from models.facts import FACTS, EngineInUse, Role, engine_in_use, facts_of
-from models.settings import Settings
+from models.facts import FACTS, EngineInUse, RoleName, engine_in_use, facts_of
+from models.facts.types import Condition, Measure
 from models.speaker import SpectralSettings
+from models.speech import CombinedSettings, EspeakSettings, HibariSettings, PiperSettings
 from models.translation import CTranslate2Settings
 
 pytestmark = pytest.mark.unit
 
-ROLES: tuple[Role, ...] = get_args(Role)
+ROLES: tuple[RoleName, ...] = get_args(RoleName)
 
 
-def settings_of(role: Role) -> list[type[BaseModel]]:
+def settings_of(role: RoleName) -> list[type[BaseModel]]:
     """Return the settings of all engines of a role, as the configuration has them."""
     union: Any
     if role == "chat":
@@ -40,7 +42,7 @@ def engine_of(settings: type[BaseModel]) -> str:
 
 
 @pytest.mark.parametrize("role", ROLES)
-def test_every_engine_has_facts_for_whatever_model(role: Role) -> None:
+def test_every_engine_has_facts_for_whatever_model(role: RoleName) -> None:
     assert len(settings_of(role)) > 1
     unknown = {
         engine_of(one) for one in settings_of(role) if facts_of(role, engine_of(one), "some other model") is None
@@ -49,7 +51,7 @@ def test_every_engine_has_facts_for_whatever_model(role: Role) -> None:
 
 
 @pytest.mark.parametrize("role", ROLES)
-def test_facts_are_measured_or_say_why_not(role: Role) -> None:
+def test_facts_are_measured_or_say_why_not(role: RoleName) -> None:
     for facts in FACTS[role]:
         assert bool(facts.measurements) != bool(facts.not_measured), facts
         for measured in facts.measurements:
@@ -58,7 +60,7 @@ def test_facts_are_measured_or_say_why_not(role: Role) -> None:
 
 
 @pytest.mark.parametrize("role", ROLES)
-def test_what_would_be_better_is_a_line_of_the_configuration(role: Role) -> None:
+def test_what_would_be_better_is_a_line_of_the_configuration(role: RoleName) -> None:
     model: type[BaseModel] = ApiConfig if role == "chat" else GraphsConfig
     for facts in FACTS[role]:
         if facts.better is None:
@@ -127,13 +129,16 @@ def test_an_engine_that_stands_in_says_so_before_what_is_always_said_of_it() -> 
 
 
 def test_an_engine_of_engines_is_described_part_by_part() -> None:
-    class Combined(Settings):
-        engine: str = "combined"
-        engines: tuple[Any, ...] = (PocketSphinxSettings(), FasterWhisperSettings(model="base"))
+    settings = CombinedSettings(engines=(HibariSettings(), PiperSettings(folder="/voices/joe-us"), EspeakSettings()))
+    combined = engine_in_use("speech", settings)
+    assert [part.engine for part in combined.parts] == ["hibari", "piper", "espeak"]
+    assert (combined.model, combined.parts[1].model) == ("", "joe-us")
 
-    combined = engine_in_use("asr", Combined())
-    assert [part.engine for part in combined.parts] == ["pocketsphinx", "faster-whisper"]
-    assert (combined.model, combined.parts[1].model) == ("", "Systran/faster-whisper-base")
+
+@pytest.mark.parametrize("code", sorted({*get_args(Measure), *get_args(Condition), *get_args(RoleName)}))
+def test_the_page_has_words_for_every_code_in_both_languages(code: str) -> None:
+    words = (Path(__file__).parents[2] / "web" / "lib" / "engines.js").read_text(encoding="utf-8")
+    assert len(re.findall(rf"\b{code}: \"", words)) == 2
 
 
 @pytest.mark.parametrize("page", ["README.md", "docs/assistant.md"])

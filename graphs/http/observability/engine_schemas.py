@@ -2,7 +2,7 @@
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from models.facts import Role
+from models.facts import RoleName
 from models.facts.types import Condition, Measure, Need
 
 
@@ -21,7 +21,8 @@ class MeasurementBody(_Part):
     highest: float | None = Field(description="Upper end of a range that begins with `value`.")
     language: str | None = Field(description="ISO 639-1 code of the speech; null where it depends on none.")
     condition: Condition = Field(description="Kind of input, or of listener.")
-    data: str = Field(description="Name and size of the data.")
+    data: str = Field(description="Proper name of the data; empty where it has none.")
+    sample: str = Field(description="Size of the data, and what else is to be known of it.")
     by: str = Field(description="Command that measures it.")
 
 
@@ -54,7 +55,7 @@ class EngineBody(_Part):
 class RoleEngineBody(EngineBody):
     """The engine of a role."""
 
-    role: Role
+    role: RoleName
     languages: int | None = Field(description="How many it knows; null where it depends on none, or on a server.")
     parts: list[EngineBody] = Field(description="Engines that it consists of, where it combines several.")
 
@@ -63,4 +64,4 @@ class EnginesBody(_Part):
     """The engines of all roles."""
 
     engines: list[RoleEngineBody]
-    unavailable: list[Role] = Field(description="Roles that could not be asked now.")
+    unavailable: list[RoleName] = Field(description="Roles that could not be asked now.")

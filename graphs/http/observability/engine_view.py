@@ -4,10 +4,10 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 from deployments.errors import RoleUnavailable
-from graphs.common.roles import Roles
+from graphs.common.roles import Role, Roles
 from graphs.http.observability.engine_schemas import (
     BetterBody,
     EngineBody,
@@ -15,17 +15,13 @@ from graphs.http.observability.engine_schemas import (
     MeasurementBody,
     RoleEngineBody,
 )
-from models.facts import Better, EngineFacts, EngineInUse, Role, engine_in_use, facts_of
+from models.facts import Better, EngineFacts, EngineInUse, RoleName, engine_in_use, facts_of
 from models.settings import Settings
 from models.translation.pairs import languages_of
 
 KEPT_S = 10.0
 
 Counter = Callable[[], Awaitable[int]]
-
-
-class _Asked(Protocol):
-    async def in_use(self) -> EngineInUse: ...
 
 
 @dataclass
@@ -54,8 +50,8 @@ class EngineView:
             return self._body
 
     async def _asked(self) -> EnginesBody:
-        names: tuple[Role, ...] = ("asr", "diarization", "spoof", "speaker", "translation", "speech", "lipsync")
-        counters: Mapping[Role, Counter] = {
+        names: tuple[RoleName, ...] = ("asr", "diarization", "spoof", "speaker", "translation", "speech", "lipsync")
+        counters: Mapping[RoleName, Counter] = {
             "asr": self._recognised,
             "translation": self._translated,
             "speech": self._spoken,
@@ -77,7 +73,7 @@ class EngineView:
         return len({language.partition("-")[0] for voice in voices for language in voice.languages})
 
 
-async def _body(name: Role, role: _Asked, counter: Counter | None) -> RoleEngineBody | None:
+async def _body(name: RoleName, role: Role, counter: Counter | None) -> RoleEngineBody | None:
     """Return the engine of a role; None where it can't be reached."""
     try:
         return role_engine(name, await role.in_use(), await counter() if counter is not None else None)
@@ -85,13 +81,14 @@ async def _body(name: Role, role: _Asked, counter: Counter | None) -> RoleEngine
         return None
 
 
-def role_engine(role: Role, engine: EngineInUse, languages: int | None) -> RoleEngineBody:
+def role_engine(role: RoleName, engine: EngineInUse, languages: int | None) -> RoleEngineBody:
     """Return the engine of a role with the facts that are known of it."""
-    parts = [EngineBody(**_fields(role, part)) for part in engine.parts]
+    # What would be better is a matter of the whole: it may be one of the other parts.
+    parts = [EngineBody(**{**_fields(role, part), "better": None}) for part in engine.parts]
     return RoleEngineBody(role=role, languages=languages, parts=parts, **_fields(role, engine))
 
 
-def _fields(role: Role, engine: EngineInUse) -> dict[str, Any]:
+def _fields(role: RoleName, engine: EngineInUse) -> dict[str, Any]:
     facts = facts_of(role, engine.engine, engine.model)
     measurements = facts.measurements if facts else ()
     not_measured = facts.not_measured if facts else "Nothing is known of this engine."
