@@ -1,10 +1,12 @@
 /**
  * The frame: language, sign-in, navigation; sections are loaded when they are first seen.
- * @import {Locale, Me, Place} from "./lib/types.js"
+ * @import {Locale, Me, Place, RoleName} from "./lib/types.js"
+ * @typedef {"voice"|"transcript"|"translate"|"assistant"|"avatar"|"history"|"system"} SectionName
  */
 
 import {askJson, dropKey, forgetKey, key, sentenceOf, setKey} from "./lib/api.js";
 import {fill, focusFirst, h, icon, loadStyle} from "./lib/dom.js";
+import {engineLine} from "./lib/engines.js";
 import {locale, LOCALES, setLocale, translations} from "./lib/i18n.js";
 import {problemSentence} from "./lib/problems.js";
 import {failure} from "./lib/try-again.js";
@@ -28,16 +30,20 @@ const t = translations({
   },
 });
 
-/** Address and name of each section; its module and its style sheet are ID/page.js and ID/style.css. */
-const SECTIONS = /** @type {const} */ ([
-  {id: "voice-check", name: "voice"},
-  {id: "transcript", name: "transcript"},
-  {id: "translate", name: "translate"},
-  {id: "assistant", name: "assistant"},
-  {id: "avatar", name: "avatar"},
-  {id: "history", name: "history"},
-  {id: "system", name: "system"},
-]);
+/**
+ * Address and name of each section, and the roles whose engines answer in it, the one that matters most first; its module and
+ * its style sheet are ID/page.js and ID/style.css.
+ * @type {ReadonlyArray<{id: string, name: SectionName, engines: RoleName[]}>}
+ */
+const SECTIONS = [
+  {id: "voice-check", name: "voice", engines: ["spoof", "diarization"]},
+  {id: "transcript", name: "transcript", engines: ["asr", "diarization", "spoof"]},
+  {id: "translate", name: "translate", engines: ["translation", "asr", "speech"]},
+  {id: "assistant", name: "assistant", engines: ["chat", "asr", "speech"]},
+  {id: "avatar", name: "avatar", engines: ["lipsync", "speech"]},
+  {id: "history", name: "history", engines: []},
+  {id: "system", name: "system", engines: ["asr", "diarization", "spoof", "speaker", "translation", "speech", "lipsync", "chat"]},
+];
 
 /** @type {Me|null} */
 let owner = null;
@@ -159,7 +165,7 @@ async function show(content, focus = false) {
   const heading = h("h1", {tabindex: "-1"}, t(section.name));
   document.title = `${t(section.name)} · VoiceGraph`;
   const body = h("div", {class: "section", "data-section": section.id}, h("p", {class: "hint", role: "status"}, t("loading")));
-  fill(content, heading, body);
+  fill(content, h("div", {class: "section-head"}, heading, section.engines.length ? engineLine(section.engines, abort.signal) : null), body);
   if (focus) heading.focus();
   try {
     const [{mount}, known] = await Promise.all([

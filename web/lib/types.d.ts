@@ -200,6 +200,8 @@ export interface Transcript {
   diarization: SpeechTurn[];
   spoof: SpeakerVerdicts | null;
   timings: Record<string, number>;
+  engines?: Record<string, {engine: string, model: string | null}>;
+  notices?: string[];
 }
 
 export interface SpeakerVerdicts {
@@ -372,6 +374,44 @@ export interface System {
   dashboard_url: string | null;
 }
 
+export type RoleName = "asr" | "diarization" | "spoof" | "speaker" | "translation" | "speech" | "lipsync" | "chat";
+
+/** A measured number: a share from 0 to 1. */
+export interface Measurement {
+  measure: string;
+  value: number;
+  highest: number | null;
+  language: string | null;
+  condition: string;
+  /** A proper name; empty where the data have none. */
+  data: string;
+  /** In English. */
+  sample: string;
+}
+
+export interface Engine {
+  engine: string;
+  title: string;
+  model: string | null;
+  device: string;
+  licence: string | null;
+  quality: Measurement[];
+  notice: string | null;
+  stands_in: boolean;
+  better: {title: string, needs: string | null, setting: string, command: string | null} | null;
+}
+
+export interface RoleEngine extends Engine {
+  role: RoleName;
+  languages: number | null;
+  parts: Engine[];
+}
+
+export interface Engines {
+  engines: RoleEngine[];
+  unavailable: RoleName[];
+}
+
 export interface AssistantMessage {
   role: "user" | "assistant";
   content: string;
@@ -389,6 +429,7 @@ interface MediaAddress {
 export type Answer<Path extends string> =
   Path extends "v1/me" ? Me
   : Path extends "v1/system" ? System
+  : Path extends "v1/engines" ? Engines
   : Path extends "v1/languages" ? Languages
   : Path extends `v1/voices?${string}` ? {voices: Voice[], registered: RegisteredVoice[]}
   : Path extends "v1/avatars" ? {avatars: Avatar[]}

@@ -4,6 +4,7 @@
  */
 
 import {fill, h} from "../lib/dom.js";
+import {resultNotices} from "../lib/engines.js";
 import {clock, duration, languageName, translations} from "../lib/i18n.js";
 import {dock} from "./dock.js";
 import {files} from "./files.js";
@@ -63,7 +64,7 @@ export function transcriptResult({job, transcript, people, player, heading, acti
   ].filter(Boolean).join(" · ");
   return [
     h("section", {class: "card", "aria-label": job.filename ?? t("text")},
-      h("div", {class: "row spread"}, heading, actions), h("p", {class: "hint"}, facts),
+      h("div", {class: "row spread"}, heading, actions), h("p", {class: "hint"}, facts), resultNotices(transcript),
       files({job, paragraphs, people, signal}), timings(job, transcript)),
     people.all.length ? speakersCard({job, transcript, people, player, signal, onRenamed}) : null,
     paragraphs.length

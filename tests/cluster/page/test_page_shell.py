@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+import httpx
 import pytest
 from browsing import Locale, Scheme, Visitor, hasten, with_clock
 from playwright.sync_api import BrowserContext, Page, Route, ViewportSize, expect
@@ -219,6 +220,59 @@ class TestWidthsAndReaders:
             for scheme in schemes:
                 page.emulate_media(color_scheme=scheme)
                 accessible(page)
+
+
+class TestEngines:
+    @pytest.mark.parametrize(
+        ("language", "scheme", "phone"), [("en", "light", False), ("ru", "dark", True)], ids=["en", "ru on a phone"]
+    )
+    def test_a_section_says_which_engine_answers_and_more_by_keyboard_without_moving_what_is_below(
+        self,
+        visit: Visitor,
+        api: httpx.Client,
+        accessible: Callable[[Page], None],
+        language: Locale,
+        scheme: Scheme,
+        phone: bool,
+    ) -> None:
+        told = api.get("/v1/engines").raise_for_status().json()["engines"]
+        (chat,) = (engine for engine in told if engine["role"] == "chat")
+        held: list[Route] = []
+        page = visit(
+            "assistant",
+            language=language,
+            scheme=scheme,
+            phone=phone,
+            prepare=lambda profile: profile.route("**/v1/engines", lambda route: held.append(route)),
+        )
+        content = page.locator("main .section")
+        before = content.bounding_box()
+        for route in held:
+            route.continue_()
+        summary = page.locator(".engines summary")
+        words = {"en": "Offline responder · no language model", "ru": "Автономный ответчик · не языковая модель"}
+        expect(summary).to_contain_text(words[language])
+        assert content.bounding_box() == before
+        setting = page.locator('[data-role="chat"]').get_by_text(chat["better"]["setting"], exact=True)
+        expect(setting).not_to_be_visible()
+        summary.focus()
+        page.keyboard.press("Enter")
+        expect(setting).to_be_visible()
+        expect(page.locator('[data-role="chat"] .engines-notice')).to_contain_text(
+            {"en": "no language model", "ru": "не языковая модель"}[language]
+        )
+        expect(page.locator('[data-role="asr"], [data-role="speech"]')).to_have_count(2)
+        assert overflow(page) == 0
+        accessible(page)
+
+    def test_engines_that_cannot_be_asked_hold_up_nothing(self, visit: Visitor) -> None:
+        visit.expects("status of 500")
+        page = visit(
+            "transcript",
+            prepare=lambda profile: profile.route("**/v1/engines", lambda route: route.fulfill(status=500, json={})),
+        )
+        expect(page.get_by_text("Which engine answers could not be found out.")).to_be_visible()
+        expect(page.get_by_role("button", name="Transcribe")).to_be_visible()
 
 
 class TestNetworks:

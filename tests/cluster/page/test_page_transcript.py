@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import numpy as np
 import pytest
-from browsing import Visitor, with_clock
+from browsing import Locale, Visitor, with_clock
 from playwright.sync_api import BrowserContext, Locator, Page, Route, expect
 from recordings import beginning
 
@@ -287,6 +287,21 @@ class TestReadingAndHearing:
         visit.go(page, "transcript/00000000-0000-0000-0000-000000000000")
         expect(page.get_by_role("alert")).to_contain_text("This is not there (any more)")
         expect(page.get_by_role("button", name="Transcribe")).to_be_visible()
+
+    def test_a_transcript_says_what_is_to_be_known_of_the_engine_that_made_it(
+        self, visit: Visitor, finished_job: Callable[..., str], transcript_of: Artifact
+    ) -> None:
+        job_id = finished_job("transcription", num_speakers="2")
+        made = {"engines": {"asr": {"engine": "pocketsphinx", "model": None}}, "notices": ["It mishears a lot."]}
+        transcript = {**transcript_of(job_id), **made}
+
+        def serve(profile: BrowserContext) -> None:
+            profile.route("**/artifacts/transcript.json", lambda route: route.fulfill(json=transcript))
+
+        said: dict[Locale, str] = {"en": "It mishears a lot.", "ru": "движок на крайний случай"}
+        for language, words in said.items():
+            page = visit(f"transcript/{job_id}", language=language, prepare=serve)
+            expect(page.locator("main .section .engines-notice")).to_contain_text(words)
 
 
 class TestNamingAndTakingAlong:
