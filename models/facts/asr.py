@@ -6,7 +6,11 @@ _BY = "python -m benchmarks.wer"
 _TEST_OTHER = ("LibriSpeech test-other", "853 words")
 _TEST_CLEAN = ("LibriSpeech test-clean", "58 words")
 
-_BASE = Better("Whisper base", "weights", "asr: {engine: {engine: faster-whisper, model: base, compute_type: int8}}")
+_BASE = Better(
+    "Whisper base",
+    "weights",
+    'asr: {engine: {engine: faster-whisper, model: "set://whisper-base", compute_type: int8}}',
+)
 _TURBO = Better(
     "Whisper large-v3-turbo", "gpu", "asr: {engine: {engine: faster-whisper, model: large-v3-turbo, device: cuda}}"
 )

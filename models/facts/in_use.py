@@ -7,9 +7,10 @@ from typing import Any, Literal
 from models.errors import MissingWeights
 from models.facts.lookup import RoleName, facts_of
 from models.settings import Settings
+from models.weights.catalogue import named_set
 from models.weights.published import published_model
 from models.weights.references import Reference, references
-from models.weights.sources import HubSource, Source
+from models.weights.sources import HubSource, S3Source, SetSource, Source
 
 Device = Literal["cpu", "cuda", "server"]
 
@@ -67,7 +68,7 @@ def _model_of(settings: Settings) -> str:
         return ""
     if isinstance(named := getattr(settings, "model", None), str) and _device_of(settings, False) == "server":
         return named
-    if names := list(dict.fromkeys(public_name(reference) for reference in references(settings))):
+    if names := list(dict.fromkeys(filter(None, map(public_name, references(settings))))):
         return " + ".join(names)
     return str(getattr(getattr(settings, "speaker", None), "engine", ""))
 
@@ -75,8 +76,14 @@ def _model_of(settings: Settings) -> str:
 def public_name(reference: Reference) -> str:
     """Return the name of weights without the path, host or bucket that they lie in."""
     source = _source_of(reference)
-    name = source.repository if isinstance(source, HubSource) else str(source or reference.name)
-    return name if isinstance(source, HubSource) else name.rstrip("/").rpartition("/")[2]
+    match source:
+        case HubSource():
+            return source.repository
+        case SetSource():
+            return source.name
+        case S3Source():
+            return source.key.rpartition("/")[2]
+    return str(source or reference.name).rstrip("/").rpartition("/")[2]
 
 
 def _source_of(reference: Reference) -> Source | None:
@@ -88,9 +95,12 @@ def _source_of(reference: Reference) -> Source | None:
 
 def _licence_of(settings: Settings) -> str | None:
     """Return the licences of all weights that the settings name; None where one of them is not known."""
-    licences = []
+    licences: list[str | None] = []
     for reference in references(settings):
         source = _source_of(reference)
+        if isinstance(source, SetSource):
+            licences.append(named_set(source.name).licence)
+            continue
         published = published_model(source) if source is not None else None
         licences.append(published.licence if published else reference.weights.licence)
     known = list(dict.fromkeys(licence for licence in licences if licence))

@@ -4,7 +4,11 @@ from models.facts.types import Better, EngineFacts, Measurement
 
 _BY = "pytest -s tests/cluster/test_speech_out.py"
 _TEXT = ("", "a text of 59 words")
-_PIPER = Better("Piper", "weights", "speech: {engine: {engine: piper, folder: /models/piper}}")
+_PIPER = Better(
+    "Piper voices",
+    "weights",
+    "speech: {engine: {engine: combined, engines: [{engine: piper, folder: /models/piper}, {engine: espeak}]}}",
+)
 _HIBARI = Better(
     "Hibari + eSpeak NG",
     None,
@@ -39,14 +43,16 @@ FACTS = (
     EngineFacts(
         "kokoro",
         "Kokoro-82M",
+        "*kokoro-82m*",
         measurements=(
             Measurement("unintelligible_words", 0.0, "heard_by_whisper_base", *_TEXT, _BY, "en", highest=0.017),
         ),
         licence="Apache-2.0",
     ),
+    EngineFacts("kokoro", "Kokoro", not_measured="How well these voices are understood was not measured here."),
     EngineFacts(
         "piper",
-        "Piper",
+        "Piper Joe",
         "*joe*",
         measurements=(Measurement("unintelligible_words", 0.017, "heard_by_whisper_base", *_TEXT, _BY, "en"),),
         licence="CC0-1.0",

@@ -90,6 +90,9 @@ def test_the_command_that_connects_a_model_starts_with_that_setting() -> None:
         ("Systran/faster-whisper-base", "Whisper base"),
         ("hf://Systran/faster-whisper-base@ebe41f70", "Whisper base"),
         ("s3://weights/asr/whisper-base", "Whisper base"),
+        ("s3://weights", "Whisper"),
+        ("set://whisper-base", "Whisper base"),
+        ("set://whisper-tiny.en", "Whisper tiny.en"),
         ("/srv/secret/whisper-base", "Whisper base"),
         ("file:///srv/secret/whisper-tiny.en", "Whisper tiny.en"),
         ("large-v3-turbo", "Whisper large-v3-turbo"),
@@ -115,6 +118,8 @@ def test_an_engine_is_described_by_its_settings() -> None:
     on_gpu = FasterWhisperSettings(device="auto")
     assert [engine_in_use("asr", on_gpu, gpu=gpu).device for gpu in (False, True)] == ["cpu", "cuda"]
     assert engine_in_use("asr", on_gpu).licence == "MIT"
+    joe = engine_in_use("speech", PiperSettings(folder="set://piper-en-us-joe"))
+    assert (joe.model, joe.licence) == ("piper-en-us-joe", "CC0-1.0")
 
 
 def test_an_engine_that_stands_in_says_so_before_what_is_always_said_of_it() -> None:

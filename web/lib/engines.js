@@ -75,7 +75,7 @@ const RUSSIAN_TITLES = {
   "Silero VAD + VoiceGraph speaker encoder": "Silero VAD + кодировщик голоса VoiceGraph",
   "Silero VAD + spectral statistics": "Silero VAD + статистика спектра", "Spectral statistics": "Статистика спектра",
   "Silero VAD + speaker encoder": "Silero VAD + кодировщик голоса", "VoiceGraph speaker encoder": "Кодировщик голоса VoiceGraph",
-  "Audio classifier": "Классификатор звука",
+  "Audio classifier": "Классификатор звука", "Piper voices": "голоса Piper",
 };
 
 const FRESH_MS = 60_000;
