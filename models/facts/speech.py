@@ -39,7 +39,12 @@ FACTS = (
         measurements=(Measurement("unintelligible_words", 0.0, "heard_by_whisper_base", *_TEXT, _BY, "en"),),
         licence="Apache-2.0",
     ),
-    EngineFacts("festival", "Festival", not_measured="How well it is understood was not measured here."),
+    EngineFacts(
+        "festival",
+        "Festival",
+        not_measured="How well it is understood was not measured here.",
+        licence="BSD-like, of the University of Edinburgh and of Nickolay V. Shmyrev",
+    ),
     EngineFacts(
         "kokoro",
         "Kokoro-82M",
