@@ -13,8 +13,8 @@ import structlog
 
 from deployments.errors import RoleUnavailable
 from deployments.references import SharedFace
-from graphs.avatar.cache import Memory
 from graphs.avatar.faces import face_key, faces_folder, memory_of, read_face
+from graphs.common.cache import Memory
 from graphs.common.config import MEBIBYTE, AvatarSettings
 from graphs.common.roles import LipsyncRole
 from models.errors import InputError
