@@ -12,7 +12,7 @@ from models.speech.settings import (
     VitsSettings,
 )
 from models.speech.streaming import MAX_CHARACTERS, pause_after, speak
-from models.speech.types import Quality, Reference, SpeechChunk, SpeechEngine, SpeechModel, Voice
+from models.speech.types import Gender, Quality, Reference, SpeechChunk, SpeechEngine, SpeechModel, Voice
 
 __all__ = [
     "MAX_CHARACTERS",
@@ -20,6 +20,7 @@ __all__ = [
     "CombinedSettings",
     "EspeakSettings",
     "FestivalSettings",
+    "Gender",
     "HibariSettings",
     "PiperSettings",
     "Quality",

@@ -12,6 +12,7 @@ import numpy as np
 import openai
 import pytest
 from fake_roles import ABSENT, FakeSpeaker, FakeSpeech
+from fake_roles.speech import CLONE, ENGLISH
 from fastapi.testclient import TestClient
 from ingress import ADMIN, Serve
 from structlog.testing import capture_logs
@@ -20,6 +21,7 @@ from graphs.common.roles import Roles
 from models.audio import AudioLimits, decode
 from models.audio.encoding import encode
 from models.samples import DIALOGUE
+from models.speech import Voice
 
 pytestmark = pytest.mark.unit
 
@@ -189,6 +191,48 @@ def test_what_can_not_be_registered_leaves_nothing_behind(serve: Serve, tmp_path
         assert register(client).json()["code"] == "name_taken"
         assert register(client, name="second").json()["code"] == "too_many_voices"
         assert len(list((tmp_path / "voices").rglob("*/[!.]*"))) == 1
+
+
+def test_a_voice_that_no_engine_could_speak_with_is_not_registered(serve: Serve, tmp_path: Path) -> None:
+    with serve(speaking(FakeSpeech(ENGLISH))) as client:
+        refusal = register(client)
+        assert (refusal.status_code, refusal.json()["code"]) == (422, "cloning_unsupported")
+        assert "No configured engine can speak" in refusal.json()["detail"]
+        body = {"speaker_id": "anna", "reference_audio": [0.5] * 16_000}
+        assert client.post("/register_speaker", json=body).status_code == 422
+        assert client.get("/v1/voices").json()["registered"] == []
+    assert not list((tmp_path / "voices").rglob("*/[!.]*"))
+
+
+def test_the_catalogue_tells_of_each_voice_how_it_sounds_and_where_to_hear_it(serve: Serve) -> None:
+    odd = Voice("ö/x", "Odd", ("de",), "m", 16_000, "male", engine="other", quality="natural")
+    with serve(speaking(FakeSpeech(ENGLISH, odd, CLONE))) as client:
+        english, named, clone = client.get("/v1/voices").json()["voices"]
+        assert english == {
+            "id": "en-anna", "name": "Anna", "languages": ["en-gb", "en"], "gender": "female", "engine": "fake",
+            "quality": "good", "sample_rate": 16_000, "clones": False, "sample": "/v1/voices/en-anna/sample",
+        }  # fmt: skip
+        assert (named["engine"], named["quality"], clone["sample"]) == ("other", "natural", None)
+        assert client.get(named["sample"]).status_code == 200
+        (listed,) = client.get("/v1/voices", params={"language": "en-gb"}).json()["voices"]
+        assert listed["sample"] == "/v1/voices/en-anna/sample?language=en-gb"
+
+
+def test_a_sample_is_made_once_and_marked_as_synthetic(serve: Serve) -> None:
+    speech = FakeSpeech()
+    with serve(speaking(speech)) as client:
+        first, second = (client.get("/v1/voices/ru-boris/sample") for _time in range(2))
+        assert first.content == second.content and len(speech.calls) == 1
+        assert speech.calls[0]["language"] == "ru" and "голос" in speech.texts[0]
+        assert first.headers["content-type"] == "audio/mpeg"
+        assert first.headers["x-synthetic-speech"] == "engine=fake; voice=ru-boris"
+        assert seconds(first.content) > 0.3
+        with av.open(io.BytesIO(first.content)) as file:
+            assert "ru-boris" in str(file.metadata)
+        assert client.get("/v1/voices/nobody/sample").json()["code"] == "unknown_voice"
+        assert client.get("/v1/voices/ru-boris/sample?language=en").json()["code"] == "unsupported_voice"
+        assert client.get("/v1/voices/clone/sample").json()["code"] == "no_sample"
+        assert client.get("/v1/voices/ru-boris/sample", headers={"X-API-Key": ""}).status_code == 401
 
 
 def test_an_owner_who_is_erased_takes_the_voices_along(serve: Serve, tmp_path: Path) -> None:

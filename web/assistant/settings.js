@@ -4,7 +4,7 @@ import {askJson} from "../lib/api.js";
 import {fill, h} from "../lib/dom.js";
 import {languageTitle, locale} from "../lib/i18n.js";
 import {failureBeside} from "../lib/try-again.js";
-import {voicesOf} from "../lib/voices.js";
+import {sampleButton, voicesOf, voiceTitle} from "../lib/voices.js";
 import {t} from "./words.js";
 
 const STORED = "voicegraph-assistant";
@@ -30,6 +30,7 @@ export function assistantSettings({onChange, signal}) {
     chosen.voice = voice.value;
     changed();
   }}});
+  const sample = sampleButton(voice, signal);
   const speak = h("input", {type: "checkbox", checked: chosen.speak, on: {change: () => {
     chosen.speak = speak.checked;
     changed();
@@ -37,7 +38,7 @@ export function assistantSettings({onChange, signal}) {
   const notice = h("div", {class: "row assistant-notice"});
   const fields = h("div", {class: "stack"}, h("div", {class: "assistant-settings"},
     h("label", {class: "field"}, h("span", {}, t("language")), language),
-    h("label", {class: "field"}, h("span", {}, t("voice")), voice)), notice);
+    h("div", {class: "voice-field"}, h("label", {class: "field"}, h("span", {}, t("voice")), voice), sample)), notice);
   let asked = "";
 
   function changed() {
@@ -69,16 +70,19 @@ export function assistantSettings({onChange, signal}) {
   async function loadVoices() {
     const wanted = asked = chosen.language;
     fill(voice, h("option", {value: chosen.voice}, t("loading_short")));
+    sample.offer([]);
     await attempt(loadVoices, async () => {
       const {voices, own} = await voicesOf(wanted, signal);
       if (asked !== wanted) return;
       fill(voice, h("option", {value: ""}, t("usual_voice")),
-        voices.map(({id, name}) => h("option", {value: id}, name)),
+        voices.map((one) => h("option", {value: one.id}, voiceTitle(one))),
         own.map(({id, name}) => h("option", {value: id}, t("own_voice", {name}))));
       voice.value = chosen.voice;
-      if (voice.selectedIndex >= 0) return;
-      voice.value = chosen.voice = "";
-      changed();
+      if (voice.selectedIndex < 0) {
+        voice.value = chosen.voice = "";
+        changed();
+      }
+      sample.offer(voices);
     });
   }
 

@@ -1,6 +1,6 @@
 /**
  * What the face shall say: a text with its language, voice and speed, or a recording.
- * @import {JobParams, Limits, Voice} from "../lib/types.js"
+ * @import {JobParams, Limits} from "../lib/types.js"
  * @typedef {{file?: File, text?: string, language?: string, voice?: string, speed?: number}} Wish a file, or a text and
  *   the rest
  */
@@ -11,14 +11,14 @@ import {decimal, languageTitle, locale, translations} from "../lib/i18n.js";
 import {soundInput} from "../lib/sound-input.js";
 import {tabs} from "../lib/tabs.js";
 import {failure} from "../lib/try-again.js";
-import {voicesOf} from "../lib/voices.js";
+import {sampleButton, voicesOf, voiceTitle} from "../lib/voices.js";
 
 const t = translations({
   en: {
     words: "Words", how: "Type or speak", type: "Type", record: "Speak", text: "Text",
     shortcut: "Ctrl + Enter makes the film", count: "{n} of {limit}",
     language: "Language", often: "Often used", all: "All languages", voice: "Voice", own: "{name} (yours)",
-    default_voice: "The language's usual voice", speed: "Speed", times: "{speed} ×", male: "male", female: "female",
+    default_voice: "The language's usual voice", speed: "Speed", times: "{speed} ×",
     loading: "Loading…", no_text: "Write what shall be said.",
     too_long: {one: "The text is {n} character too long.", other: "The text is {n} characters too long."},
     no_file: "Record something or choose a file first.",
@@ -28,7 +28,7 @@ const t = translations({
     words: "Слова", how: "Написать или сказать", type: "Написать", record: "Сказать", text: "Текст",
     shortcut: "Ctrl + Enter — создать видео", count: "{n} из {limit}",
     language: "Язык", often: "Частые", all: "Все языки", voice: "Голос", own: "{name} (ваш)",
-    default_voice: "Обычный голос языка", speed: "Скорость", times: "{speed} ×", male: "мужской", female: "женский",
+    default_voice: "Обычный голос языка", speed: "Скорость", times: "{speed} ×",
     loading: "Загрузка…", no_text: "Напишите, что нужно сказать.",
     too_long: {
       one: "Текст длиннее на {n} знак.", few: "Текст длиннее на {n} знака.", many: "Текст длиннее на {n} знаков.",
@@ -104,6 +104,7 @@ function typedWords({limits, signal, onSubmit}) {
   text.setAttribute("aria-describedby", below.id);
   const language = h("select", {on: {change: () => loadVoices()}});
   const voice = h("select", {});
+  const sample = sampleButton(voice, signal);
   const said = h("span", {class: "numbers"});
   const speed = h("input", {type: "range", min: "0.5", max: "2", step: "0.1", value: "1", on: {
     input: () => sayTempo(),
@@ -113,7 +114,7 @@ function typedWords({limits, signal, onSubmit}) {
     h("div", {class: "field"}, h("label", {class: "field"}, h("span", {}, t("text")), text), below),
     h("div", {class: "columns avatar-how"},
       h("label", {class: "field"}, h("span", {}, t("language")), language),
-      h("label", {class: "field"}, h("span", {}, t("voice")), voice),
+      h("div", {class: "voice-field"}, h("label", {class: "field"}, h("span", {}, t("voice")), voice), sample),
       h("label", {class: "field"}, h("span", {class: "row spread"}, t("speed"), said), speed)), fault);
   /** @type {{language: string, voice: string}} */
   let wanted = {language: locale(), voice: ""};
@@ -173,22 +174,19 @@ function typedWords({limits, signal, onSubmit}) {
     text.lang = language.value;
     voice.disabled = true;
     fill(voice, h("option", {value: ""}, t("loading")));
+    sample.offer([]);
     try {
       const {voices, own} = await voicesOf(language.value, mine.signal);
       fill(voice, h("option", {value: ""}, t("default_voice")),
-        voices.map((one) => h("option", {value: one.id}, titleOf(one))),
+        voices.map((one) => h("option", {value: one.id}, voiceTitle(one))),
         own.map((one) => h("option", {value: one.id}, t("own", {name: one.name}))));
       voice.disabled = false;
       voice.value = wanted.voice;
       if (voice.selectedIndex < 0) voice.value = "";
+      sample.offer(voices);
     } catch (error) {
       tell(error, loadVoices);
     }
-  }
-
-  /** @param {Voice} voice */
-  function titleOf({name, gender}) {
-    return (gender === "male" || gender === "female") && !name.includes(gender) ? `${name} · ${t(gender)}` : name;
   }
 
   /**

@@ -287,8 +287,11 @@ export interface Voice {
   id: string;
   name: string;
   languages: string[];
-  gender: string | null;
+  gender: "female" | "male" | null;
+  engine: string;
+  quality: "natural" | "good" | "robotic";
   clones: boolean;
+  sample: string | null;
 }
 
 export interface RegisteredVoice {

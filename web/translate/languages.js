@@ -11,7 +11,7 @@ import {askJson, sentenceOf} from "../lib/api.js";
 import {extend, fill, h, icon} from "../lib/dom.js";
 import {languageTitle, locale, translations} from "../lib/i18n.js";
 import {failure, failureBeside} from "../lib/try-again.js";
-import {voicesOf} from "../lib/voices.js";
+import {sampleButton, voicesOf, voiceTitle} from "../lib/voices.js";
 
 const t = translations({
   en: {
@@ -200,7 +200,9 @@ function firstChoice({sources, targetsOf, targets, has}, fromSpeech) {
 export function voiceChoice({signal}) {
   const select = h("select", {});
   const notice = h("div", {class: "row"});
-  const element = h("div", {class: "field"}, h("label", {class: "field"}, h("span", {}, t("voice")), select), notice);
+  const sample = sampleButton(select, signal);
+  const element = h("div", {class: "field"},
+    h("div", {class: "voice-field"}, h("label", {class: "field"}, h("span", {}, t("voice")), select), sample), notice);
   /** @type {string|null} */
   let asked = null;
   const usual = () => h("option", {value: ""}, t("default_voice"));
@@ -211,6 +213,7 @@ export function voiceChoice({signal}) {
     if (language === asked) return;
     asked = language;
     fill(notice);
+    sample.offer([]);
     if (!language || !/^[a-z]{2,3}$/.test(language)) {
       fill(select, usual());
       return;
@@ -219,8 +222,9 @@ export function voiceChoice({signal}) {
     try {
       const {voices, own} = await voicesOf(language, signal);
       if (asked !== language) return;
-      fill(select, usual(), voices.map(({id, name}) => h("option", {value: id}, name)),
+      fill(select, usual(), voices.map((one) => h("option", {value: one.id}, voiceTitle(one))),
         own.map(({id, name}) => h("option", {value: id}, t("own_voice", {name}))));
+      sample.offer(voices);
       if (!voices.length) fill(notice, h("p", {class: "hint"}, t("no_voices")));
     } catch (error) {
       if (asked !== language) return;

@@ -2,7 +2,8 @@
 
 import asyncio
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Any
+from urllib.parse import quote
 from uuid import UUID
 
 import numpy as np
@@ -12,7 +13,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from graphs.common.config import MEBIBYTE
 from graphs.common.errors import ApiError
-from graphs.http.routes.speech import LanguageCode, VoiceName
+from graphs.common.voice_samples import has_sample, speak_sample
+from graphs.common.voices import choose_voice
+from graphs.http.routes.speech import LanguageCode, VoiceName, speech_headers
 from graphs.http.server.audio import decode_file
 from graphs.http.server.auth import Owner
 from graphs.http.server.bodies import FormBody
@@ -21,7 +24,8 @@ from graphs.http.server.files import SpooledFile
 from graphs.http.server.services import Services, ServicesDependency
 from models.audio import SAMPLE_RATE, AudioLimits
 from models.audio.encoding import encode
-from models.speech import Voice
+from models.errors import InputError
+from models.speech import Gender, Quality, Voice
 from storage.users import User
 from storage.voices import RegisteredVoice, new_voice_key
 
@@ -47,9 +51,16 @@ class EngineVoiceBody(BaseModel):
     id: str
     name: str
     languages: list[str] = Field(description="BCP 47 codes in lower case, its own language first.")
-    gender: str | None
+    gender: Gender | None = Field(description="Null where the engine does not say it.")
+    engine: str = Field(description="Which engine speaks with it.")
+    quality: Quality = Field(
+        description="natural: close to a recording of a person. good: clear, with artefacts. robotic: intelligible."
+    )
     sample_rate: int = Field(description="Hz.")
     clones: bool = Field(description="Whether it can sound like a registered voice.")
+    sample: str | None = Field(
+        description="Path of a short sentence in this voice, to hear it; null for a voice that needs a registered one."
+    )
 
 
 class RegisteredVoiceBody(BaseModel):
@@ -74,11 +85,14 @@ class VoicesBody(BaseModel):
 async def list_voices(
     services: ServicesDependency, owner: Owner, language: Annotated[LanguageCode | None, Query()] = None
 ) -> VoicesBody:
-    """Return the synthesiser's voices, those of one language where it is named, and the ones that you registered."""
+    """Return the synthesiser's voices, those of one language where it is named, and the ones that you registered.
+
+    The default of each language stands before its others.
+    """
     voices = await services.roles.speech.voices()
     registered = await services.voices.list(owner.id)
     return VoicesBody(
-        voices=[_engine_voice(voice) for voice in voices if language is None or _speaks(voice, language)],
+        voices=[_engine_voice(voice, language) for voice in voices if language is None or _speaks(voice, language)],
         registered=[_registered_voice(voice) for voice in registered],
     )
 
@@ -87,14 +101,18 @@ def _speaks(voice: Voice, language: str) -> bool:
     return any(code == language or code.startswith(f"{language}-") for code in voice.languages)
 
 
-def _engine_voice(voice: Voice) -> EngineVoiceBody:
+def _engine_voice(voice: Voice, language: str | None) -> EngineVoiceBody:
+    sample = f"/v1/voices/{quote(voice.id, safe='')}/sample" + (f"?language={language}" if language else "")
     return EngineVoiceBody(
         id=voice.id,
         name=voice.name,
         languages=list(voice.languages),
         gender=voice.gender,
+        engine=voice.engine,
+        quality=voice.quality,
         sample_rate=voice.sample_rate,
         clones=voice.clones,
+        sample=sample if has_sample(voice) else None,
     )
 
 
@@ -115,8 +133,10 @@ async def register_voice(
 ) -> RegisteredVoiceBody:
     """Keep a recording of one speaker, 1 to 30 s, and its embedding, to be named as ``voice`` by you alone.
 
-    Register only voices whose owners have agreed to it.
+    Register only voices whose owners have agreed to it. It is refused where no engine can sound like a
+    recorded speaker.
     """
+    await require_cloning(services)
     fields = await form.receive(limit=min(MAX_REFERENCE_BYTES, services.config.recordings.max_bytes))
     limits = AudioLimits(min_seconds=MIN_REFERENCE_SECONDS, max_seconds=services.config.texts.max_reference_seconds)
     pcm = await decode_file(fields.file.file, limits, field="file")
@@ -127,6 +147,20 @@ async def register_voice(
     except ValueError as error:
         raise ApiError(422, "invalid_request", f"name: {error}", field="name") from error
     return _registered_voice(voice)
+
+
+async def require_cloning(services: Services) -> None:
+    """Refuse to register a voice that nobody could speak with.
+
+    Raises:
+        ApiError: No voice of the configured engines can sound like a recorded speaker (``cloning_unsupported``).
+    """
+    if not any(voice.clones for voice in await services.roles.speech.voices()):
+        raise ApiError(
+            422,
+            "cloning_unsupported",
+            "No configured engine can speak with a registered voice; speecht5 can (GET /v1/voices tells which do).",
+        )
 
 
 async def keep_voice(
@@ -176,6 +210,35 @@ async def keep_voice(
     for old in replaced:
         await asyncio.to_thread(services.objects.delete, old)
     return voice
+
+
+_SAMPLE: dict[int | str, dict[str, Any]] = {
+    200: {"description": "MP3.", "content": {"audio/mpeg": {"schema": {"type": "string", "format": "binary"}}}}
+}
+
+
+@router.get("/{voice_id:path}/sample", response_class=Response, responses=_SAMPLE, summary="Hear a voice")
+async def hear_voice(
+    request: Request,
+    services: ServicesDependency,
+    owner: Owner,
+    voice_id: VoiceName,
+    language: Annotated[LanguageCode | None, Query(description="Left out, the voice's own.")] = None,
+) -> Response:
+    """Return a short sentence in a voice of ``GET /v1/voices``, marked as synthetic; it is made once and kept."""
+    voices = await services.roles.speech.voices()
+    voice, code = choose_voice(voices, language, voice_id)
+    if not has_sample(voice):
+        raise InputError("no_sample", f"{voice_id} sounds like registered voices only.", field="voice")
+
+    async def speak() -> tuple[bytes, int]:
+        file = await speak_sample(services.roles.speech, voice, code, correlation_id_of(request))
+        return file, len(file)
+
+    key = f"{voice.engine}/{voice.model}/{voice.id}/{code}"
+    file = await services.voice_samples.get(key, key, speak)
+    headers = {"Cache-Control": "private, max-age=3600", **speech_headers(voice.engine, voice.id)}
+    return Response(file, media_type="audio/mpeg", headers=headers)
 
 
 @router.get("/{voice_id}", summary="A voice that you registered")

@@ -13,7 +13,8 @@ from graphs.avatar.graph import AvatarGraph
 from graphs.avatar.library import AvatarLibrary
 from graphs.avatar.streams import FilmStreams
 from graphs.clients import roles_of_application
-from graphs.common.config import ADMIN_KEY_VARIABLE, ApiConfig
+from graphs.common.cache import Memory
+from graphs.common.config import ADMIN_KEY_VARIABLE, MEBIBYTE, ApiConfig
 from graphs.common.job_kind import JobKinds
 from graphs.common.roles import Roles
 from graphs.common.stores import Stores, open_stores
@@ -28,6 +29,9 @@ from storage.rate_limits import RateLimits
 from storage.sessions import MAX_MESSAGES, Sessions
 from storage.users import Users
 from storage.voices import Voices
+
+# About 300 sentences.
+_MAX_SAMPLE_BYTES = 8 * MEBIBYTE
 
 
 @asynccontextmanager
@@ -71,6 +75,7 @@ def _services(
         rate_limits=RateLimits(stores.database),
         roles=roles,
         voices=voices,
+        voice_samples=Memory(_MAX_SAMPLE_BYTES),
         speakers=speakers,
         sessions=sessions,
         assistant=AssistantGraph(

@@ -9,6 +9,7 @@ from fastapi import Depends, Request
 from graphs.assistant.graph import AssistantGraph
 from graphs.avatar.library import AvatarLibrary
 from graphs.avatar.streams import FilmStreams
+from graphs.common.cache import Memory
 from graphs.common.config import ApiConfig
 from graphs.common.job_kind import JobKinds
 from graphs.common.roles import Roles
@@ -32,6 +33,7 @@ class Services:
         media_links: Addresses for players.
         roles: Every model, behind its role.
         voices: Voices that owners have registered.
+        voice_samples: Short sentences in the synthesiser's voices, as files.
         speakers: Finds who is meant by the name of a voice.
         sessions: Conversations with the assistant.
         assistant: Answers in them.
@@ -51,6 +53,7 @@ class Services:
     rate_limits: RateLimits
     roles: Roles
     voices: Voices
+    voice_samples: Memory[bytes]
     speakers: Speakers
     sessions: Sessions
     assistant: AssistantGraph

@@ -28,7 +28,7 @@ from graphs.http.compat.lingua.bodies import (
     input_errors_as_400,
     read_samples,
 )
-from graphs.http.routes.voices import keep_voice
+from graphs.http.routes.voices import keep_voice, require_cloning
 from graphs.http.server.audio import decode_base64, resample_numbers, spoken_limits
 from graphs.http.server.auth import Owner
 from graphs.http.server.bodies import JsonBody
@@ -237,6 +237,7 @@ async def register_speaker(
 ) -> dict[str, Any]:
     """Keep a speaker under a name of yours, in the place of one of that name; DELETE /v1/voices/{id} forgets it."""
     body = await read_samples(sent, services.config)
+    await require_cloning(services)
     pcm = await _numbers(services, body.reference_audio, body.reference_sample_rate, "reference_audio")
     if len(pcm) < MIN_REFERENCE_S * SAMPLE_RATE:
         message = f"A speaker takes at least {MIN_REFERENCE_S:g} s of speech."
