@@ -71,6 +71,12 @@ def through_telephone(conversation: Conversation) -> Conversation:
     return Conversation(conversation.name, pcm, conversation.turns)
 
 
+def loud_parts(pcm: NDArray[np.float32]) -> list[tuple[int, int]]:
+    """Return the samples, first and end, in which speech is louder than its pauses, by level alone."""
+    levels = _levels(pcm)
+    return _loud(pcm, levels.max() - SPEECH_BELOW_PEAK_DECIBELS) if len(levels) else []
+
+
 def _levelled(voice: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
     gain = 0.1 / np.sqrt(np.mean(voice**2)) * 10 ** (rng.uniform(-1, 1) * LEVEL_DECIBELS / 20)
     return (voice * gain).astype(np.float32)

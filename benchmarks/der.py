@@ -3,27 +3,31 @@
 Measured on the sample recording in pyannote.audio's wheel (two real speakers on a telephone, with overlap), on the
 bundled dialogue, and on conversations mixed from speakers that no encoder was trained on and the diarizer's thresholds
 were not tuned on (``--speakers tune`` takes those they were tuned on). The spectral encoder's band and sizes were
-chosen with the sample recording and all held-out speakers in view: for it a new recording may do worse. Overlapping
-speech is counted. ``collar`` is the tolerance at each side of a boundary of the reference, in seconds. The spectral
-encoder is the baseline; ``--settings`` adds a diarizer.
+chosen with the sample recording and all held-out speakers in view: for it a new recording may do worse. The far-field
+meetings are simulated too: rooms, noise, overlap, quiet speakers. Overlapping speech is counted. ``collar`` is the
+tolerance at each side of a boundary of the reference, in seconds. The spectral encoder is the baseline; ``--settings``
+adds a diarizer, ``--only`` leaves the shipped ones out, and ``--sets far-field`` measures on these alone.
 """
 
 import argparse
 import json
 import time
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from importlib.util import find_spec
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from pyannote.core import Annotation, Segment, Timeline
 from pyannote.metrics.diarization import DiarizationErrorRate
+from pydantic import TypeAdapter
 
 from benchmarks.conversations import Conversation, mix, through_telephone
+from benchmarks.far_field import meeting
 from models.audio import decode
-from models.diarization import ClusteringSettings, Diarizer, SpeakerTurn, build
+from models.diarization import ClusteringSettings, DiarizationSettings, Diarizer, SpeakerTurn, build
 from models.diarization.rttm import read_rttm
 from models.speaker import CompactSettings, SpectralSettings
 from training.speaker.train_spectral import recordings
@@ -35,7 +39,11 @@ COLLARS = (0.0, 0.25)
 MIXES = 16
 LONG_MIXES = 4
 LONG_REPEATS = 15
+MEETINGS = 3
+MEETING_SECONDS = 200.0
 SEED = 2
+Voices = Sequence[NDArray[np.float32]]
+SETS = ("samples", "mixes", "long-mixes", "far-field")
 
 
 def samples() -> Iterator[tuple[str, Conversation]]:
@@ -52,25 +60,53 @@ def samples() -> Iterator[tuple[str, Conversation]]:
         yield "bundled dialogue", Conversation("dialogue", read(DIALOGUE.with_suffix(".flac")), turns)
 
 
-def mixes(speakers: str) -> Iterator[tuple[str, Conversation]]:
-    """Conversations of one to four held-out speakers, in the studio and on the telephone."""
-    if not LIBRISPEECH.is_dir():
-        return
-    files = recordings(LIBRISPEECH, held_out=True)[0 if speakers == "test" else 1 :: 2]
-    voices = [read(file) for file in files]
+def mixes(voices: Voices) -> Iterator[tuple[str, Conversation]]:
+    """Short conversations of one to four speakers, in the studio and on the telephone."""
     rng = np.random.default_rng(SEED)
-    for count in (1, 2, 3, 4):
-        for number in range(MIXES):
-            chosen = rng.choice(len(voices), count, replace=False)
-            conversation = mix([voices[i] for i in chosen], f"mix{count}-{number}", rng)
-            yield f"mix of {count}", conversation
-            yield f"mix of {count}, telephone", through_telephone(conversation)
-    for count in (1, 2, 3, 4):
-        for number in range(LONG_MIXES):
-            chosen = rng.choice(len(voices), count, replace=False)
-            # Repeated speech is cut into other turns each time.
-            said = [np.tile(voices[i], LONG_REPEATS) for i in chosen]
-            yield f"long mix of {count}", mix(said, f"long{count}-{number}", rng)
+    for count, number, chosen in _groups(voices, (1, 2, 3, 4), MIXES, rng):
+        conversation = mix(chosen, f"mix{count}-{number}", rng)
+        yield f"mix of {count}", conversation
+        yield f"mix of {count}, telephone", through_telephone(conversation)
+
+
+def long_mixes(voices: Voices) -> Iterator[tuple[str, Conversation]]:
+    """Long conversations of one to four speakers."""
+    rng = np.random.default_rng(SEED)
+    for count, number, chosen in _groups(voices, (1, 2, 3, 4), LONG_MIXES, rng):
+        # Repeated speech is cut into other turns each time.
+        yield (
+            f"long mix of {count}",
+            mix([np.tile(voice, LONG_REPEATS) for voice in chosen], f"long{count}-{number}", rng),
+        )
+
+
+def far_field(voices: Voices) -> Iterator[tuple[str, Conversation]]:
+    """Meetings of two to four speakers across a room."""
+    rng = np.random.default_rng(SEED)
+    for count, number, chosen in _groups(voices, (2, 3, 4), MEETINGS, rng):
+        yield f"far-field meeting of {count}", meeting(chosen, f"far{count}-{number}", MEETING_SECONDS, rng)
+
+
+def _groups(
+    voices: Voices, counts: Iterable[int], repeats: int, rng: np.random.Generator
+) -> Iterator[tuple[int, int, Voices]]:
+    for count in counts:
+        for number in range(repeats):
+            yield count, number, [voices[i] for i in rng.choice(len(voices), count, replace=False)]
+
+
+def conversations(sets: Collection[str], speakers: str) -> dict[str, list[Conversation]]:
+    """Return the chosen sets (of ``SETS``), by the names of their rows."""
+    made: dict[str, list[Conversation]] = defaultdict(list)
+    rows = [samples()] if "samples" in sets else []
+    if LIBRISPEECH.is_dir():
+        files = recordings(LIBRISPEECH, held_out=True)[0 if speakers == "test" else 1 :: 2]
+        voices = [read(file) for file in files]
+        makers = {"mixes": mixes, "long-mixes": long_mixes, "far-field": far_field}
+        rows += [make(voices) for name, make in makers.items() if name in sets]
+    for name, conversation in chain(*rows):
+        made[name].append(conversation)
+    return made
 
 
 def read(file: Path) -> NDArray[np.float32]:
@@ -107,7 +143,7 @@ def measure(diarizer: Diarizer, conversations: list[Conversation], *, known: boo
     }
 
 
-def measured(settings: ClusteringSettings, sets: dict[str, list[Conversation]]) -> dict[str, object]:
+def measured(settings: DiarizationSettings, sets: dict[str, list[Conversation]]) -> dict[str, object]:
     """Results of one diarizer over all sets."""
     diarizer = build(settings)
     started = time.process_time()
@@ -122,14 +158,17 @@ def measured(settings: ClusteringSettings, sets: dict[str, list[Conversation]]) 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--settings", action="append", default=[], help="JSON of a clustering diarizer's settings")
+    parser.add_argument("--settings", action="append", default=[], help="JSON of one more diarizer's settings")
+    parser.add_argument("--only", action="store_true", help="measure those of --settings alone")
+    parser.add_argument("--sets", nargs="+", choices=SETS, default=SETS)
     parser.add_argument("--speakers", choices=("test", "tune"), default="test")
     arguments = parser.parse_args()
-    diarizers = [ClusteringSettings(speaker=speaker) for speaker in (SpectralSettings(), CompactSettings())]
-    diarizers += map(ClusteringSettings.model_validate_json, arguments.settings)
-    sets: dict[str, list[Conversation]] = defaultdict(list)
-    for name, conversation in (*samples(), *mixes(arguments.speakers)):
-        sets[name].append(conversation)
+    shipped = [ClusteringSettings(speaker=speaker) for speaker in (SpectralSettings(), CompactSettings())]
+    diarizers: list[DiarizationSettings] = [] if arguments.only else [*shipped]
+    adapter: TypeAdapter[DiarizationSettings] = TypeAdapter(DiarizationSettings)
+    for text in arguments.settings:
+        diarizers.append(adapter.validate_python({"engine": "clustering", **json.loads(text)}))
+    sets = conversations(arguments.sets, arguments.speakers)
     print(json.dumps({"diarizers": [measured(settings, sets) for settings in diarizers]}, indent=2))
 
 

@@ -14,11 +14,20 @@ from models.vad import VadSettings
 from models.weights import DownloadSettings, Weights
 
 
+class SpeechSettings(VadSettings):
+    """Finds the speech to diarize, across a room too."""
+
+    far_onset: float | None = Field(
+        0.1, gt=0.0, lt=1.0, description="The onset for recordings in which the detector is seldom sure."
+    )
+    far_offset: float | None = Field(0.05, gt=0.0, lt=1.0, description="The offset for such recordings.")
+
+
 class ClusteringSettings(Settings):
     """Voice activity detection, speaker embeddings and clustering; no download. Times in seconds."""
 
     engine: Literal["clustering"] = "clustering"
-    vad: VadSettings = Field(VadSettings(), description="When sound counts as speech.")
+    vad: SpeechSettings = Field(SpeechSettings(), description="When sound counts as speech.")
     speaker: DiarizationSpeakerSettings = Field(CompactSettings(), description="What tells voices apart.")
     window: float = Field(1.5, ge=0.4, description="Length of speech that one embedding stands for.")
     hop: float = Field(0.75, ge=0.1, description="From the start of one window to the start of the next.")

@@ -22,6 +22,6 @@ class Thresholds:
 
 
 TUNED: dict[Literal["compact", "spectral"], Thresholds] = {
-    "compact": Thresholds(similarity=0.52, merge_similarity=0.65, change_cost=0.3, pause_cost=0.1),
+    "compact": Thresholds(similarity=0.48, merge_similarity=0.62, change_cost=0.3, pause_cost=0.1),
     "spectral": Thresholds(similarity=0.45, merge_similarity=0.6, change_cost=0.3, pause_cost=0.1),
 }

@@ -10,7 +10,8 @@ from pydantic import Field
 
 from models.settings import Settings
 from models.spans import Span
-from models.vad.silero import CONTEXT, FRAME, HYSTERESIS, SAMPLE_RATE, STATE, SileroVad
+from models.vad.settings import HYSTERESIS, LOWEST_OFFSET
+from models.vad.silero import CONTEXT, FRAME, SAMPLE_RATE, STATE, SileroVad
 
 Samples = NDArray[np.float32]
 
@@ -184,7 +185,7 @@ class Endpointer:
 
     def _frame(self, p: float) -> Iterator[SpeechEvent]:
         settings = self.settings
-        floor = max(settings.threshold - HYSTERESIS, 0.01) if self._voiced else settings.threshold
+        floor = max(settings.threshold - HYSTERESIS, LOWEST_OFFSET) if self._voiced else settings.threshold
         self._voiced = p >= floor
         self._frames += 1
         if self._voiced and self._first is None:

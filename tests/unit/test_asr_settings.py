@@ -28,9 +28,9 @@ def test_a_misspelt_setting_is_refused(engine: str, typo: dict[str, object]) -> 
 
 
 def test_changing_one_voice_setting_keeps_the_engine_s_own_defaults() -> None:
-    settings = PocketSphinxSettings.model_validate({"vad": {"threshold": 0.4}})
+    settings = PocketSphinxSettings.model_validate({"vad": {"onset": 0.4}})
 
-    assert settings.vad.threshold == 0.4
+    assert settings.vad.onset == 0.4
     assert settings.vad.max_speech == PocketSphinxSettings().vad.max_speech
 
 

@@ -73,8 +73,44 @@ def test_threads_may_share_a_detector(vad: SileroVad, dialogue: NDArray[np.float
         assert list(threads.map(vad.speech, parts)) == expected
 
 
-def test_speech_starts_at_the_threshold_and_ends_well_below_it() -> None:
+def test_speech_starts_at_the_onset_and_ends_well_below_it() -> None:
     assert spans_of(0.4, 0.6, 0.4, 0.4, 0.3, 0.4, 0.0) == [(1, 4)]
+
+
+def test_speech_goes_on_down_to_the_offset() -> None:
+    settings = EXACT.model_copy(update={"offset": 0.1})
+    assert spans_of(0.4, 0.6, 0.2, 0.1, 0.05, 0.4, settings=settings) == [(1, 4)]
+
+
+def far_settings(**changes: float) -> VadSettings:
+    return VadSettings(min_speech=0, min_silence=0, speech_pad=0, far_onset=0.1, far_offset=0.05, **changes)
+
+
+def test_thresholds_go_down_where_the_detector_is_seldom_sure() -> None:
+    doubtful = (0.0, 0.2, 0.3, 0.06, 0.0, 0.4, 0.0)
+    assert spans_of(*doubtful, settings=EXACT) == []
+    assert spans_of(*doubtful, settings=far_settings()) == [(1, 4), (5, 6)]
+
+
+def test_a_little_doubt_changes_nothing() -> None:
+    plain = np.float32([0.99] * 30 + [0.3] * 9 + [0.0] * 20)
+    assert silero.thresholds(plain, far_settings()) == (0.5, 0.35)
+    half_way = np.float32([0.99] * 25 + [0.3] * 15)
+    assert silero.thresholds(half_way, far_settings()) == pytest.approx((0.3, 0.2))
+    assert silero.thresholds(np.zeros(4, np.float32), far_settings()) == (0.5, 0.35)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"onset": 0.3, "offset": 0.4}, "offset must not be above onset"),
+        ({"far_onset": 0.1, "far_offset": 0.2}, "far_offset must not be above far_onset"),
+        ({"far_offset": 0.2}, "without far_onset"),
+    ],
+)
+def test_settings_refuse_thresholds_that_contradict(settings: dict[str, float], message: str) -> None:
+    with pytest.raises(ValidationError, match=message):
+        VadSettings.model_validate(settings)
 
 
 def test_speech_at_the_end_ends_with_the_recording() -> None:
@@ -113,5 +149,5 @@ def test_missing_weights_say_how_to_get_them(monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_settings_refuse_a_typo() -> None:
-    with pytest.raises(ValidationError, match="treshold"):
-        VadSettings.model_validate({"treshold": 0.4})
+    with pytest.raises(ValidationError, match="onsett"):
+        VadSettings.model_validate({"onsett": 0.4})
