@@ -11,11 +11,13 @@ _CUDA, _CPU = "CUDAExecutionProvider", "CPUExecutionProvider"
 _log = logging.getLogger(__name__)
 
 
-def open_session(model: Path, *, device: Literal["auto", "cpu", "cuda"], threads: int, cpu_arena: bool = True) -> Any:
+def open_session(
+    model: Path | bytes, *, device: Literal["auto", "cpu", "cuda"], threads: int, cpu_arena: bool = True
+) -> Any:
     """Open a model.
 
     Args:
-        model: Its file.
+        model: Its file, or what would be in it.
         device: ``auto`` is a GPU where there is one and ONNX Runtime is built for it.
         threads: CPU threads of one call.
         cpu_arena: Keep the CPU memory of the largest call for the next one.
@@ -39,10 +41,12 @@ def open_session(model: Path, *, device: Literal["auto", "cpu", "cuda"], threads
         # CUDA's libraries, where they come in packages of Python.
         onnxruntime.preload_dlls()
     providers = [(_CUDA, _cuda_options()), _CPU] if on_gpu else [_CPU]
+    source = model if isinstance(model, bytes) else str(model)
     try:
-        session = onnxruntime.InferenceSession(str(model), sess_options=options, providers=providers)
+        session = onnxruntime.InferenceSession(source, sess_options=options, providers=providers)
     except Exception as error:  # ONNX Runtime has a class of its own for every way to fail.
-        raise ValueError(f"{model} isn't an ONNX file that can be run: {error}") from error
+        name = "the network" if isinstance(model, bytes) else model
+        raise ValueError(f"{name} isn't an ONNX file that can be run: {error}") from error
     if on_gpu and _CUDA not in session.get_providers():
         sentence = "ONNX Runtime can't use the GPU, though it is built for one; its own log says why"
         if device == "cuda":

@@ -1,9 +1,17 @@
 """Speaker diarization: the turns of each speaker in a recording."""
 
-from models.diarization.settings import ClusteringSettings, DiarizationSettings, PyannoteSettings
+from models.diarization.settings import ClusteringSettings, DiarizationSettings, PyannoteSettings, SegmentationSettings
 from models.diarization.types import Diarizer, SpeakerTurn
 
-__all__ = ["ClusteringSettings", "DiarizationSettings", "Diarizer", "PyannoteSettings", "SpeakerTurn", "build"]
+__all__ = [
+    "ClusteringSettings",
+    "DiarizationSettings",
+    "Diarizer",
+    "PyannoteSettings",
+    "SegmentationSettings",
+    "SpeakerTurn",
+    "build",
+]
 
 
 def build(settings: DiarizationSettings) -> Diarizer:
@@ -18,6 +26,10 @@ def build(settings: DiarizationSettings) -> Diarizer:
             from models.diarization.clustering import ClusteringDiarizer
 
             return ClusteringDiarizer(settings)
+        case SegmentationSettings():
+            from models.diarization.segmentation_engine import SegmentationDiarizer
+
+            return SegmentationDiarizer(settings)
         case PyannoteSettings():
             from models.diarization.pyannote_engine import PyannoteDiarizer
 

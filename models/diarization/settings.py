@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 from models.diarization.pyannote_weights import MODEL, PARTS, PIPELINE, published_parts
 from models.diarization.thresholds import TUNED, Thresholds
 from models.settings import LIVE, Settings
-from models.speaker import CompactSettings, DiarizationSpeakerSettings
+from models.speaker import CampplusSettings, CompactSettings, DiarizationSpeakerSettings
 from models.vad import VadSettings
 from models.weights import DownloadSettings, Weights
 
@@ -75,6 +75,58 @@ class ClusteringSettings(Settings):
         if self.hop > self.window:
             raise ValueError("hop must not be longer than window: speech between windows would belong to nobody")
         return self
+
+
+class SegmentationSettings(DownloadSettings):
+    """Segmentation with overlap, speaker embeddings and clustering on ONNX Runtime. Times in seconds."""
+
+    engine: Literal["segmentation"] = "segmentation"
+    model: Annotated[str, MODEL] = Field(
+        "set://pyannote-segmentation-3.0",
+        description="pyannote's segmentation-3.0: a folder with pytorch_model.bin, which is read without PyTorch.",
+    )
+    speaker: DiarizationSpeakerSettings = Field(CampplusSettings(), description="What tells voices apart.")
+    device: Literal["auto", "cpu", "cuda"] = Field(
+        "auto", description="auto: a GPU where there is one and onnxruntime-gpu is installed."
+    )
+    threads: int = Field(1, ge=1, description="CPU threads that one segmentation may use.")
+    step: float = Field(
+        2.5, ge=0.5, le=10.0, description="From one chunk of 10 s to the next; time grows with its inverse."
+    )
+    longest_embedded: float = Field(
+        6.0, ge=1.0, le=10.0, description="Speech of one speaker in a chunk that is embedded at most."
+    )
+    min_alone: float = Field(
+        1.0, ge=0.0, le=10.0, description="Who speaks alone for less of a chunk has no say in the clustering."
+    )
+    similarity: float | None = Field(
+        None,
+        ge=-1.0,
+        le=1.0,
+        description="Embeddings of a smaller mean cosine similarity start as two groups; left out, as tuned.",
+    )
+    merge_similarity: float | None = Field(
+        None,
+        ge=-1.0,
+        le=1.0,
+        description="Groups whose centroids are more alike are one speaker; left out, as tuned.",
+    )
+    min_speaker_chunks: int = Field(
+        3, ge=1, description="A voice in fewer chunks is taken for one of the others where there are any."
+    )
+    min_speaker_share: float = Field(0.05, ge=0.0, lt=1.0, description="The same, as a share of all voices in chunks.")
+    merge_gap: float = Field(0.3, ge=0.0, description="A speaker's turns closer than this are one.")
+    min_turn: float = Field(0.1, ge=0.0, description="Turns shorter than this are dropped.")
+
+    @property
+    def thresholds(self) -> Thresholds:
+        """Thresholds in force: those set here, and the encoder's tuned values for the others."""
+        tuned = TUNED[self.speaker.engine]
+        return replace(
+            tuned,
+            similarity=tuned.similarity if self.similarity is None else self.similarity,
+            merge_similarity=tuned.merge_similarity if self.merge_similarity is None else self.merge_similarity,
+        )
 
 
 class PyannoteSettings(DownloadSettings):
@@ -148,5 +200,7 @@ class PyannoteSettings(DownloadSettings):
                 yield part, name, MODEL
 
 
-DiarizationSettings = Annotated[ClusteringSettings | PyannoteSettings, Field(discriminator="engine")]
+DiarizationSettings = Annotated[
+    ClusteringSettings | SegmentationSettings | PyannoteSettings, Field(discriminator="engine")
+]
 """Settings of one engine, told apart by ``engine``."""

@@ -1,6 +1,7 @@
 """Speaker encoders: embeddings of voices."""
 
 from models.speaker.settings import (
+    CampplusSettings,
     CompactSettings,
     DiarizationSpeakerSettings,
     EcapaSettings,
@@ -13,6 +14,7 @@ from models.speaker.types import SHORTEST_WINDOW, SpeakerEncoder
 
 __all__ = [
     "SHORTEST_WINDOW",
+    "CampplusSettings",
     "CompactSettings",
     "DiarizationSpeakerSettings",
     "EcapaSettings",
@@ -41,6 +43,10 @@ def build(settings: SpeakerSettings) -> SpeakerEncoder:
             from models.speaker.spectral import SpectralEncoder
 
             return SpectralEncoder()
+        case CampplusSettings():
+            from models.speaker.campplus import CampplusEncoder
+
+            return CampplusEncoder(settings)
         case XvectorSettings() | EcapaSettings():
             from models.speaker.speechbrain import SpeechBrainEncoder
 

@@ -11,6 +11,7 @@ CHECKPOINT = "embedding_model.ckpt"
 
 COMPACT = Weights(kind="file", hub_ids=False, how="make one with: python -m training.speaker.train")
 SPEECHBRAIN = Weights(files=(CHECKPOINT,), more=())
+CAMPPLUS = Weights(files=("campplus_cn_en_common.pt",), more=())
 WESPEAKER = Weights(files=("pytorch_model.bin|avg_model.pt",), more=())
 
 
@@ -67,11 +68,26 @@ class WespeakerSettings(_PretrainedSettings):
     )
 
 
-DiarizationSpeakerSettings = Annotated[CompactSettings | SpectralSettings, Field(discriminator="engine")]
+class CampplusSettings(DownloadSettings):
+    """3D-Speaker's CAM++, 192 numbers, on ONNX Runtime; its PyTorch file is read without PyTorch."""
+
+    engine: Literal["campplus"] = "campplus"
+    model: Annotated[str, CAMPPLUS] = Field(
+        default="set://campplus", description="A folder with campplus_cn_en_common.pt (docs/weights.md)."
+    )
+    device: Literal["auto", "cpu", "cuda"] = Field(
+        "auto", description="auto: a GPU where there is one and onnxruntime-gpu is installed."
+    )
+    threads: int = Field(1, ge=1, description="CPU threads that one call may use.")
+
+
+DiarizationSpeakerSettings = Annotated[
+    CompactSettings | SpectralSettings | CampplusSettings, Field(discriminator="engine")
+]
 """Settings of the engines whose thresholds for diarization have been tuned, told apart by ``engine``."""
 
 SpeakerSettings = Annotated[
-    CompactSettings | SpectralSettings | XvectorSettings | EcapaSettings | WespeakerSettings,
+    CompactSettings | SpectralSettings | CampplusSettings | XvectorSettings | EcapaSettings | WespeakerSettings,
     Field(discriminator="engine"),
 ]
 """Settings of one engine, told apart by ``engine``."""
