@@ -1,10 +1,14 @@
 """Local speakers of a segmentation: the sound to embed of each, and who each is in the whole recording."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.cluster.hierarchy import fcluster, linkage
 from scipy.optimize import linear_sum_assignment
+from scipy.spatial.distance import pdist
 
 from models.diarization.segmentation import CENTRE, HOP, Segmentation
 from models.speaker import SHORTEST_WINDOW
@@ -12,75 +16,155 @@ from models.speaker import SHORTEST_WINDOW
 SAMPLE_RATE = 16_000
 FRAME_SECONDS = HOP / SAMPLE_RATE
 
+LONGEST_PIECE = 2.0
+"""Seconds of speech in one embedding; in more, the voices of two speakers may be mixed."""
+
+PAUSE = 0.2
+"""Seconds; a longer one ends a piece."""
+
+Embed = Callable[[Sequence[NDArray[np.float32]]], NDArray[np.float32]]
+
 
 @dataclass(frozen=True, slots=True, eq=False)
-class LocalSpeaker:
-    """A speaker within one chunk.
+class Piece:
+    """A stretch of a local speaker's speech.
 
     Attributes:
         chunk: Index of the chunk.
         number: Of the speaker in the chunk.
+        frames: Frames of the chunk that it consists of, in order.
+        alone: Seconds of it in which nobody else speaks.
+    """
+
+    chunk: int
+    number: int
+    frames: NDArray[np.int64]
+    alone: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LocalSpeaker:
+    """One voice within one chunk.
+
+    Attributes:
+        chunk: Index of the chunk.
+        number: Of the speaker in the chunk, whom the segmentation took it for. Several voices may have one number.
         alone: Seconds in which nobody else speaks.
-        pcm: The sound of these seconds, joined; of all the speaker's seconds where these are too few to embed.
+        share: Frames of the number that are this voice's, bool[frames].
+        embedding: L2-normalised, shape [D].
     """
 
     chunk: int
     number: int
     alone: float
-    pcm: NDArray[np.float32]
+    share: NDArray[np.bool_]
+    embedding: NDArray[np.float32]
 
 
-def local_speakers(pcm: NDArray[np.float32], segmentation: Segmentation, *, longest: float) -> list[LocalSpeaker]:
+def local_speakers(
+    pcm: NDArray[np.float32], segmentation: Segmentation, embed: Embed, *, same_voice: float
+) -> list[LocalSpeaker]:
     """Return the local speakers that say enough to be embedded, chunk after chunk.
+
+    The segmentation takes voices that are alike for one speaker where they take turns: pieces of one speaker whose
+    embeddings differ are told apart again.
 
     Args:
         pcm: The recording, mono float32 at 16 kHz.
         segmentation: Of the recording.
-        longest: Seconds of each to embed at most, from the middle of what there is.
+        embed: Embeds stretches of sound, see ``models.speaker.types.SpeakerEncoder``.
+        same_voice: Mean cosine similarity below which pieces are different voices.
     """
-    return [
-        LocalSpeaker(chunk, number, alone, sound)
-        for chunk, (start, active) in enumerate(zip(segmentation.starts, segmentation.active, strict=True))
-        for number in range(active.shape[1])
-        for alone, sound in [_sound(pcm, int(start), active, number, longest)]
-        if len(sound) >= SHORTEST_WINDOW * SAMPLE_RATE
-    ]
+    frames = segmentation.active.shape[1]
+    groups: list[list[Piece]] = []
+    for chunk, (start, active) in enumerate(zip(segmentation.starts, segmentation.active, strict=True)):
+        # The last chunk reaches beyond the recording.
+        within = active[: max(0, (len(pcm) - int(start) - CENTRE + HOP // 2) // HOP)]
+        for number in range(active.shape[1]):
+            if pieces := list(_pieces(within, chunk, number)):
+                groups.append(pieces)
+    embeddings = embed([_sound(pcm, segmentation, piece) for pieces in groups for piece in pieces])
+    found: list[LocalSpeaker] = []
+    first = 0
+    for pieces in groups:
+        found += _voices(pieces, embeddings[first : first + len(pieces)], frames, same_voice)
+        first += len(pieces)
+    return found
 
 
-def matched(
-    locals_: list[LocalSpeaker], embeddings: NDArray[np.float32], centroids: NDArray[np.float32]
-) -> NDArray[np.int64]:
+def matched(heard: Sequence[LocalSpeaker], centroids: NDArray[np.float32]) -> NDArray[np.int64]:
     """Find the voice of each local speaker: those of one chunk are different voices where there are enough.
 
     Args:
-        locals_: In order of their chunks.
-        embeddings: L2-normalised, one for each, shape [local speakers, D].
+        heard: The local speakers; those of one number next to each other, the one with most speech first.
         centroids: L2-normalised, one for each voice, shape [voices, D].
 
     Returns:
         Index of the voice of each, shape [local speakers]; -1 where a chunk has more speakers than there are voices.
     """
-    similarities = embeddings @ centroids.T
-    chunks = np.array([local.chunk for local in locals_])
-    voices = np.full(len(locals_), -1, dtype=np.int64)
+    similarities = np.stack([local.embedding for local in heard]) @ centroids.T
+    voices: NDArray[np.int64] = similarities.argmax(axis=1)
+    chunks = np.array([local.chunk for local in heard])
+    leads = np.array([True, *((a.chunk, a.number) != (b.chunk, b.number) for a, b in pairwise(heard))])
+    voices[leads] = -1
     for chunk in np.unique(chunks):
-        here = np.flatnonzero(chunks == chunk)
+        here = np.flatnonzero((chunks == chunk) & leads)
         rows, columns = linear_sum_assignment(similarities[here], maximize=True)
         voices[here[rows]] = columns
     return voices
 
 
-def _sound(
-    pcm: NDArray[np.float32], start: int, active: NDArray[np.bool_], number: int, longest: float
-) -> tuple[float, NDArray[np.float32]]:
-    first = start + CENTRE - HOP // 2
-    # The last chunk reaches beyond the recording.
-    active = active[: max(0, (len(pcm) - first) // HOP)]
+def _pieces(active: NDArray[np.bool_], chunk: int, number: int) -> list[Piece]:
+    """Cut what a speaker says alone into pieces; all that the speaker says, where that is too little."""
     alone = active[:, number] & (active.sum(axis=1) == 1)
-    seconds = float(alone.sum()) * FRAME_SECONDS
-    frames = np.flatnonzero(alone if seconds >= SHORTEST_WINDOW + FRAME_SECONDS else active[:, number])
-    most = int(longest / FRAME_SECONDS)
-    if len(frames) > most:
-        # In the middle, clear of who speaks before and after.
-        frames = frames[(len(frames) - most) // 2 :][:most]
-    return seconds, pcm[(first + frames[:, None] * HOP + np.arange(HOP)).ravel()]
+    least = round(SHORTEST_WINDOW / FRAME_SECONDS) + 1
+    chosen = alone if alone.sum() >= least else active[:, number]
+    pieces = []
+    for run in _runs(np.flatnonzero(chosen)):
+        count = -(-len(run) // round(LONGEST_PIECE / FRAME_SECONDS))
+        pieces += [
+            Piece(chunk, number, part, float(alone[part].sum()) * FRAME_SECONDS)
+            for part in np.array_split(run, count)
+            if len(part) >= least
+        ]
+    return pieces
+
+
+def _runs(frames: NDArray[np.int64]) -> list[NDArray[np.int64]]:
+    if not len(frames):
+        return []
+    return np.split(frames, np.flatnonzero(np.diff(frames) * FRAME_SECONDS > PAUSE) + 1)
+
+
+def _sound(pcm: NDArray[np.float32], segmentation: Segmentation, piece: Piece) -> NDArray[np.float32]:
+    first = int(segmentation.starts[piece.chunk]) + CENTRE - HOP // 2
+    sound: NDArray[np.float32] = pcm[(first + piece.frames[:, None] * HOP + np.arange(HOP)).ravel()]
+    return sound
+
+
+def _voices(
+    pieces: Sequence[Piece], embeddings: NDArray[np.float32], frames: int, same_voice: float
+) -> list[LocalSpeaker]:
+    """Group a number's pieces by voice, the one with most speech first; frames between pieces go to the nearest."""
+    labels = np.ones(len(pieces), dtype=np.int32)
+    if len(pieces) > 1:
+        labels = fcluster(linkage(pdist(embeddings, "cosine"), "average"), 1.0 - same_voice, "distance")
+    lengths = np.array([len(piece.frames) for piece in pieces])
+    owners = np.repeat(np.arange(len(pieces)), lengths)
+    at = np.concatenate([piece.frames for piece in pieces])
+    after = np.searchsorted(at, np.arange(frames)).clip(1, len(at) - 1)
+    nearest = np.where(np.arange(frames) - at[after - 1] <= at[after] - np.arange(frames), after - 1, after)
+    voice_of_frame = labels[owners[nearest]]
+    found = []
+    for label in sorted(set(labels.tolist()), key=lambda label: -int(lengths[labels == label].sum())):
+        total = lengths[labels == label] @ embeddings[labels == label]
+        found.append(
+            LocalSpeaker(
+                pieces[0].chunk,
+                pieces[0].number,
+                sum(piece.alone for piece, other in zip(pieces, labels, strict=True) if other == label),
+                voice_of_frame == label,
+                (total / max(float(np.linalg.norm(total)), 1e-9)).astype(np.float32),
+            )
+        )
+    return found

@@ -56,14 +56,13 @@ class SegmentationDiarizer:
             return ()
         settings = self._settings
         segmentation = self._segmenter.segment(pcm, step=settings.step)
-        heard = local_speakers(pcm, segmentation, longest=settings.longest_embedded)
+        heard = local_speakers(pcm, segmentation, self._encoder.embed, same_voice=settings.same_voice)
         if not heard:
             # Too little to tell voices apart: all of it is one speaker's.
             speaking = anybody(segmentation)
         else:
-            embeddings = self._encoder.embed([local.pcm for local in heard])
-            clear = np.array([local.alone >= settings.min_alone for local in heard])
-            chosen = embeddings[clear] if clear.any() else embeddings
+            clear = [local.embedding for local in heard if local.alone >= settings.min_alone]
+            chosen = np.stack(clear or [local.embedding for local in heard])
             centroids = group(
                 chosen,
                 count,
@@ -71,6 +70,6 @@ class SegmentationDiarizer:
                 merge_similarity=self._thresholds.merge_similarity,
                 min_windows=max(settings.min_speaker_chunks, settings.min_speaker_share * len(chosen)),
             )
-            speaking = elected(segmentation, heard, matched(heard, embeddings, centroids), len(centroids))
+            speaking = elected(segmentation, heard, matched(heard, centroids), len(centroids))
         duration = len(pcm) / SAMPLE_RATE
         return overlapping_turns(speaking, duration, merge_gap=settings.merge_gap, min_turn=settings.min_turn)

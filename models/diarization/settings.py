@@ -85,7 +85,7 @@ class SegmentationSettings(DownloadSettings):
         "set://pyannote-segmentation-3.0",
         description="pyannote's segmentation-3.0: a folder with pytorch_model.bin, which is read without PyTorch.",
     )
-    speaker: DiarizationSpeakerSettings = Field(CampplusSettings(), description="What tells voices apart.")
+    speaker: CampplusSettings = Field(CampplusSettings(), description="What tells voices apart.")
     device: Literal["auto", "cpu", "cuda"] = Field(
         "auto", description="auto: a GPU where there is one and onnxruntime-gpu is installed."
     )
@@ -93,11 +93,14 @@ class SegmentationSettings(DownloadSettings):
     step: float = Field(
         2.5, ge=0.5, le=10.0, description="From one chunk of 10 s to the next; time grows with its inverse."
     )
-    longest_embedded: float = Field(
-        6.0, ge=1.0, le=10.0, description="Speech of one speaker in a chunk that is embedded at most."
+    same_voice: float = Field(
+        0.3,
+        ge=-1.0,
+        le=1.0,
+        description="Pieces of a segmented speaker of a smaller mean cosine similarity are different voices.",
     )
     min_alone: float = Field(
-        1.0, ge=0.0, le=10.0, description="Who speaks alone for less of a chunk has no say in the clustering."
+        1.5, ge=0.0, le=10.0, description="Who speaks alone for less of a chunk has no say in the clustering."
     )
     similarity: float | None = Field(
         None,

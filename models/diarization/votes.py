@@ -41,7 +41,7 @@ def elected(
     for local, voice in zip(locals_, voices.tolist(), strict=True):
         if voice >= 0:
             first = int(firsts[local.chunk])
-            votes[first : first + length, voice] += segmentation.activity[local.chunk, :, local.number]
+            votes[first : first + length, voice] += local.share * segmentation.activity[local.chunk, :, local.number]
     at_once = np.floor(speakers / chunks_here + 0.5).astype(np.int64)
     ranks = np.argsort(np.argsort(-votes, axis=1, kind="stable"), axis=1)
     return (ranks < at_once[:, None]) & (votes > 0)

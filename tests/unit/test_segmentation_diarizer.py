@@ -1,4 +1,5 @@
 import json
+from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
 
@@ -35,42 +36,60 @@ def segmentation(*chunks: dict[int, list[tuple[int, int]]]) -> Segmentation:
     return Segmentation(np.arange(len(chunks)) * STEP, active.astype(np.float32), active)
 
 
-def local(chunk: int, number: int) -> LocalSpeaker:
-    return LocalSpeaker(chunk, number, 1.0, np.zeros(0, dtype=np.float32))
+def local(chunk: int, number: int, *embedding: float) -> LocalSpeaker:
+    return LocalSpeaker(chunk, number, 1.0, np.ones(FRAMES, dtype=np.bool_), np.float32(embedding))
 
 
-def one_hot(*numbers: int) -> NDArray[np.float32]:
-    return np.eye(4, dtype=np.float32)[list(numbers)]
+def pitch(windows: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
+    """Embeddings of sound that is 1 all over for one voice and 2 for another."""
+    return np.eye(3, dtype=np.float32)[[round(float(window.mean())) for window in windows]]
+
+
+def heard_in(pcm: NDArray[np.float32], *chunks: dict[int, list[tuple[int, int]]]) -> list[LocalSpeaker]:
+    return local_speakers(pcm, segmentation(*chunks), pitch, same_voice=0.3)
 
 
 def test_a_local_speaker_is_embedded_where_nobody_else_speaks() -> None:
-    pcm = np.arange(CHUNK, dtype=np.float32)
-    found = local_speakers(pcm, segmentation({0: [(0, 200)], 2: [(100, 300)]}), longest=10)
+    pcm = np.ones(CHUNK, dtype=np.float32)
+    pcm[CENTRE - HOP // 2 + 200 * HOP : CENTRE - HOP // 2 + 300 * HOP] = 2
+    found = heard_in(pcm, {0: [(0, 200)], 2: [(100, 300)]})
     assert [(speaker.chunk, speaker.number) for speaker in found] == [(0, 0), (0, 2)]
     assert [speaker.alone for speaker in found] == pytest.approx([100 * FRAME_SECONDS] * 2)
-    half = HOP // 2
-    np.testing.assert_array_equal(found[1].pcm, np.arange(CENTRE - half + 200 * HOP, CENTRE - half + 300 * HOP))
+    np.testing.assert_array_equal([speaker.embedding for speaker in found], np.eye(3)[[1, 2]])
+    assert all(speaker.share.all() for speaker in found)
 
 
 def test_a_speaker_who_is_never_alone_is_embedded_as_heard_and_who_says_too_little_is_not() -> None:
-    pcm = np.zeros(CHUNK, dtype=np.float32)
-    found = local_speakers(pcm, segmentation({0: [(0, 200)], 1: [(50, 150)], 2: [(300, 310)]}), longest=10)
+    found = heard_in(np.ones(CHUNK, np.float32), {0: [(0, 200)], 1: [(50, 150)], 2: [(300, 310)]})
     assert [(speaker.number, speaker.alone) for speaker in found] == [(0, pytest.approx(100 * FRAME_SECONDS)), (1, 0.0)]
-    assert len(found[1].pcm) == 100 * HOP
 
 
-def test_long_speech_is_embedded_in_part_and_never_beyond_the_recording() -> None:
-    pcm = np.zeros(5 * 16_000, dtype=np.float32)
-    everywhere = segmentation({0: [(0, FRAMES)]})
-    assert len(local_speakers(pcm, everywhere, longest=2)[0].pcm) == pytest.approx(2 * 16_000, abs=HOP)
-    assert len(local_speakers(pcm, everywhere, longest=10)[0].pcm) <= len(pcm)
+def test_two_voices_that_the_segmentation_takes_for_one_are_told_apart() -> None:
+    pcm = np.ones(CHUNK, dtype=np.float32)
+    pcm[CENTRE - HOP // 2 + 300 * HOP :] = 2
+    longer, shorter = heard_in(pcm, {0: [(0, 290), (310, 500)]})
+    assert (longer.number, shorter.number) == (0, 0)
+    np.testing.assert_array_equal(np.flatnonzero(longer.share), np.arange(0, 300))
+    np.testing.assert_array_equal(np.flatnonzero(shorter.share), np.arange(300, FRAMES))
+    np.testing.assert_array_equal([longer.embedding, shorter.embedding], np.eye(3)[[1, 2]])
+
+
+def test_nothing_beyond_the_recording_is_embedded() -> None:
+    (found,) = heard_in(np.ones(5 * 16_000, np.float32), {0: [(0, FRAMES)]})
+    assert found.alone == pytest.approx(5, abs=0.05)
+    np.testing.assert_array_equal(found.embedding, [0, 1, 0])
 
 
 def test_speakers_of_one_chunk_are_different_voices() -> None:
-    heard = [local(0, 0), local(0, 1), local(1, 0)]
-    embeddings = np.float32([[1, 0.2], [0.9, 0.3], [0.9, 0.3]])
-    assert matched(heard, embeddings, np.eye(2, dtype=np.float32)).tolist() == [0, 1, 0]
-    assert matched(heard[:2], embeddings[:2], np.eye(2, dtype=np.float32)[:1]).tolist() == [0, -1]
+    voices = np.eye(2, dtype=np.float32)
+    heard = [local(0, 0, 1, 0.2), local(0, 1, 0.9, 0.3), local(1, 0, 0.9, 0.3)]
+    assert matched(heard, voices).tolist() == [0, 1, 0]
+    assert matched(heard[:2], voices[:1]).tolist() == [0, -1]
+
+
+def test_a_second_voice_of_one_number_may_be_any() -> None:
+    heard = [local(0, 0, 1, 0.2), local(0, 0, 0.1, 0.9), local(0, 1, 0.9, 0.3)]
+    assert matched(heard, np.eye(2, dtype=np.float32)).tolist() == [0, 1, 1]
 
 
 def test_chunks_vote_and_overlap_is_kept() -> None:
