@@ -19,6 +19,9 @@ FRAME_SECONDS = HOP / SAMPLE_RATE
 LONGEST_PIECE = 2.0
 """Seconds of speech in one embedding; in more, the voices of two speakers may be mixed."""
 
+CHUNKS_AT_ONCE = 32
+"""Whose sound is copied out and embedded at once: bounds the memory."""
+
 PAUSE = 0.2
 """Seconds; a longer one ends a piece."""
 
@@ -75,20 +78,14 @@ def local_speakers(
         embed: Embeds stretches of sound, see ``models.speaker.types.SpeakerEncoder``.
         same_voice: Mean cosine similarity below which pieces are different voices.
     """
-    frames = segmentation.active.shape[1]
-    groups: list[list[Piece]] = []
-    for chunk, (start, active) in enumerate(zip(segmentation.starts, segmentation.active, strict=True)):
-        # The last chunk reaches beyond the recording.
-        within = active[: max(0, (len(pcm) - int(start) - CENTRE + HOP // 2) // HOP)]
-        for number in range(active.shape[1]):
-            if pieces := list(_pieces(within, chunk, number)):
-                groups.append(pieces)
-    embeddings = embed([_sound(pcm, segmentation, piece) for pieces in groups for piece in pieces])
     found: list[LocalSpeaker] = []
-    first = 0
-    for pieces in groups:
-        found += _voices(pieces, embeddings[first : first + len(pieces)], frames, same_voice)
-        first += len(pieces)
+    for first in range(0, len(segmentation.starts), CHUNKS_AT_ONCE):
+        chunks = range(first, min(first + CHUNKS_AT_ONCE, len(segmentation.starts)))
+        numbers = [pieces for chunk in chunks for pieces in _pieces_of(segmentation, chunk, len(pcm))]
+        embeddings = iter(embed([_sound(pcm, segmentation, piece) for pieces in numbers for piece in pieces]))
+        for pieces in numbers:
+            own = np.stack([next(embeddings) for _ in pieces])
+            found += _voices(pieces, own, segmentation.active.shape[1], same_voice)
     return found
 
 
@@ -112,6 +109,14 @@ def matched(heard: Sequence[LocalSpeaker], centroids: NDArray[np.float32]) -> ND
         rows, columns = linear_sum_assignment(similarities[here], maximize=True)
         voices[here[rows]] = columns
     return voices
+
+
+def _pieces_of(segmentation: Segmentation, chunk: int, samples: int) -> list[list[Piece]]:
+    """Return the pieces of each number of a chunk that has any."""
+    # The last chunk reaches beyond the recording.
+    frames = (samples - int(segmentation.starts[chunk]) - CENTRE + HOP // 2) // HOP
+    active = segmentation.active[chunk, : max(0, frames)]
+    return [pieces for number in range(active.shape[1]) if (pieces := _pieces(active, chunk, number))]
 
 
 def _pieces(active: NDArray[np.bool_], chunk: int, number: int) -> list[Piece]:
