@@ -34,7 +34,6 @@ class SegmentationDiarizer:
 
     def __init__(self, settings: SegmentationSettings) -> None:
         self._settings = settings
-        self._thresholds = settings.thresholds
         folder = resolve(settings.model, MODEL, allow_download=settings.allow_download)
         self._segmenter = Segmenter(folder, device=settings.device, threads=settings.threads)
         self._encoder = build_encoder(settings.speaker)
@@ -66,8 +65,8 @@ class SegmentationDiarizer:
             centroids = group(
                 chosen,
                 count,
-                similarity=self._thresholds.similarity,
-                merge_similarity=self._thresholds.merge_similarity,
+                similarity=settings.similarity,
+                merge_similarity=settings.merge_similarity,
                 min_windows=max(settings.min_speaker_chunks, settings.min_speaker_share * len(chosen)),
             )
             speaking = elected(segmentation, heard, matched(heard, centroids), len(centroids))

@@ -102,17 +102,11 @@ class SegmentationSettings(DownloadSettings):
     min_alone: float = Field(
         1.5, ge=0.0, le=10.0, description="Who speaks alone for less of a chunk has no say in the clustering."
     )
-    similarity: float | None = Field(
-        None,
-        ge=-1.0,
-        le=1.0,
-        description="Embeddings of a smaller mean cosine similarity start as two groups; left out, as tuned.",
+    similarity: float = Field(
+        0.5, ge=-1.0, le=1.0, description="Local speakers of a smaller mean cosine similarity start as two groups."
     )
-    merge_similarity: float | None = Field(
-        None,
-        ge=-1.0,
-        le=1.0,
-        description="Groups whose centroids are more alike are one speaker; left out, as tuned.",
+    merge_similarity: float = Field(
+        0.6, ge=-1.0, le=1.0, description="Groups whose centroids are more alike are one speaker."
     )
     min_speaker_chunks: int = Field(
         3, ge=1, description="A voice in fewer chunks is taken for one of the others where there are any."
@@ -120,16 +114,6 @@ class SegmentationSettings(DownloadSettings):
     min_speaker_share: float = Field(0.05, ge=0.0, lt=1.0, description="The same, as a share of all voices in chunks.")
     merge_gap: float = Field(0.3, ge=0.0, description="A speaker's turns closer than this are one.")
     min_turn: float = Field(0.1, ge=0.0, description="Turns shorter than this are dropped.")
-
-    @property
-    def thresholds(self) -> Thresholds:
-        """Thresholds in force: those set here, and the encoder's tuned values for the others."""
-        tuned = TUNED[self.speaker.engine]
-        return replace(
-            tuned,
-            similarity=tuned.similarity if self.similarity is None else self.similarity,
-            merge_similarity=tuned.merge_similarity if self.merge_similarity is None else self.merge_similarity,
-        )
 
 
 class PyannoteSettings(DownloadSettings):

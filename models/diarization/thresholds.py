@@ -21,8 +21,7 @@ class Thresholds:
     pause_cost: float
 
 
-TUNED: dict[Literal["compact", "spectral", "campplus"], Thresholds] = {
+TUNED: dict[Literal["compact", "spectral"], Thresholds] = {
     "compact": Thresholds(similarity=0.48, merge_similarity=0.62, change_cost=0.3, pause_cost=0.1),
     "spectral": Thresholds(similarity=0.45, merge_similarity=0.6, change_cost=0.3, pause_cost=0.1),
-    "campplus": Thresholds(similarity=0.5, merge_similarity=0.6, change_cost=0.3, pause_cost=0.1),
 }

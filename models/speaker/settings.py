@@ -81,9 +81,7 @@ class CampplusSettings(DownloadSettings):
     threads: int = Field(1, ge=1, description="CPU threads that one call may use.")
 
 
-DiarizationSpeakerSettings = Annotated[
-    CompactSettings | SpectralSettings | CampplusSettings, Field(discriminator="engine")
-]
+DiarizationSpeakerSettings = Annotated[CompactSettings | SpectralSettings, Field(discriminator="engine")]
 """Settings of the engines whose thresholds for diarization have been tuned, told apart by ``engine``."""
 
 SpeakerSettings = Annotated[
