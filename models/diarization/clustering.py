@@ -14,6 +14,7 @@ from models.spans import Span
 from models.speaker import SpeakerEncoder
 from models.speaker import build as build_encoder
 from models.vad import SileroVad
+from models.vad.silero import farness, speech_spans
 
 SAMPLE_RATE = 16_000
 
@@ -51,7 +52,8 @@ class ClusteringDiarizer:
         Where there is less speech than speakers asked for, fewer are found.
         """
         count = speaker_count(num_speakers, min_speakers, max_speakers)
-        speech = self._vad.speech(pcm)
+        probabilities = self._vad.probabilities(pcm)
+        speech = speech_spans(probabilities, len(pcm) / SAMPLE_RATE, self._settings.vad)
         if not speech:
             return ()
         settings = self._settings
@@ -64,7 +66,7 @@ class ClusteringDiarizer:
                 embeddings,
                 count,
                 similarity=self._thresholds.similarity,
-                merge_similarity=self._thresholds.merge_similarity,
+                merge_similarity=self._thresholds.merged_at(farness(probabilities)),
                 min_windows=max(settings.min_speaker_time / settings.hop, settings.min_speaker_share * len(embeddings)),
             )
             voices = self._assign(times, embeddings, centroids)

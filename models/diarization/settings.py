@@ -43,6 +43,12 @@ class ClusteringSettings(Settings):
         le=1.0,
         description="Groups whose centroids are more alike are one speaker; left out, as tuned.",
     )
+    far_merge_similarity: float | None = Field(
+        None,
+        ge=-1.0,
+        le=1.0,
+        description="The same for recordings in which the voice detector is seldom sure; left out, as tuned.",
+    )
     min_speaker_time: float = Field(
         2.5, ge=0.0, description="A voice heard for less is taken for one of the others where there are any."
     )

@@ -125,18 +125,28 @@ def _windows(pcm: NDArray[np.float32], first: int, last: int) -> NDArray[np.floa
 
 
 def thresholds(probabilities: NDArray[np.float32], settings: VadSettings) -> Hysteresis:
-    """Return the thresholds for a recording: the nearer to those of a far one, the more of it is in doubt.
+    """Return the thresholds for a recording, between those of near and of far ones."""
+    share = farness(probabilities)
+    return Hysteresis(*(a + share * (b - a) for a, b in zip(settings.near, settings.far, strict=True)))
+
+
+def farness(probabilities: NDArray[np.float32]) -> float:
+    """Tell by how much of a recording is in doubt how far away its speakers are.
 
     Speech near the microphone has probabilities next to 1, and few frames lie between. Across a room the network hears
     the same speech at any probability, and at 0.5 it would miss half of it.
+
+    Args:
+        probabilities: Of speech, shape [frames].
+
+    Returns:
+        0.0 for near speakers, 1.0 for those across a room.
     """
-    near, far = settings.near, settings.far
     heard = probabilities >= LEAST_DOUBT
     if not heard.any():
-        return near
+        return 0.0
     doubt = float((probabilities[heard] < MOST_DOUBT).mean())
-    share = min(max((doubt - NEAR_DOUBT) / (FAR_DOUBT - NEAR_DOUBT), 0.0), 1.0)
-    return Hysteresis(*(a + share * (b - a) for a, b in zip(near, far, strict=True)))
+    return min(max((doubt - NEAR_DOUBT) / (FAR_DOUBT - NEAR_DOUBT), 0.0), 1.0)
 
 
 def _with_hysteresis(probabilities: NDArray[np.float32], limits: Hysteresis) -> NDArray[np.bool_]:

@@ -117,6 +117,11 @@ def test_settings_refuse_windows_with_holes_between_them() -> None:
         ClusteringSettings(window=1.0, hop=1.5)
 
 
+def test_groups_merge_sooner_the_farther_the_speakers_are() -> None:
+    thresholds = ClusteringSettings(merge_similarity=0.7).thresholds
+    assert [thresholds.merged_at(farness) for farness in (0, 0.5, 1)] == pytest.approx([0.7, 0.65, 0.6])
+
+
 # --- how many speakers -----------------------------------------------------------------------------------------
 
 
