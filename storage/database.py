@@ -19,6 +19,9 @@ from psycopg_pool import AsyncConnectionPool
 Connection = psycopg.AsyncConnection[DictRow]
 T = TypeVar("T")
 
+HEAD = "head"
+_MIGRATIONS = Path(__file__).parent / "migrations"
+
 log = structlog.get_logger(__name__)
 
 _FIRST_RETRY_SECONDS = 0.1
@@ -241,7 +244,7 @@ def unavailable_errors() -> Iterator[None]:
         raise DatabaseUnavailable(str(error).strip() or type(error).__name__) from error
 
 
-def migrate(url: str, *, wait_seconds: float = 300.0, revision: str = "head") -> None:
+def migrate(url: str, *, wait_seconds: float = 300.0, revision: str = HEAD) -> None:
     """Bring the schema up to the newest revision; several replicas may do it at once.
 
     One of them migrates, in one transaction, while the others wait for it on an advisory lock.
@@ -256,23 +259,40 @@ def migrate(url: str, *, wait_seconds: float = 300.0, revision: str = "head") ->
         MigrationError: A migration failed; nothing was changed.
         ValueError: The URL can't be read.
     """
-    from alembic import command
-    from alembic.config import Config
-    from sqlalchemy import create_engine
-    from sqlalchemy.exc import SQLAlchemyError
-    from sqlalchemy.pool import NullPool
-
     conninfo = make_conninfo("", **parse_url(url))
     with unavailable_errors(), psycopg.connect(conninfo, connect_timeout=10, autocommit=True) as guard:
+        if revision == HEAD and _revision_of(guard) == newest_revision():
+            return
+        # Half a second of imports, which every start of a replica would pay.
+        from alembic import command
+        from alembic.config import Config
+        from sqlalchemy import create_engine
+        from sqlalchemy.exc import SQLAlchemyError
+        from sqlalchemy.pool import NullPool
+
         guard.execute("SELECT set_config('lock_timeout', %s, false)", [str(int(wait_seconds * 1000))])
         guard.execute("SELECT pg_advisory_lock(hashtextextended('voicegraph.migrate', 0))")
         # The driver connects by itself: the URL, with its password, stays out of SQLAlchemy's and Alembic's hands.
         engine = create_engine("postgresql+psycopg://", creator=lambda: psycopg.connect(conninfo), poolclass=NullPool)
         config = Config()
-        config.set_main_option("script_location", str(Path(__file__).parent / "migrations").replace("%", "%%"))
+        config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
         try:
             with engine.begin() as connection:
                 config.attributes["connection"] = connection
                 command.upgrade(config, revision)
         except (SQLAlchemyError, psycopg.Error) as error:
             raise MigrationError(f"the database schema could not be migrated: {error}") from error
+
+
+def newest_revision() -> str:
+    """Return the revision that this release's schema has, from the names of the migrations (``0006_job_queue.py``)."""
+    return max(file.name for file in (_MIGRATIONS / "versions").glob("[0-9]*_*.py")).partition("_")[0]
+
+
+def _revision_of(connection: psycopg.Connection[Any]) -> str | None:
+    """Return the revision of a database's schema; None where it can't be read, as in an empty one."""
+    try:
+        row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
+    except psycopg.ProgrammingError:
+        return None
+    return None if row is None else str(row[0])

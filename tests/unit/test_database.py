@@ -4,9 +4,11 @@ import multiprocessing
 
 import psycopg
 import pytest
+from alembic import command
+from alembic.script import ScriptDirectory
 from postgres import kill
 
-from storage.database import Database, DatabaseUnavailable, MigrationError, migrate
+from storage.database import _MIGRATIONS, Database, DatabaseUnavailable, MigrationError, migrate, newest_revision
 from storage.embedded_postgres import EmbeddedPostgres
 
 pytestmark = [pytest.mark.unit, pytest.mark.anyio, pytest.mark.timeout(60)]
@@ -132,6 +134,19 @@ def test_simultaneous_migrations_by_several_processes_all_succeed(empty_database
     with psycopg.connect(empty_database_url) as connection:
         assert connection.execute("SELECT version_num FROM alembic_version").fetchall() == [("0006",)]
         assert connection.execute("SELECT count(*) FROM jobs").fetchone() == (0,)
+
+
+def test_a_schema_that_is_the_newest_is_left_alone(empty_database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    migrate(empty_database_url, revision="0005")
+    migrate(empty_database_url)
+    monkeypatch.delattr(command, "upgrade")
+    migrate(empty_database_url)
+    with psycopg.connect(empty_database_url) as connection:
+        assert connection.execute("SELECT version_num FROM alembic_version").fetchall() == [(newest_revision(),)]
+
+
+def test_the_newest_revision_is_the_head_of_the_migrations() -> None:
+    assert ScriptDirectory(str(_MIGRATIONS)).get_current_head() == newest_revision()
 
 
 def test_a_failed_migration_leaves_nothing_behind(empty_database_url: str) -> None:
