@@ -3,7 +3,6 @@
 import numpy as np
 from numpy.typing import NDArray
 from scipy.fft import dct
-from scipy.signal import get_window
 
 from models.speaker.mel import mel_filters
 
@@ -33,7 +32,7 @@ def mfcc(pcm: NDArray[np.float32]) -> NDArray[np.float32]:
     emphasised = np.diff(pcm, prepend=pcm[:1]) + np.float32(0.03) * pcm
     emphasised *= np.float32(LEVEL / max(rms, FLOOR))
     frames = np.lib.stride_tricks.sliding_window_view(emphasised, FRAME_LENGTH)[::HOP_LENGTH]
-    hamming = get_window("hamming", FRAME_LENGTH).astype(np.float32)
+    hamming = np.hamming(FRAME_LENGTH + 1)[:-1].astype(np.float32)
     power = np.square(np.abs(np.fft.rfft(frames * hamming, FFT_LENGTH)))
     mel_spectrogram = np.log(power @ mel_filters(MELS, BAND, FFT_LENGTH, SAMPLE_RATE) + FLOOR)
     return dct(mel_spectrogram, norm="ortho", axis=1)[:, :COEFFICIENTS].astype(np.float32)

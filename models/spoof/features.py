@@ -12,7 +12,6 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 from scipy.fft import rfft
-from scipy.signal import get_window
 
 from models.audio import SAMPLE_RATE
 from models.spoof.types import CHUNK_SAMPLES
@@ -176,8 +175,8 @@ def _frame_means(values: Pcm) -> Pcm:
 
 @cache
 def _window(length: int) -> Pcm:
-    """Return a Hann window of unit energy."""
-    window = get_window("hann", length)
+    """Return a periodic Hann window of unit energy."""
+    window = np.hanning(length + 1)[:-1]
     return np.asarray(window / np.sqrt(np.square(window).sum()), np.float32)
 
 
