@@ -1,22 +1,25 @@
-"""Builders of the Serve applications, named by ``import_path`` in serve_config.yaml."""
+"""Builders of the Serve applications, named by ``import_path`` in serve_config.yaml.
+
+Each imports what its own application needs: Serve builds every application in a process of its own, and a file is
+checked, which takes the types of the builders' arguments, without any of it.
+"""
 
 from ray.serve import Application
 
-from deployments.asr import asr_deployment
-from deployments.diarization import diarization_deployment
-from deployments.lipsync import lipsync_deployment
-from deployments.speaker import speaker_deployment
-from deployments.speech import speech_deployment
-from deployments.spoof import spoof_deployment
-from deployments.translation import translation_deployment
 from graphs.common.config import ApiConfig, GraphsConfig
-from graphs.http.server.ingress import ingress_deployment
-from graphs.http.server.live import live_deployment
-from graphs.worker import worker_deployment
 
 
 def graphs(config: GraphsConfig) -> Application:
     """Build the roles and the job workers that compose them."""
+    from deployments.asr import asr_deployment
+    from deployments.diarization import diarization_deployment
+    from deployments.lipsync import lipsync_deployment
+    from deployments.speaker import speaker_deployment
+    from deployments.speech import speech_deployment
+    from deployments.spoof import spoof_deployment
+    from deployments.translation import translation_deployment
+    from graphs.worker import worker_deployment
+
     level = config.logs.level
     roles = {
         "asr": asr_deployment.bind(config.asr.engine, config.asr.concurrency, level, config.asr.notice),
@@ -61,11 +64,15 @@ def graphs(config: GraphsConfig) -> Application:
 
 def api(config: ApiConfig) -> Application:
     """Build the HTTP ingress."""
+    from graphs.http.server.ingress import ingress_deployment
+
     application: Application = ingress_deployment(config).bind()
     return application
 
 
 def live(config: ApiConfig) -> Application:
     """Build the ingress of live audio: WebSockets, which stay open, apart from requests, which don't."""
+    from graphs.http.server.live import live_deployment
+
     application: Application = live_deployment(config).bind()
     return application

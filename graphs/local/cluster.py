@@ -10,7 +10,6 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import Any
 
 import httpx
 import psutil
@@ -19,6 +18,7 @@ from ray import serve
 
 from graphs.local.environment import StartError
 from graphs.ray_patches.backpressure import PROXY_HOOK, PROXY_HOOK_VARIABLE
+from graphs.ray_patches.node_processes import PostponedDashboard, postponed_dashboard
 
 DASHBOARD_PORT = 8265
 READY_TIMEOUT_S = 300.0
@@ -50,10 +50,17 @@ def free_port(preferred: int) -> int:
 
 @dataclass(frozen=True)
 class Dashboard:
-    """Ray's dashboard; whoever has the token may run code through it."""
+    """Ray's dashboard; whoever has the token may run code through it.
+
+    Attributes:
+        url: Where it is, once it has been started.
+        token: Its token.
+        process: Starts it.
+    """
 
     url: str
     token: str
+    process: PostponedDashboard
 
 
 @contextmanager
@@ -65,7 +72,11 @@ def ray_with_dashboard(num_gpus: int | None = None) -> Iterator[Dashboard]:
     """
     before = set(psutil.Process().children(recursive=True))
     try:
-        yield _start(num_gpus)
+        dashboard = _start(num_gpus)
+        try:
+            yield dashboard
+        finally:
+            dashboard.process.stop()
     finally:
         _stop(before)
 
@@ -83,29 +94,20 @@ def _start(num_gpus: int | None) -> Dashboard:
     os.environ.pop("RAY_ADDRESS", None)
     port = free_port(DASHBOARD_PORT)
     on_sigterm = signal.getsignal(signal.SIGTERM)
-    context = ray.init(
-        address="local",
-        num_gpus=num_gpus,
-        include_dashboard=True,
-        dashboard_host="127.0.0.1",
-        dashboard_port=port,
-        log_to_driver=False,
-        logging_level=logging.ERROR,
-        configure_logging=True,
-    )
+    with postponed_dashboard() as process:
+        ray.init(
+            address="local",
+            num_gpus=num_gpus,
+            include_dashboard=True,
+            dashboard_host="127.0.0.1",
+            dashboard_port=port,
+            log_to_driver=False,
+            logging_level=logging.ERROR,
+            configure_logging=True,
+        )
     # Ray installs a handler that aborts the process three seconds after a SIGTERM, in the middle of an orderly stop.
     signal.signal(signal.SIGTERM, on_sigterm)
-    return Dashboard(f"http://{context.dashboard_url or f'127.0.0.1:{port}'}", token)
-
-
-def deploy(dashboard: Dashboard, config: dict[str, Any]) -> None:
-    """Hand a checked configuration to Serve by Ray's REST API, as ``serve deploy`` does."""
-    headers = {"Authorization": f"Bearer {dashboard.token}"}
-    response = httpx.put(
-        f"{dashboard.url}/api/serve/applications/", json=config, headers=headers, timeout=READY_TIMEOUT_S
-    )
-    if response.is_error:
-        raise StartError(f"Serve refused the configuration: {response.text[:2000]}")
+    return Dashboard(f"http://127.0.0.1:{port}", token, process)
 
 
 def wait_until_ready(url: str, on_change: Callable[[str], None]) -> None:

@@ -23,6 +23,11 @@ class SupervisedPostgres:
         self._stopping = threading.Event()
         self._watch = threading.Thread(target=self._supervise, name="postgres-supervisor", daemon=True)
 
+    @property
+    def url(self) -> str:
+        """The server's URL."""
+        return self._server.url
+
     def start(self) -> str:
         """Start the server and the watch over it; return its URL."""
         url = self._server.start()

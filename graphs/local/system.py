@@ -1,16 +1,18 @@
-"""The whole system on this machine, as a block: PostgreSQL, Ray and Serve start in order and stop in reverse."""
+"""The whole system on this machine, as a block: PostgreSQL and Ray side by side, then Serve; they stop in reverse."""
 
 import asyncio
 import fcntl
 import os
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from graphs.common.config import ADMIN_KEY_VARIABLE, DATABASE_URL_VARIABLE
-from graphs.local.cluster import Dashboard, deploy, ray_with_dashboard, wait_until_ready
+from graphs.local.applications import deploy
+from graphs.local.cluster import Dashboard, ray_with_dashboard, wait_until_ready
 from graphs.local.environment import Environment, StartError, kept_api_key
 from graphs.local.grpc_port import reserved_grpc_port
 from graphs.local.supervisor import SupervisedPostgres
@@ -67,29 +69,26 @@ def running(
         if grpc_options.get("grpc_servicer_functions"):
             grpc_port = stack.enter_context(reserved_grpc_port(environment.grpc_port))
             grpc_options = {**grpc_options, "port": grpc_port}
-        on_step("starting PostgreSQL")
-        postgres = SupervisedPostgres(folder)
-        stack.callback(postgres.stop)
-        database_url = postgres.start()
-        migrate(database_url)
         key = kept_api_key(environment.data)
-        asyncio.run(_register(database_url, key))
-        os.environ[DATABASE_URL_VARIABLE] = database_url
+        postgres = SupervisedPostgres(folder)
+        os.environ[DATABASE_URL_VARIABLE] = postgres.url
         os.environ[ADMIN_KEY_VARIABLE] = environment.admin_key
         os.environ["VOICEGRAPH_DATA"] = str(environment.data)
-        on_step("starting Ray")
+        on_step("starting PostgreSQL and Ray")
+        stack.callback(postgres.stop)
+        beside = stack.enter_context(ThreadPoolExecutor(1, thread_name_prefix="start"))
+        database_ready = beside.submit(_prepare_database, postgres, key)
         dashboard = stack.enter_context(ray_with_dashboard())
+        database_ready.result()
         on_step("deploying")
         url = f"http://127.0.0.1:{environment.port}"
         http_options = {**config.get("http_options", {}), "port": environment.port}
         applications = with_chat(with_dashboard(config["applications"], dashboard.url), environment.chat)
-        deploy(
-            dashboard,
-            {**config, "applications": applications, "http_options": http_options, "grpc_options": grpc_options},
-        )
+        deploy({**config, "applications": applications, "http_options": http_options, "grpc_options": grpc_options})
         wait_until_ready(url, on_step)
+        dashboard.process.start()
         grpc_address = None if grpc_port is None else f"127.0.0.1:{grpc_port}"
-        yield RunningSystem(url, grpc_address, dashboard, key, database_url, folder)
+        yield RunningSystem(url, grpc_address, dashboard, key, postgres.url, folder)
 
 
 def with_dashboard(applications: list[dict[str, Any]], url: str) -> list[dict[str, Any]]:
@@ -129,6 +128,13 @@ def _only_one(data: Path) -> Iterator[None]:
                 f"another VoiceGraph runs on {data}; stop it, or set VOICEGRAPH_DATA and VOICEGRAPH_PORT"
             ) from None
         yield
+
+
+def _prepare_database(postgres: SupervisedPostgres, key: str) -> None:
+    """Start PostgreSQL with the newest schema and the local owner in it."""
+    url = postgres.start()
+    migrate(url)
+    asyncio.run(_register(url, key))
 
 
 async def _register(database_url: str, key: str) -> None:

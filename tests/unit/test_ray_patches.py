@@ -1,14 +1,17 @@
 """The changes to Ray Serve: refused by a Ray that no longer has what they change."""
 
+from threading import Event
 from types import ModuleType
 from typing import Any
 
 import pytest
+from ray._private.node import Node
 from ray.serve._private import proxy, replica
 from ray.serve._private.http_util import ASGIReceiveProxy, MessageQueue
 
 from graphs.ray_patches.backpressure import BoundedMessageQueue, BoundedReceiveProxy, bound_proxy, bound_replica
 from graphs.ray_patches.draining import on_drain
+from graphs.ray_patches.node_processes import postponed_dashboard
 from graphs.ray_patches.replacement import RayChangedError, replace_class, require_method
 
 pytestmark = pytest.mark.unit
@@ -104,3 +107,26 @@ def test_a_ray_that_renamed_a_queue_stops_the_process(
     monkeypatch.delattr(module, name)
     with pytest.raises(RayChangedError, match=f"{name} is not"):
         install()
+
+
+def test_the_dashboard_starts_when_it_is_asked_for_and_the_log_monitor_never(monkeypatch: pytest.MonkeyPatch) -> None:
+    started, log_monitors, options = Event(), Event(), {}
+
+    def start_api_server(self: Node, **given: object) -> None:
+        options.update(given)
+        started.set()
+
+    monkeypatch.setattr(Node, "start_api_server", start_api_server)
+    monkeypatch.setattr(Node, "start_log_monitor", lambda self: log_monitors.set())
+    node = object.__new__(Node)
+    with postponed_dashboard() as dashboard:
+        node.start_api_server(include_dashboard=True, raise_on_failure=True)
+        node.start_log_monitor()
+    assert not started.is_set()
+    dashboard.start()
+    assert started.wait(10)
+    dashboard.stop()
+    assert options == {"include_dashboard": True, "raise_on_failure": True}
+    assert not log_monitors.is_set()
+    node.start_log_monitor()
+    assert log_monitors.is_set()
