@@ -86,6 +86,7 @@ class EspeakEngine:
             engine="espeak",
             quality="robotic",
             reads_digits=True,
+            stress_marks=True,
         )
 
 

@@ -15,6 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.errors import InputError, MissingWeights
+from models.speech.espeak_stress import IPA, MNEMONICS, PhonemeAlphabet, move_stress
+from models.speech.stress import stressed_words
 from models.speech.types import Gender
 
 MAX_CHARACTERS = 4_000
@@ -27,8 +29,10 @@ MAX_WORDS_PER_MINUTE = 700
 _SYNCHRONOUS = 2
 _BUFFER_MS = 100
 _DO_NOT_EXIT = 0x8000
-# Neither markup (0x10) nor phonemes in [[ ]] (0x100): a text is only ever text.
+# Without markup (0x10): a text is only ever text.
 _UTF8 = 1
+# Phonemes between [[ and ]]; a text that has them of its own is spoken without.
+_PHONEMES = 0x100
 _CHARACTERS = 1
 _RATE = 1
 _PITCH = 3
@@ -129,7 +133,7 @@ class EspeakLibrary:
         """Speak a text.
 
         Args:
-            text: One clause.
+            text: One clause; in Russian, ``+`` before a vowel marks the stress of its word.
             voice: A voice's identifier.
             words_per_minute: ``MIN_WORDS_PER_MINUTE`` to ``MAX_WORDS_PER_MINUTE``.
             receive: Takes int16[n] at ``sample_rate``, piece by piece; where it returns False, speech ends.
@@ -141,9 +145,11 @@ class EspeakLibrary:
             InputError: The text is too long (field ``text``).
             ValueError: There is no such voice.
         """
-        encoded = _encoded(text)
+        encoded, flags = _encoded(text), _UTF8
         with self._lock:
             self._set_voice(voice)
+            if marked := _marked(text, voice):
+                encoded, flags = self._with_phonemes(marked), _UTF8 | _PHONEMES
             for parameter, value in ((_RATE, words_per_minute), (_PITCH, pitch), (_RANGE, pitch_range)):
                 self._library.espeak_SetParameter(parameter, value, 0)
             if seed is not None:
@@ -151,7 +157,7 @@ class EspeakLibrary:
             self._receiver = receive
             try:
                 self._library.espeak_Synth(
-                    encoded, ctypes.c_size_t(len(encoded) + 1), 0, _CHARACTERS, 0, _UTF8, None, None
+                    encoded, ctypes.c_size_t(len(encoded) + 1), 0, _CHARACTERS, 0, flags, None, None
                 )
             finally:
                 self._receiver = None
@@ -163,15 +169,32 @@ class EspeakLibrary:
             InputError: The text is too long (field ``text``).
             ValueError: There is no such voice.
         """
-        buffer = ctypes.create_string_buffer(_encoded(text))
-        rest = ctypes.c_void_p(ctypes.addressof(buffer))
-        spoken: list[str] = []
+        encoded = _encoded(text)
         with self._lock:
             self._set_voice(voice)
-            while rest.value:
-                phonemes = self._library.espeak_TextToPhonemes(ctypes.byref(rest), _UTF8, _IPA)
-                spoken.append((phonemes or b"").decode(errors="replace"))
-        return " ".join(_LANGUAGE_SWITCH.sub("", " ".join(spoken)).split())
+            if marked := _marked(text, voice):
+                spoken = " ".join(self._word(part, IPA) for part in marked)
+            else:
+                spoken = self._phonemes(encoded, _IPA)
+        return " ".join(_LANGUAGE_SWITCH.sub("", spoken).split())
+
+    def _phonemes(self, encoded: bytes, alphabet: int) -> str:
+        buffer = ctypes.create_string_buffer(encoded)
+        rest = ctypes.c_void_p(ctypes.addressof(buffer))
+        spoken: list[str] = []
+        while rest.value:
+            phonemes = self._library.espeak_TextToPhonemes(ctypes.byref(rest), _UTF8, alphabet)
+            spoken.append((phonemes or b"").decode(errors="replace"))
+        return " ".join(spoken)
+
+    def _word(self, part: str, alphabet: PhonemeAlphabet) -> str:
+        """Return the phonemes of a word with a mark of stress, or of text without."""
+        phonemes = self._phonemes(_encoded(part.replace("+", "")), _IPA if alphabet is IPA else 0)
+        return move_stress(phonemes, part, alphabet) if "+" in part else phonemes
+
+    def _with_phonemes(self, marked: list[str]) -> bytes:
+        parts = (f"[[{self._word(part, MNEMONICS)}]]" if "+" in part else part.replace("[", " ") for part in marked)
+        return _CONTROLS.sub(" ", "".join(parts)).encode(errors="replace")
 
     def _set_voice(self, voice: str) -> None:
         if not self._choose(voice):
@@ -235,6 +258,15 @@ def _encoded(text: str) -> bytes:
             "text_too_long", f"A clause has at most {MAX_CHARACTERS} characters, not {len(text)}.", field="text"
         )
     return _CONTROLS.sub(" ", text).encode(errors="replace")
+
+
+def _marked(text: str, voice: str) -> list[str]:
+    """Return a Russian text's words with a mark of stress, and what is between them; none where no word has one."""
+    language = voice.split("+")[0].split("/")[-1].split("-")[0]
+    if language != "ru" or "+" not in text:
+        return []
+    parts = stressed_words(text)
+    return [part if index % 2 else part.replace("+", " ") for index, part in enumerate(parts)] if parts[1:] else []
 
 
 def _read_voices(listed: Any) -> list[LibraryVoice]:

@@ -33,6 +33,7 @@ _VOICE = Voice(
     gender="male",
     engine="festival",
     quality="good",
+    stress_marks=True,
 )
 _VOICES = Path("/usr/share/festival/voices")
 _LONGEST = 600

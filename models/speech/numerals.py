@@ -48,20 +48,6 @@ _OPENERS = " ([{\"'«“„"
 _CLOSERS = " .,;:!?)]}\"'»”…"
 # A whole number of the text or none, without a second try: a text of digits takes no longer than another.
 _NUMBER = r"(?<!\d)(?<!\d[.,])(?>\d+(?:[.,]\d+)*)"
-_RUSSIAN_ENDINGS = {
-    "й": ("n", "m"), "ый": ("n", "m"), "ой": ("n", "m"), "я": ("n", "f"), "ая": ("n", "f"), "е": ("n", "n"),
-    "ое": ("n", "n"), "го": ("g", "m"), "ого": ("g", "m"), "му": ("d", "m"), "ому": ("d", "m"), "м": ("p", "m"),
-    "ом": ("p", "m"), "ю": ("a", "f"), "ую": ("a", "f"),
-}  # fmt: skip
-_RUSSIAN_ABBREVIATIONS = {
-    "тыс": "тысяч",
-    "млн": "миллионов",
-    "млрд": "миллиардов",
-    "руб": "рублей",
-    "кг": "килограммов",
-    "км": "километров",
-}
-_RUSSIAN_YEARS = {"год": "n", "года": "g", "году": "p", "годом": "i", "г.": "n"}
 
 
 @dataclass(frozen=True)
@@ -124,8 +110,6 @@ class _Speller:
         match self.language:
             case "en":
                 return _english(text)
-            case "ru":
-                return _russian(text)
             case "zh":
                 year = re.compile(r"(?<!\d)(\d{4})(?=\s?年)")
                 return year.sub(lambda found: spell_digits(found[1]), text)
@@ -237,7 +221,8 @@ def _money(number: str, currency: str, language: str) -> str:
     except (ArithmeticError, AttributeError, LookupError, NotImplementedError, TypeError, ValueError):
         # Not every language of num2words has every currency.
         return plain
-    whole, _separator, cents = said.partition(" |")
+    # English has a comma after the thousands.
+    whole, _separator, cents = said.replace(",", "").partition(" |")
     return whole if float(number).is_integer() or not cents else f"{whole} {cents.strip()}"
 
 
@@ -251,26 +236,3 @@ def _english(text: str) -> str:
     text = re.sub(r"\b(\d{1,15})(?:st|nd|rd|th)\b", lambda found: str(num2words(int(found[1]), to="ordinal")), text)
     year = re.compile(r"(?<![\d.,:/$-])\b(1[1-9]\d\d|20\d\d)\b(?![.,:/]?\d)")
     return year.sub(lambda found: str(num2words(int(found[1]), to="year")), text)
-
-
-def _russian(text: str) -> str:
-    from num2words import num2words
-
-    def ordinal(found: re.Match[str]) -> str:
-        case, gender = _RUSSIAN_ENDINGS[found[2].lower()]
-        return str(num2words(int(found[1]), to="ordinal", lang="ru", case=case, gender=gender, animate=False))
-
-    def abbreviation(found: re.Match[str]) -> str:
-        return f"{found[1]} {counted(found[1], _RUSSIAN_ABBREVIATIONS[found[2].lower()])}"
-
-    abbreviated = "|".join(_RUSSIAN_ABBREVIATIONS)
-    text = re.sub(rf"({_NUMBER}) ?({abbreviated})\b(?:\.(?=\s*[^\sА-ЯЁA-Z]))?", abbreviation, text, flags=re.IGNORECASE)
-    endings = "|".join(sorted(_RUSSIAN_ENDINGS, key=len, reverse=True))
-    text = re.sub(rf"\b(\d{{1,15}})-({endings})\b", ordinal, text, flags=re.IGNORECASE)
-
-    def year(found: re.Match[str]) -> str:
-        case = _RUSSIAN_YEARS[found[2].lower()]
-        noun = "год" if found[2] == "г." else found[2]
-        return f"{num2words(int(found[1]), to='ordinal', lang='ru', case=case)} {noun}"
-
-    return re.sub(r"\b(1\d{3}|20\d\d) (года|году|годом|год|г\.)(?!\w)", year, text)

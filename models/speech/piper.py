@@ -91,6 +91,7 @@ class PiperEngine:
                 sample_rate=described.audio.sample_rate,
                 engine="piper",
                 reads_digits=True,
+                stress_marks=described.phoneme_type == "espeak",
             )
 
 

@@ -18,8 +18,6 @@ MAX_SPEED = 4.0
 SENTENCE_PAUSE_S = 0.25
 CLAUSE_PAUSE_S = 0.15
 
-# eSpeak NG says the digits of Mandarin without their tones.
-_ALWAYS_SPELLED = frozenset({"cmn", "zh"})
 _CUT_WEIGHT = 50
 # After the first, pieces of a clause are gathered up to this length: each is a message.
 _PIECE_S = 0.4
@@ -60,10 +58,9 @@ def speak(
             the voice's (``language``), or the reference can't be used (``reference``).
     """
     _check(text, voice, language, speed)
-    spelled = not voice.reads_digits or language.split("-")[0] in _ALWAYS_SPELLED
     pause = 0.0
     for clause in clauses(text, language):
-        spoken = normalise(clause, language, spell_numbers=spelled)
+        spoken = normalise(clause, language, spell_numbers=not voice.reads_digits, stress_marks=voice.stress_marks)
         if not spoken:
             continue
         if pause:

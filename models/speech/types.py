@@ -29,6 +29,7 @@ class Voice:
         engine: Name of the engine that speaks with it.
         quality: How it sounds; see ``QUALITIES``.
         reads_digits: Whether its model reads numbers and symbols itself; otherwise they are spelled out for it.
+        stress_marks: Whether its model takes ``+`` before the stressed vowel of a Russian word.
     """
 
     id: str
@@ -41,6 +42,7 @@ class Voice:
     engine: str = ""
     quality: Quality = "good"
     reads_digits: bool = False
+    stress_marks: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +84,8 @@ class SpeechModel(Protocol):
         """Speak one clause.
 
         Args:
-            clause: Normalised text of one clause, not empty.
+            clause: Normalised text of one clause, not empty; a ``+`` before a vowel of a Russian word marks its stress
+                if the voice takes such marks.
             voice: One of the engine's voices that needs this model.
             language: One of the voice's languages.
             speed: 1.0 is the voice's own; 0.25 to 4.

@@ -1,5 +1,6 @@
 """A text spoken clause by clause, over a model that says how it was asked."""
 
+# ruff: noqa: RUF001 - Cyrillic letters
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -13,7 +14,7 @@ from models.speech import MAX_CHARACTERS, EspeakSettings, Reference, SpeechChunk
 pytestmark = pytest.mark.unit
 
 RATE = 16_000
-VOICE = Voice("v", "V", ("en-us", "en", "zh", "ru"), "m", RATE, reads_digits=True)
+VOICE = Voice("v", "V", ("en-us", "en", "de", "zh", "ru"), "m", RATE, reads_digits=True)
 
 
 class FakeModel:
@@ -114,14 +115,24 @@ def test_what_can_not_be_spoken_is_silent(text: str) -> None:
 
 @pytest.mark.parametrize(
     ("language", "spell", "expected"),
-    [("en", False, "It is 3."), ("en", True, "It is three."), ("ru", False, "It is 3."), ("zh", False, "It is三.")],
+    [("de", False, "Es sind 3."), ("de", True, "Es sind drei."), ("en", False, "Es sind three.")],
 )
-def test_numbers_are_spelled_for_a_model_that_needs_it_and_in_chinese(
+def test_numbers_are_spelled_for_a_model_that_needs_it_and_in_english(
     language: str, spell: bool, expected: str
 ) -> None:
     model = FakeModel()
-    spoken(model, "It is 3.", language, voice=replace(VOICE, reads_digits=not spell))
-    assert model.asked[0][0].replace(" 三", "三") == expected
+    spoken(model, "Es sind 3.", language, voice=replace(VOICE, reads_digits=not spell))
+    assert model.asked[0][0] == expected
+
+
+def test_a_clause_is_named_as_it_was_written_whatever_the_model_is_given() -> None:
+    model = FakeModel()
+    chunks = spoken(model, "З+амок, 5 км.", "ru")
+    assert model.asked[0][0] == "Замок, пять километров."
+    assert chunks[0].text == "З+амок, 5 км."
+    marked = replace(VOICE, stress_marks=True)
+    spoken(model, "За\u0301мок.", "ru", voice=marked)
+    assert model.asked[1][0] == "З+амок."
 
 
 @pytest.mark.parametrize(
