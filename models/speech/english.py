@@ -146,7 +146,7 @@ def _month_day(found: re.Match[str]) -> str:
 
 def _time(found: re.Match[str]) -> str:
     hours, minutes = int(found[1]), int(found[2])
-    half = f" {found[3].upper()} M" if found[3] else ""
+    half = f" {found[3].upper()}M" if found[3] else ""
     if minutes:
         said = f"{_num2words(hours)} {'oh ' if minutes < 10 else ''}{_num2words(minutes)}"
     elif half or not 1 <= hours <= 12:
@@ -215,7 +215,7 @@ _RULES: tuple[tuple[re.Pattern[str], _Write], ...] = (
     (_DAY_MONTH, _day_month),
     (_MONTH_DAY, _month_day),
     (_TIME, _time),
-    (_HOUR, lambda found: f"{_num2words(int(found[1]))} {found[2].upper()} M"),
+    (_HOUR, lambda found: f"{_num2words(int(found[1]))} {found[2].upper()}M"),
     (_NUMERO, lambda found: "numbers " if found[1] == "os" else "number "),
     (_PAGES, lambda found: "pages " if found[1] == "pp" else "page "),
     (_HASH, "number "),

@@ -20,7 +20,7 @@ ABBREVIATIONS = {
     "Co.": "Company", "dept.": "department", "Dept.": "Department", "govt.": "government", "misc.": "miscellaneous",
     "max.": "maximum", "avg.": "average", "vol.": "volume", "Vol.": "Volume", "fig.": "figure",
     "Fig.": "Figure", "ch.": "chapter", "est.": "established", "ext.": "extension", "tel.": "telephone",
-    "b.c.": "B C", "B.C.": "B C", "A.D.": "A D",
+    "b.c.": "BC", "B.C.": "BC", "A.D.": "AD",
 }  # fmt: skip
 """Anywhere in a text."""
 
