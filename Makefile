@@ -11,8 +11,10 @@ NPM := $(shell node -e '$(OLD_NODE)' 2>/dev/null && command -v npm)
 
 .PHONY: run test test-fast test-page test-production lint lint-page types hooks proto install install-dev clean
 
+# SERVE_CONFIG=FILE, FILE=RECORDING, ONCE=1, MODELS=none or full, APT=1 (docs/weights.md).
 run: install
-	@$(BIN)/python -m graphs.local $(if $(FILE),--file "$(FILE)") $(if $(ONCE),--once)
+	@$(BIN)/python -m graphs.local $(if $(SERVE_CONFIG),--config "$(SERVE_CONFIG)") $(if $(FILE),--file "$(FILE)") $(if $(ONCE),--once) \
+	  $(if $(MODELS),--models "$(MODELS)") $(if $(filter 1,$(APT)),--apt)
 
 # Two processes: one has the tests of a running system, which mostly wait, the other all the rest.
 test: lint types

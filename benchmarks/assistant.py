@@ -28,8 +28,7 @@ import numpy as np
 from numpy.typing import NDArray
 from websockets.asyncio.client import ClientConnection, connect
 
-from benchmarks.running import REPOSITORY, benchmarked, dialogue
-from deployments.serve_config import load
+from benchmarks.running import benchmarked, dialogue, local_config
 from graphs.common.config import ApiConfig, GraphsConfig
 from graphs.common.voices import choose_voice
 from models import asr, chat, speech
@@ -159,14 +158,8 @@ class Bare:
     """The engines of the local system, without anything around them."""
 
     def __init__(self) -> None:
-        graphs, api = (
-            next(
-                app["args"]
-                for app in load(REPOSITORY / "serve_config.local.yaml")["applications"]
-                if app["name"] == name
-            )
-            for name in ("graphs", "api")
-        )
+        applications = local_config()["applications"]
+        graphs, api = (next(app["args"] for app in applications if app["name"] == name) for name in ("graphs", "api"))
         roles = GraphsConfig.model_validate(graphs)
         self._asr: Asr = asr.build(roles.asr.engine)
         self._speech: SpeechEngine = speech.build(roles.speech.engine)

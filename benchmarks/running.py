@@ -1,7 +1,9 @@
 """A running system for a benchmark, and recordings of any length for it."""
 
 import io
+import os
 import secrets
+import sys
 import tempfile
 import wave
 from collections.abc import Callable, Iterator
@@ -16,7 +18,10 @@ from numpy.typing import NDArray
 from deployments.logs import configure_logs
 from deployments.serve_config import load
 from graphs.local.cluster import free_port
-from graphs.local.environment import Environment
+from graphs.local.engines import embedded
+from graphs.local.environment import Environment, StartError
+from graphs.local.model_fetch import local_choice
+from graphs.local.models import checked_models
 from graphs.local.system import RunningSystem, running
 from models.audio import SAMPLE_RATE, decode
 from models.samples import DIALOGUE
@@ -25,11 +30,30 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 MEBIBYTE = 1024 * 1024
 
 
+def local_config() -> dict[str, Any]:
+    """Return the configuration of ``make run`` with the engines whose weights are on this machine.
+
+    What is missing is replaced by the embedded engine, and said. With ``MODELS=none`` in the environment the engines
+    are those without weights.
+
+    Raises:
+        StartError: MODELS says something else.
+    """
+    config = load(REPOSITORY / "serve_config.local.yaml")
+    models = checked_models(os.environ.get("MODELS", ""))
+    if models == "full":
+        raise StartError("benchmarks take MODELS=none, or the engines of serve_config.local.yaml")
+    choice = local_choice(embedded(config) if models == "none" else config)
+    for notice in choice.notices:
+        print(notice, file=sys.stderr)
+    return choice.config
+
+
 @contextmanager
 def benchmarked(change: Callable[[dict[str, Any]], None] = lambda config: None) -> Iterator[RunningSystem]:
     """Run the local system on a fresh data folder."""
     configure_logs("WARNING", readable=True)
-    config = load(REPOSITORY / "serve_config.local.yaml")
+    config = local_config()
     change(config)
     with tempfile.TemporaryDirectory(prefix="voicegraph-benchmark-") as folder:
         environment = Environment(free_port(8200), Path(folder), secrets.token_urlsafe(24), admin_key_given=True)

@@ -31,12 +31,12 @@ import psutil
 from numpy.typing import NDArray
 from ray import serve
 
-from benchmarks.running import MEBIBYTE, REPOSITORY, benchmarked, dialogue
+from benchmarks.running import MEBIBYTE, benchmarked, dialogue, local_config
 from deployments.logs import configure_logs
-from deployments.serve_config import load
 from deployments.spoof import SpoofClient, spoof_deployment
 from graphs.common.config import ApiConfig, GraphsConfig, SpoofRoleSettings
 from graphs.local.cluster import ray_with_dashboard
+from graphs.local.engines import arguments_of_graphs
 from models import spoof
 from models.audio import SAMPLE_RATE
 from models.spoof import CHUNK_SAMPLES, SpoofDetector, SpoofSettings, WavLmSettings
@@ -52,7 +52,7 @@ Way = Callable[[], None]
 def role(engine: str, model: Path | None) -> Iterator[SpoofRoleSettings]:
     """Yield the role's settings: the compact engine's as they ship, WavLM's with a checkpoint made for the block."""
     if engine == "compact":
-        graphs = load(REPOSITORY / "serve_config.local.yaml")["applications"][0]["args"]
+        graphs = arguments_of_graphs(local_config())
         settings = GraphsConfig.model_validate(graphs).spoof
         yield settings.model_copy(update={"engine": settings.engine.model_copy(update={"model": model})})
         return

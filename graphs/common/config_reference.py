@@ -36,6 +36,7 @@ Secrets come from the environment only.
 | `VOICEGRAPH_DATA` | folder of the embedded database and the objects of `make run` (`./var`) |
 | `VOICEGRAPH_CHAT_URL`, `VOICEGRAPH_CHAT_MODEL` | chat server of `make run` with OpenAI's protocol, and its model |
 | `VOICEGRAPH_CHAT_KEY` | that server's key, where it wants one |
+| `MODELS` | [engines of `make run`](weights.md#make-run): `none`, without weights; `full`, the best of a model hub |
 | `VOICEGRAPH_PAGE_RELOAD` | `1`: the page's files are read anew for each request, for who works on the page |
 | `VOICEGRAPH_ADMIN_KEY` | the operator's `X-Admin-Key`; `make run` makes one, elsewhere no key means no admin routes |
 | `VOICEGRAPH_DATABASE_URL` | PostgreSQL, `postgresql://user:password@host/name`; `make run` sets it |
@@ -46,6 +47,7 @@ Secrets come from the environment only.
 | `VOICEGRAPH_S3_REGION` | its region; empty for `us-east-1` |
 | `VOICEGRAPH_WEIGHTS` | folder of the node's cache of [weights](weights.md) (`~/.cache/voicegraph/weights`) |
 | `VOICEGRAPH_WEIGHTS_MIRROR` | `s3://bucket/prefix`, from which a node fills that cache when its engines start |
+| `VOICEGRAPH_WEIGHTS_SETS` | folders of named sets of weights, tried last: `s3://bucket/prefix`, `file:///folder` |
 | `HF_TOKEN` | token of the Hugging Face Hub, for what fetches weights from there: gated models need one |
 """
 

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from importlib.resources import as_file
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
@@ -27,7 +28,11 @@ from graphs.local.client import (
     transcribe,
     voices_line,
 )
+from graphs.local.engines import arguments_of_graphs
 from graphs.local.environment import Environment, StartError, read_environment
+from graphs.local.models import Models, checked_models, model_fetch
+from graphs.local.requirements import apt_line, install, missing_debian_packages
+from graphs.local.steps import Steps
 from graphs.local.system import RunningSystem, running
 from models.samples import DIALOGUE
 
@@ -45,7 +50,8 @@ def main() -> int:
         environment = read_environment(os.environ, Path.cwd() / "var")
         if arguments.file and not arguments.file.is_file():
             raise StartError(f"FILE={arguments.file}: there is no such file")
-        with _system(environment, arguments.config, console) as system:
+        models = checked_models(arguments.models)
+        with _system(environment, arguments, models, console) as system:
             _show(arguments.file, system, console)
             if not arguments.once:
                 console.print("\nServing. Press Ctrl-C to stop.")
@@ -65,6 +71,10 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="make run", description=__doc__)
     parser.add_argument("--config", type=Path, default=Path("serve_config.local.yaml"))
     parser.add_argument("--file", type=Path, help="a recording to transcribe instead of the bundled dialogue")
+    parser.add_argument(
+        "--models", default=os.environ.get("MODELS", ""), help="none, default or full; see docs/weights.md"
+    )
+    parser.add_argument("--apt", action="store_true", help="install missing Debian packages, as root")
     parser.add_argument("--once", action="store_true", help="stop after the transcript")
     return parser.parse_args()
 
@@ -74,40 +84,39 @@ def _interrupt(_signal: int, _frame: FrameType | None) -> None:
 
 
 @contextmanager
-def _system(environment: Environment, config: Path, console: Console) -> Iterator[RunningSystem]:
+def _system(
+    environment: Environment, arguments: argparse.Namespace, models: Models, console: Console
+) -> Iterator[RunningSystem]:
     """Run the system, showing each step with the time it was reached."""
-    started = time.monotonic()
-    status = console.status("")
-    shown = ""
-
-    def on_step(step: str) -> None:
-        nonlocal shown
-        if step == shown:
-            return
-        shown = step
-        status.update(step)
-        if not console.is_terminal:
-            console.print(f"{time.monotonic() - started:5.1f} s  {step}", highlight=False)
-        if step == "stopping":
-            status.start()
-
-    try:
-        status.start()
-        with running(environment, load(config), on_step) as system:
-            status.stop()
-            _introduce(system, environment, time.monotonic() - started, console)
+    steps = Steps(console)
+    with steps:
+        fetch = model_fetch(load(arguments.config), models, environment.data)
+        hint = _debian_packages(fetch.config, steps, install_them=arguments.apt)
+        steps.follow(lambda: fetch.line)
+        with running(environment, fetch.config, steps.next, fetch=fetch) as system:
+            steps.pause()
+            _introduce(system, environment, steps.seconds, hint, console)
             try:
                 yield system
             finally:
                 # A second Ctrl-C must not leave processes behind.
                 signal.signal(signal.SIGINT, signal.SIG_IGN)
                 signal.signal(signal.SIGTERM, signal.SIG_IGN)
-                on_step("stopping")
-    finally:
-        status.stop()
+                steps.resume("stopping")
 
 
-def _introduce(system: RunningSystem, environment: Environment, seconds: float, console: Console) -> None:
+def _debian_packages(config: dict[str, Any], steps: Steps, *, install_them: bool) -> str:
+    """Install the Debian packages that are missing, where that is asked for; say which are missing then."""
+    missing = missing_debian_packages(arguments_of_graphs(config))
+    failure = install(missing, steps.next) if missing and install_them else None
+    missing = [packages for packages in missing if not packages.installed()]
+    if not missing:
+        return ""
+    brings = " and ".join(packages.brings for packages in missing)
+    return f"{f'{failure}; ' if failure else ''}{apt_line(missing)}   (brings {brings})"
+
+
+def _introduce(system: RunningSystem, environment: Environment, seconds: float, hint: str, console: Console) -> None:
     lines = [
         ("Ready", f"in {seconds:.0f} s; data in {environment.data}"),
         ("URL", f"{system.url}   (API reference: {system.url}/docs)"),
@@ -121,8 +130,11 @@ def _introduce(system: RunningSystem, environment: Environment, seconds: float, 
     ]
     if not environment.admin_key_given:
         lines.append(("Admin key", environment.admin_key))
+    if hint:
+        lines.append(("Missing", hint))
+    lines += [("Notice", notice) for notice in system.notices]
     for name, value in lines:
-        console.print(f"[bold]{name:<14}[/] {value}", highlight=False, soft_wrap=True)
+        console.print(f"[bold]{name:<14}[/] {escape(value)}", highlight=False, soft_wrap=True)
     console.print()
 
 

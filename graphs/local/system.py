@@ -15,6 +15,7 @@ from graphs.local.applications import deploy
 from graphs.local.cluster import Dashboard, ray_with_dashboard, wait_until_ready
 from graphs.local.environment import Environment, StartError, kept_api_key
 from graphs.local.grpc_port import reserved_grpc_port
+from graphs.local.model_fetch import ModelFetch
 from graphs.local.supervisor import SupervisedPostgres
 from models.chat import OpenAiSettings
 from storage.database import Database, migrate
@@ -36,6 +37,7 @@ class RunningSystem:
         api_key: Key of the local owner.
         database_url: URL of the embedded PostgreSQL.
         postgres_folder: Where that PostgreSQL lives.
+        notices: Sentences on engines that stand in for others.
     """
 
     url: str
@@ -44,18 +46,26 @@ class RunningSystem:
     api_key: str
     database_url: str
     postgres_folder: Path
+    notices: tuple[str, ...] = ()
 
 
 @contextmanager
 def running(
-    environment: Environment, config: dict[str, Any], on_step: Callable[[str], None] = lambda step: None
+    environment: Environment,
+    config: dict[str, Any],
+    on_step: Callable[[str], None] = lambda step: None,
+    *,
+    fetch: ModelFetch | None = None,
 ) -> Iterator[RunningSystem]:
     """Run the system for the length of the block; no process is left behind.
+
+    Missing weights are fetched while PostgreSQL and Ray start; the roles are deployed when they are there.
 
     Args:
         environment: Ports, data folder and admin key.
         config: A checked Serve configuration; its ports are replaced by the environment's.
         on_step: Told what is being done or waited for.
+        fetch: Chooses the engines and fetches their weights, and has not begun; left out, one of the configuration.
 
     Raises:
         StartError: It can't start; the message says why.
@@ -64,6 +74,7 @@ def running(
     environment.data.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
         stack.enter_context(_only_one(environment.data))
+        models = stack.enter_context(fetch or ModelFetch(config))
         grpc_options = config.get("grpc_options", {})
         grpc_port = None
         if grpc_options.get("grpc_servicer_functions"):
@@ -79,7 +90,11 @@ def running(
         beside = stack.enter_context(ThreadPoolExecutor(1, thread_name_prefix="start"))
         database_ready = beside.submit(_prepare_database, postgres, key)
         dashboard = stack.enter_context(ray_with_dashboard())
+        # Before Ray waits for the end of all processes that were started beside it.
+        stack.callback(models.stop)
         database_ready.result()
+        choice = models.chosen(lambda: on_step("waiting for the models"))
+        config = choice.config
         on_step("deploying")
         url = f"http://127.0.0.1:{environment.port}"
         http_options = {**config.get("http_options", {}), "port": environment.port}
@@ -88,7 +103,7 @@ def running(
         wait_until_ready(url, on_step)
         dashboard.process.start()
         grpc_address = None if grpc_port is None else f"127.0.0.1:{grpc_port}"
-        yield RunningSystem(url, grpc_address, dashboard, key, postgres.url, folder)
+        yield RunningSystem(url, grpc_address, dashboard, key, postgres.url, folder, choice.notices)
 
 
 def with_dashboard(applications: list[dict[str, Any]], url: str) -> list[dict[str, Any]]:

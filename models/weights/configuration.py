@@ -52,6 +52,15 @@ def need_of_set(uri: str) -> Need:
     return Need("", Reference("", str(source), Weights(files=files), ""))
 
 
+def needs_of_engine(role: str, engine: Mapping[str, Any]) -> list[Need]:
+    """Return what an engine's settings name.
+
+    Raises:
+        ValueError: They are not valid settings of the role's engines.
+    """
+    return [Need(role, reference) for reference in references(_validated(role, engine))]
+
+
 def needs_of(config: Path) -> list[Need]:
     """Return what a configuration names, in its order, the same for the same role once.
 

@@ -55,7 +55,8 @@ def fill_set(entry: Entry, weights: WeightsSet, *, online: bool, progress: Progr
                 f"{source}: {error}; the source is damaged or was tampered with, and no other was tried"
             ) from error
         except (MissingWeights, ConnectionLost) as error:
-            said.append(f"{source}: {error}")
+            # Archives are named by their errors.
+            said.append(f"{'packages' if lay is _from_packages else source}: {error}")
             continue
         _publish(entry, weights, source)
         return

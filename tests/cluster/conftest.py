@@ -24,6 +24,7 @@ from s3 import s3_endpoint
 
 from deployments.serve_config import check
 from graphs.local.cluster import free_port
+from graphs.local.engines import embedded
 from models.samples import DIALOGUE
 from storage.embedded_postgres import EmbeddedPostgres
 
@@ -50,8 +51,8 @@ def brief() -> bytes:
 
 
 def configuration(endpoint: str, chat_url: str) -> dict[str, Any]:
-    """Return the shipped local configuration over S3, with impatient workers, a chat server, and room for requests."""
-    config: dict[str, Any] = yaml.safe_load((REPOSITORY / "serve_config.local.yaml").read_text())
+    """Return the local configuration of ``MODELS=none`` over S3, with impatient workers, a chat server and room."""
+    config = embedded(yaml.safe_load((REPOSITORY / "serve_config.local.yaml").read_text()))
     storage = {"objects": {"kind": "s3", "bucket": BUCKET, "endpoint_url": endpoint}}
     graphs, api, live = config["applications"]
     graphs["args"] |= {"storage": storage}

@@ -13,6 +13,7 @@ import pytest
 import yaml
 
 from deployments.serve_config import load
+from graphs.local.engines import arguments_of_graphs, embedded
 
 pytestmark = pytest.mark.unit
 
@@ -116,12 +117,13 @@ def test_what_a_head_deploys_passes_the_project_s_own_check(monkeypatch: pytest.
         load(DEPLOY / mount.split(":")[0])
 
 
-def test_the_embedded_engines_are_those_of_a_local_run() -> None:
-    def engines(file: Path) -> dict[str, Any]:
-        arguments = load(file)["applications"][0]["args"]
+def test_the_embedded_engines_are_those_of_a_local_run_without_models() -> None:
+    def engines(config: dict[str, Any]) -> dict[str, Any]:
+        arguments = arguments_of_graphs(config)
         return {role: settings for role, settings in arguments.items() if "engine" in settings}
 
-    assert engines(DEPLOY / "serve_config.embedded.yaml") == engines(REPOSITORY / "serve_config.local.yaml")
+    local = embedded(load(REPOSITORY / "serve_config.local.yaml"))
+    assert engines(load(DEPLOY / "serve_config.embedded.yaml")) == engines(local)
 
 
 def test_prometheus_finds_its_targets_among_the_services() -> None:

@@ -52,7 +52,7 @@ def test_every_shipped_configuration_is_valid(file: Path) -> None:
         (lambda c: c["applications"][0]["args"].update(diarisation={}), "applications[0].args", "diarization"),
         (
             lambda c: c["applications"][0]["args"]["asr"]["engine"].update(worker=1),
-            "applications[0].args.asr.engine.pocketsphinx",
+            "applications[0].args.asr.engine.faster-whisper",
             "workers",
         ),
         (
