@@ -4,7 +4,8 @@ pip install websockets
 python live_client.py question.wav --key KEY                            # the assistant
 python live_client.py talk.wav --key KEY --source en --target es        # the interpreter
 
-Prints every event; the spoken answer goes to reply.wav. The file is 16-bit mono WAV at 8000 to 48000 Hz.
+Prints every event; words heard so far have a bar behind those that are stable. The spoken answer goes to reply.wav. The
+file is 16-bit mono WAV at 8000 to 48000 Hz.
 """
 
 import argparse
@@ -46,6 +47,8 @@ async def listen(socket: ClientConnection, reply: wave.Wave_write) -> None:
             await socket.send(json.dumps({"type": "pong", "id": event["id"]}))
         elif event["type"] == "reply.text":
             print(event["text"], end="", flush=True)
+        elif event["type"] == "transcript.partial":
+            print(f"{event['stable']} | {event['text'].removeprefix(event['stable'])}")
         elif event["type"] != "reply.audio":
             print(event)
 

@@ -9,6 +9,7 @@ from graphs.assistant.events import Heard, ReplyAudio, ReplyEnd, ReplyText, Spee
 from graphs.assistant.graph import AssistantGraph
 from graphs.live.close import ConnectionClosed
 from graphs.live.connection import Connection
+from graphs.live.partial_transcripts import PartialTranscriptSender
 from graphs.live.playback import Playback
 from graphs.live.problems import problem
 from graphs.live.protocol import (
@@ -18,7 +19,6 @@ from graphs.live.protocol import (
     ReplyOver,
     ReplyTextDelta,
     TranscriptFinal,
-    TranscriptPartial,
 )
 from graphs.live.recognition import ActiveRecognitions, UtteranceRecogniser
 from graphs.live.reply_audio import ReplyAudioSender
@@ -99,7 +99,7 @@ class AssistantSession(LiveSession[AssistantStart]):
         self._owner_id = owner_id
         self._session_id = session_id
         self._recogniser = UtteranceRecogniser(self._hear, load, early=start.partials, tell=self._partial)
-        self._partial_text = ""
+        self._partials = PartialTranscriptSender(connection)
         self._turns: asyncio.Queue[_Turn] = asyncio.Queue(MAX_WAITING)
         self._current: asyncio.Task[None] | None = None
         self._answering = self._cancelled = False
@@ -119,7 +119,6 @@ class AssistantSession(LiveSession[AssistantStart]):
 
     def speech_began(self) -> None:
         """Fall silent."""
-        self._partial_text = ""
         self._interrupt("speech")
 
     def speech(self, so_far: Samples) -> None:
@@ -278,6 +277,5 @@ class AssistantSession(LiveSession[AssistantStart]):
         )
 
     def _partial(self, turn: int, heard: Heard) -> None:
-        if turn == self.turn and heard.text and heard.text != self._partial_text:
-            self._partial_text = heard.text
-            self.connection.send(TranscriptPartial(turn=turn, text=heard.text))
+        if turn == self.turn:
+            self._partials.send(turn, heard.text)

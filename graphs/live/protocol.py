@@ -168,11 +168,17 @@ class SpeechOver(Event):
 
 
 class TranscriptPartial(Event):
-    """Words recognised of an utterance that is not over; a later event replaces them."""
+    """Words recognised of an utterance that is not over; a later event replaces them.
+
+    Attributes:
+        text: All words so far.
+        stable: The beginning of ``text`` that the turn's later partial transcripts have, too; the final may differ.
+    """
 
     type: Literal["transcript.partial"] = "transcript.partial"
     turn: int
     text: str
+    stable: str
 
 
 class TranscriptFinal(Event):

@@ -1,6 +1,7 @@
 """Recognises utterances, and ahead of their end where the recogniser has nothing else to do."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,29 +15,76 @@ from models.audio import SAMPLE_RATE
 from models.vad.streaming import Samples
 
 FIRST_PARTIAL_SECONDS = 1.0
-"""Speech before its first partial transcript; each later one needs half as much more as was heard for the last."""
+"""Speech before its first partial transcript."""
 
-_FIRST = round(FIRST_PARTIAL_SECONDS * SAMPLE_RATE)
-_GROWTH = 1.5
+MORE_SPEECH_SECONDS = 0.5
+"""Speech from one partial transcript to the next, at least."""
+
+FINAL_DELAY_SECONDS = 0.1
+"""Longest that partial transcripts may delay the recognition of a whole utterance, on average."""
+
 _log = structlog.get_logger()
 
 HeardT = TypeVar("HeardT")
 
 
 class ActiveRecognitions:
-    """Counter of the recognitions that a replica's connections have under way."""
+    """Counters of the recognitions that a replica's connections have under way.
+
+    Attributes:
+        in_flight: All of them.
+        partial: Those of utterances that go on.
+    """
 
     def __init__(self) -> None:
-        self.in_flight = 0
+        self.in_flight = self.partial = 0
 
     @contextmanager
-    def one(self) -> Iterator[None]:
+    def one(self, *, partial: bool = False) -> Iterator[None]:
         """Count the block as one."""
         self.in_flight += 1
+        self.partial += partial
         try:
             yield
         finally:
             self.in_flight -= 1
+            self.partial -= partial
+
+
+class PartialCadence:
+    """Times at which an utterance that goes on is recognised again: the slower the recogniser, the less often.
+
+    A recognition can't be interrupted. One that takes c seconds, waiting for its turn included, and is followed by a
+    rest of r seconds, delays an utterance that ends at any time by c / 2 with the probability c / (c + r); the rest
+    keeps that below ``FINAL_DELAY_SECONDS``. It is no shorter than c: others may need the recogniser.
+
+    Args:
+        clock: Seconds, monotonic.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._next_at = FIRST_PARTIAL_SECONDS
+        self._began = self._rests_until = 0.0
+
+    def due(self, seconds: float) -> bool:
+        """Tell whether an utterance of so many seconds so far is to be recognised now."""
+        return seconds >= self._next_at and self._clock() >= self._rests_until
+
+    def begin(self, seconds: float) -> None:
+        """Note that the recognition of so many seconds begins."""
+        self._began = self._clock()
+        self._next_at = seconds + MORE_SPEECH_SECONDS
+
+    def finish(self) -> None:
+        """Note that it has ended."""
+        now = self._clock()
+        took = now - self._began
+        self._rests_until = now + max(took, took**2 / (2 * FINAL_DELAY_SECONDS) - took)
+
+    def restart(self) -> None:
+        """Note that the utterance is over."""
+        self._next_at = FIRST_PARTIAL_SECONDS
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,6 +93,7 @@ class _EarlyRecognition(Generic[HeardT]):
 
     turn: int
     samples: int
+    partial: bool
     task: asyncio.Task[HeardT]
 
 
@@ -52,14 +101,15 @@ class UtteranceRecogniser(Generic[HeardT]):
     """Recognises the utterances of one connection.
 
     While an utterance goes on, what was said so far is recognised now and then, but only when nothing else is being
-    recognised on this replica. At each pause that may be the end, the whole utterance is: if the pause is the end, its
-    words are known the sooner.
+    recognised on this replica. At each pause that may be the end, the whole utterance is, unless whole utterances of
+    other connections are: if the pause is the end, its words are known the sooner.
 
     Args:
         hear: Recognises; called with the sound and the utterance's turn.
         load: Shared by all connections of the replica.
         early: Whether to recognise anything before the end of an utterance.
         tell: Called with the turn and what was recognised before its end.
+        cadence: When what was said so far is recognised.
     """
 
     def __init__(
@@ -69,65 +119,72 @@ class UtteranceRecogniser(Generic[HeardT]):
         *,
         early: bool,
         tell: Callable[[int, HeardT], None],
+        cadence: PartialCadence | None = None,
     ) -> None:
         self._hear_now = hear
         self._load = load
         self._recognise_early = early
         self._tell = tell
+        self._cadence = cadence or PartialCadence()
         self._early: _EarlyRecognition[HeardT] | None = None
         self._tasks: set[asyncio.Task[HeardT]] = set()
-        self._next_at = _FIRST
 
     def speech(self, turn: int, so_far: Samples) -> None:
         """Take what was said so far."""
-        if len(so_far) >= self._next_at and not self._load.in_flight:
-            self._next_at = round(len(so_far) * _GROWTH)
-            self._begin(turn, so_far)
+        if not self._load.in_flight and self._cadence.due(len(so_far) / SAMPLE_RATE):
+            self._begin(turn, so_far, partial=True)
 
     def pause(self, turn: int, utterance: Samples) -> None:
         """Take an utterance that may be over; this counts more than what was said before."""
-        own = self._early is not None and not self._early.task.done()
-        if self._load.in_flight <= own:
-            self.drop()
-            self._begin(turn, utterance)
+        early = self._early
+        own = early is not None and not early.partial and not early.task.done()
+        self._give_up()
+        if self._load.in_flight - self._load.partial <= own:
+            self._begin(turn, utterance, partial=False)
 
     async def hear(self, turn: int, utterance: Samples) -> HeardT:
         """Recognise an utterance that is over."""
+        early = self.claim(turn, utterance)
+        return await (self._counted(utterance, turn) if early is None else early)
+
+    def claim(self, turn: int, utterance: Samples) -> asyncio.Task[HeardT] | None:
+        """Return the recognition of an utterance that is over, where it began at the pause; else give up what did."""
+        self._cadence.restart()
         early = self._early
         if early is not None and (early.turn, early.samples) == (turn, len(utterance)):
-            self._early, self._next_at = None, _FIRST
-            return await early.task
-        self.drop()
-        return await self._counted(utterance, turn)
-
-    def drop(self) -> None:
-        """Give up what is recognised ahead: the utterance is over."""
-        self._next_at = _FIRST
-        if self._early is not None:
-            self._early.task.cancel()
             self._early = None
+            return early.task
+        self._give_up()
+        return None
 
     async def close(self) -> None:
         """Give up what is under way."""
         self._early = None
         await end(self._tasks)
 
-    def _begin(self, turn: int, utterance: Samples) -> None:
+    def _give_up(self) -> None:
+        if self._early is not None:
+            self._early.task.cancel()
+            self._early = None
+
+    def _begin(self, turn: int, utterance: Samples, *, partial: bool) -> None:
         if not self._recognise_early:
             return
-        task = asyncio.create_task(self._counted(utterance, turn))
-        early = self._early = _EarlyRecognition(turn, len(utterance), task)
+        self._cadence.begin(len(utterance) / SAMPLE_RATE)
+        task = asyncio.create_task(self._counted(utterance, turn, partial=partial))
+        early = self._early = _EarlyRecognition(turn, len(utterance), partial, task)
         self._tasks.add(task)
         task.add_done_callback(lambda _task: self._early_done(early))
 
-    async def _counted(self, utterance: Samples, turn: int) -> HeardT:
-        with self._load.one():
+    async def _counted(self, utterance: Samples, turn: int, *, partial: bool = False) -> HeardT:
+        with self._load.one(partial=partial):
             return await self._hear_now(utterance, turn)
 
     def _early_done(self, early: _EarlyRecognition[HeardT]) -> None:
         self._tasks.discard(early.task)
         if early.task.cancelled():
             return
+        self._cadence.finish()
         error = early.task.exception()
         if self._early is not early:
             return  # the utterance is over

@@ -38,8 +38,9 @@ class SpeechEventDetector:
         return self._endpointer.speaking
 
     def so_far(self) -> Samples | None:
-        """The utterance so far; None while nobody speaks, or pauses."""
-        return None if self._endpointer.pausing else self._endpointer.so_far()
+        """The utterance so far; None while nobody speaks, and in a pause, however short."""
+        # Where the pause turns out to be the end, the utterance is not to wait for the recognition of a part of it.
+        return self._endpointer.so_far() if self._endpointer.voiced else None
 
     async def push(self, data: bytes) -> list[SpeechEvent]:
         """Take audio.

@@ -4,10 +4,10 @@ import asyncio
 from contextlib import ExitStack, aclosing
 from dataclasses import dataclass, field
 
-from graphs.assistant.text import understood
 from graphs.common.voices import Speaker
 from graphs.live.close import ConnectionClosed
 from graphs.live.connection import Connection
+from graphs.live.partial_transcripts import PartialTranscriptSender
 from graphs.live.playback import Playback
 from graphs.live.problems import problem
 from graphs.live.protocol import (
@@ -15,7 +15,6 @@ from graphs.live.protocol import (
     Problem,
     ReplyOver,
     TranscriptFinal,
-    TranscriptPartial,
     TranslationStart,
     TranslationText,
 )
@@ -32,7 +31,6 @@ from graphs.translation.graph import (
     Translated,
     UtteranceEnd,
 )
-from models.asr import Segment
 from models.errors import InputError
 from models.vad.streaming import Samples
 
@@ -41,6 +39,17 @@ AT_ONCE = 3
 
 MAX_WAITING = 8
 """Utterances of one connection that are not over; more are refused."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Heard:
+    """What an utterance was recognised as, and the seconds that took; nothing where nobody said words."""
+
+    recognised: Recognised | None
+    seconds: float
+
+
+_Recognition = asyncio.Task[_Heard]
 
 
 @dataclass(eq=False)
@@ -53,6 +62,7 @@ class _Turn:
     texts_sent: asyncio.Event = field(default_factory=asyncio.Event)
     over: asyncio.Event = field(default_factory=asyncio.Event)
     times: dict[str, float] = field(default_factory=dict)
+    stages: dict[str, float] = field(default_factory=dict)
     text: str = ""
     spoken: bool = False
 
@@ -99,6 +109,7 @@ class TranslationSession(LiveSession[TranslationStart]):
         super().__init__(connection, detector, start, correlation_id)
         self._graph = graph
         self._speaker = speaker
+        self._partials = PartialTranscriptSender(connection)
         self._recogniser = UtteranceRecogniser(self._hear, load, early=start.partials, tell=self._partial)
         self._load = load
         self._places = asyncio.Semaphore(AT_ONCE)
@@ -125,17 +136,20 @@ class TranslationSession(LiveSession[TranslationStart]):
         self._recogniser.speech(self.turn, so_far)
 
     def speech_paused(self, utterance: Samples) -> None:
-        """Wait: the graph recognises utterances that are over."""
+        """Recognise what may be the utterance, if the recogniser is idle."""
+        self._recogniser.pause(self.turn, utterance)
 
     def speech_ended(self, utterance: Samples) -> None:
         """Interpret the utterance."""
-        self._recogniser.drop()
+        recognition = self._recogniser.claim(self.turn, utterance)
         if len(self._tasks) >= MAX_WAITING:
+            if recognition is not None:
+                recognition.cancel()
             self.drop_turn(f"{MAX_WAITING} utterances are not interpreted yet.")
             return
         assert self._group is not None
         turn = self._last = _Turn(self.turn, self.now(), self._last)
-        task = self._tasks[turn] = self._group.create_task(self._run(turn, utterance))
+        task = self._tasks[turn] = self._group.create_task(self._run(turn, utterance, recognition))
         task.add_done_callback(lambda task: self._over(turn, cancelled=task.cancelled()))
 
     def text(self, text: str) -> None:
@@ -158,10 +172,10 @@ class TranslationSession(LiveSession[TranslationStart]):
         """Give up what is recognised ahead."""
         await self._recogniser.close()
 
-    async def _run(self, turn: _Turn, utterance: Samples) -> None:
+    async def _run(self, turn: _Turn, utterance: Samples, recognition: _Recognition | None) -> None:
         try:
             async with self._places:
-                await self._interpret(turn, utterance)
+                await self._interpret(turn, utterance, recognition)
         except ConnectionClosed:
             raise
         except Exception as error:
@@ -188,7 +202,7 @@ class TranslationSession(LiveSession[TranslationStart]):
         except ConnectionClosed as closed:
             self.connection.end(closed)
 
-    async def _interpret(self, turn: _Turn, utterance: Samples) -> None:
+    async def _interpret(self, turn: _Turn, utterance: Samples, recognition: _Recognition | None) -> None:
         speaker = ReplyAudioSender(self.connection, turn.number, self.asked.reply_sample_rate, self._playback)
         heard = False
         events = self._graph.utterance(
@@ -197,9 +211,11 @@ class TranslationSession(LiveSession[TranslationStart]):
             target=self.asked.target,
             speaker=self._speaker,
             correlation_id=self.turn_id(turn.number),
+            recognition=None if recognition is None else self._heard_ahead(turn, recognition),
         )
         with ExitStack() as hearing:
-            hearing.enter_context(self._load.one())
+            if recognition is None:
+                hearing.enter_context(self._load.one())
             async with aclosing(events):
                 async for event in events:
                     hearing.close()
@@ -239,7 +255,11 @@ class TranslationSession(LiveSession[TranslationStart]):
                 turn.note("end", self.now())
                 self.connection.send(
                     ReplyOver(
-                        turn=turn.number, text=turn.text, spoken=turn.spoken, timings=turn.times, stages=event.timings
+                        turn=turn.number,
+                        text=turn.text,
+                        spoken=turn.spoken,
+                        timings=turn.times,
+                        stages=event.timings | turn.stages,
                     )
                 )
             case UtteranceEnd():
@@ -248,10 +268,16 @@ class TranslationSession(LiveSession[TranslationStart]):
                 turn.texts_sent.set()
                 await turn.may_speak()
 
-    async def _hear(self, utterance: Samples, turn: int) -> str:
-        segments = self._graph.asr.transcribe(utterance, language=self.asked.source, correlation_id=self.turn_id(turn))
-        return understood([item.text async for item in segments if isinstance(item, Segment)])
+    async def _heard_ahead(self, turn: _Turn, recognition: _Recognition) -> Recognised | None:
+        heard = await recognition
+        turn.stages["asr"] = heard.seconds
+        return heard.recognised
 
-    def _partial(self, turn: int, text: str) -> None:
-        if turn == self.turn and self.detector.speaking and text:
-            self.connection.send(TranscriptPartial(turn=turn, text=text))
+    async def _hear(self, utterance: Samples, turn: int) -> _Heard:
+        began = self.now()
+        recognised = await self._graph.recognise(utterance, source=self.asked.source, correlation_id=self.turn_id(turn))
+        return _Heard(recognised, round(self.now() - began, 3))
+
+    def _partial(self, turn: int, heard: _Heard) -> None:
+        if turn == self.turn and self.detector.speaking and heard.recognised is not None:
+            self._partials.send(turn, heard.recognised.text)

@@ -1,6 +1,6 @@
 """The speech-to-speech graph: speech, its words, their translation, and that spoken; utterance by utterance."""
 
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Iterable, Iterator
 from contextlib import aclosing
 from dataclasses import dataclass
 
@@ -100,6 +100,21 @@ class SpeechTranslationGraph:
         """
         check_pair(await self.translation.pairs(), source, target)
 
+    async def recognise(
+        self, pcm: NDArray[np.float32], *, source: str | None, correlation_id: str = ""
+    ) -> Recognised | None:
+        """Return the words of one utterance, which may not be over yet; None where nobody said words.
+
+        Args:
+            pcm: See ``utterance``.
+            source: Likewise.
+            correlation_id: Likewise.
+
+        Raises:
+            InputError: The recogniser does not know the language.
+        """
+        return await Stages(self.asr, self.translation, self.speech, correlation_id).recognise(pcm, source)
+
     async def utterance(
         self,
         pcm: NDArray[np.float32],
@@ -108,6 +123,7 @@ class SpeechTranslationGraph:
         target: str,
         speaker: Speaker | None,
         correlation_id: str = "",
+        recognition: Awaitable[Recognised | None] | None = None,
     ) -> AsyncGenerator[Event, None]:
         """Translate one utterance; each event comes as soon as its stage has it.
 
@@ -119,6 +135,7 @@ class SpeechTranslationGraph:
             target: That of the language wanted.
             speaker: Who speaks the translation, in the target language; None: it is not spoken.
             correlation_id: Passed on to every role.
+            recognition: What ``recognise`` makes of the utterance, where that has begun already.
 
         Yields:
             ``Recognised``, ``Translated``, any number of ``Spoken``, perhaps ``SpeechFailed``, and ``UtteranceEnd``;
@@ -129,7 +146,7 @@ class SpeechTranslationGraph:
         """
         stages = Stages(self.asr, self.translation, self.speech, correlation_id)
         watch = Stopwatch()
-        recognised = await watch.time("asr", stages.recognise(pcm, source))
+        recognised = await watch.time("asr", recognition or stages.recognise(pcm, source))
         if recognised is not None:
             yield recognised
             translated = await watch.time("translation", stages.translate(recognised, target))

@@ -148,9 +148,9 @@ class Endpointer:
         return self._started
 
     @property
-    def pausing(self) -> bool:
-        """True after ``SpeechPaused``, while the utterance may be over."""
-        return self._paused
+    def voiced(self) -> bool:
+        """True while the newest frame is of speech."""
+        return self._voiced
 
     def push(self, samples: Samples) -> list[SpeechEvent]:
         """Take the next samples.

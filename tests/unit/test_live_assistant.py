@@ -102,7 +102,10 @@ def test_words_are_told_while_they_are_said_and_known_at_the_end_of_the_pause() 
             "type": "transcript.partial",
             "turn": 1,
             "text": "hello there",
+            "stable": "",
         }
+        # The words are heard again at the pause: all but the last, which might be cut off, are stable.
+        assert caller.until("transcript.partial")[-1]["stable"] == "hello"
         caller.play(pcm(np.zeros(8000, np.float32)))
         assert "transcript.final" in types(caller.until("reply.end"))
     # After a second of speech, and at the pause; that was the utterance, so it is not recognised again.

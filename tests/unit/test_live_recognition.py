@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 import numpy as np
 import pytest
 
-from graphs.live.recognition import ActiveRecognitions, UtteranceRecogniser
+from graphs.live.recognition import ActiveRecognitions, PartialCadence, UtteranceRecogniser
 from models.audio import SAMPLE_RATE
 from models.vad.streaming import Samples
 
@@ -39,14 +39,29 @@ class Asr:
         return f"{seconds:g} s"
 
 
+class Clock:
+    """Seconds that a test sets."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
 Told = list[tuple[int, str]]
 
 
 @asynccontextmanager
 async def recognising(
-    hear: Callable[[Samples, int], Awaitable[str]], load: ActiveRecognitions, told: Told
+    hear: Callable[[Samples, int], Awaitable[str]],
+    load: ActiveRecognitions,
+    told: Told,
+    cadence: PartialCadence | None = None,
 ) -> AsyncIterator[UtteranceRecogniser[str]]:
-    recogniser = UtteranceRecogniser(hear, load, early=True, tell=lambda turn, heard: told.append((turn, heard)))
+    recogniser = UtteranceRecogniser(
+        hear, load, early=True, tell=lambda turn, heard: told.append((turn, heard)), cadence=cadence
+    )
     async with asyncio.timeout(10):
         yield recogniser
         await recogniser.close()
@@ -80,13 +95,58 @@ async def test_another_utterance_is_recognised_anew_and_the_early_work_is_given_
 async def test_partial_transcripts_wait_for_more_speech_and_for_an_idle_replica() -> None:
     asr, load, told = Asr(), ActiveRecognitions(), Told()
     asr.may_answer.set()
-    async with recognising(asr.hear, load, told) as recogniser:
+    async with recognising(asr.hear, load, told, PartialCadence(Clock())) as recogniser:
         for seconds in (0.9, 1.0, 1.4, 1.5):
             with load.one():
                 recogniser.speech(1, sound(seconds))
             recogniser.speech(1, sound(seconds))
-            if asr.given[-1:] != [seconds]:
-                await asyncio.sleep(0)
+            for _ in range(5):
                 await asyncio.sleep(0)
     assert asr.given == [1.0, 1.5]
     assert told == [(1, "1 s"), (1, "1.5 s")]
+
+
+async def test_a_pause_passes_by_partial_transcripts_of_others_and_waits_for_whole_utterances() -> None:
+    asr, load, told = Asr(), ActiveRecognitions(), Told()
+    async with recognising(asr.hear, load, told) as recogniser:
+        with load.one():
+            recogniser.pause(1, sound(1))
+        with load.one(partial=True):
+            recogniser.pause(1, sound(2))
+            assert await asr.begun.get() == 2.0
+        # Its own recognition, of a pause that was not the end, is given up and holds nothing up.
+        recogniser.pause(1, sound(3))
+        assert await asr.begun.get() == 3.0
+    assert asr.given == [2.0, 3.0]
+    assert told == []
+
+
+@pytest.mark.parametrize(("took", "rests"), [(0.25, 0.25), (0.5, 0.75), (1.0, 4.0)])
+def test_a_recogniser_rests_the_longer_the_more_an_utterance_would_wait_for_it(took: float, rests: float) -> None:
+    clock = Clock()
+    cadence = PartialCadence(clock)
+    assert not cadence.due(0.9)
+    assert cadence.due(1.0)
+    cadence.begin(1.0)
+    clock.now += took
+    cadence.finish()
+    clock.now += rests - 0.01
+    assert not cadence.due(30.0)
+    clock.now += 0.02
+    assert cadence.due(30.0)
+
+
+def test_a_fast_recogniser_waits_for_more_speech_and_begins_anew_with_each_utterance() -> None:
+    clock = Clock()
+    cadence = PartialCadence(clock)
+    cadence.begin(1.0)
+    clock.now += 0.01
+    cadence.finish()
+    clock.now += 0.4
+    assert not cadence.due(1.4)
+    clock.now += 0.1
+    assert cadence.due(1.5)
+    cadence.begin(8.0)
+    cadence.finish()
+    cadence.restart()
+    assert cadence.due(1.0)

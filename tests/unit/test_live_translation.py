@@ -119,6 +119,18 @@ def test_words_are_told_while_they_are_said() -> None:
         assert caller.until("transcript.partial")[-1]["text"] == "hello there"
 
 
+def test_an_utterance_recognised_at_its_pause_is_not_recognised_again() -> None:
+    system = LiveSystem()
+    with system.running() as client, interpreted(client) as caller:
+        caller.play(pcm(np.concatenate((voiced(1), np.zeros(4800, np.float32)))))
+        assert caller.until("transcript.partial")[-1]["text"] == "hello there"
+        caller.play(pcm(np.zeros(8000, np.float32)))
+        end = caller.until("reply.end")[-1]
+    assert end["text"] == "HELLO THERE"
+    assert end["stages"].keys() >= {"asr", "translation"}
+    assert len(system.asr.correlation_ids) == 1
+
+
 def test_a_stop_waits_for_all_utterances() -> None:
     with LiveSystem().running() as client, interpreted(client) as caller:
         caller.play(pcm(np.concatenate((voiced(1), SILENCE, voiced(2)))))

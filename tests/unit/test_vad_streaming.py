@@ -110,6 +110,16 @@ def test_a_pause_within_the_speech_does_not_end_it_and_is_told_each_time() -> No
     assert ends(events)[0].span == Span(at(0), at(8))
 
 
+def test_a_short_gap_in_the_speech_is_not_voiced_before_it_is_a_pause() -> None:
+    endpointer = Endpointer(ByLoudness(), SETTINGS)
+    voiced = []
+    for frame in (0, 1, 1, 0, 1):
+        endpointer.push(sound(frame))
+        voiced.append(endpointer.voiced)
+    assert voiced == [False, True, True, False, True]
+    assert endpointer.speaking
+
+
 def test_speech_goes_on_a_little_below_the_threshold_where_it_began() -> None:
     assert len(ends(heard(sound(0.6, 0.6, 0.4, 0.4, 0.4, 0.4, 0.4)))) == 0
     assert len(ends(heard(sound(0.6, 0.6, 0.3, 0.3, 0.3, 0.3, 0.3)))) == 1

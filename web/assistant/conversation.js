@@ -12,6 +12,7 @@
 
 import {fill, h, icon} from "../lib/dom.js";
 import {decimal} from "../lib/i18n.js";
+import {partialWords} from "../lib/partial-words.js";
 import {t} from "./words.js";
 
 /** Pixels from the bottom within which new text is followed. */
@@ -71,14 +72,17 @@ export function conversation(label) {
     note: (/** @type {string} */ text, fault = false) => follow(() => log.append(
       h("p", {class: fault ? "fault" : "hint assistant-note"}, text))),
 
-    /** Show an utterance: `say` what was recognised so far, then `settle` the words, else `drop` it. */
+    /**
+     * Show an utterance: `say` what was recognised so far and how much of that is stable, then `settle` the words, else
+     * `drop` it.
+     */
     heard() {
       const words = h("p", {}, "…");
       const own = bubble("you", words);
       own.classList.add("partial");
       follow(() => live.append(own));
       return {
-        say: (/** @type {string} */ text) => follow(() => fill(words, text)),
+        say: (/** @type {string} */ text, /** @type {string} */ stable) => follow(() => fill(words, partialWords(text, stable))),
         settle: (/** @type {string} */ text) => follow(() => {
           own.remove();
           own.classList.remove("partial");

@@ -221,7 +221,7 @@ export function dialogue({view, start, signal, onChange, onNotice, onFault, onCl
   function advance(turn, event, samples) {
     switch (event.type) {
       case "transcript.partial":
-        turn.heard?.say(event.text);
+        turn.heard?.say(event.text, event.stable);
         break;
       case "speech_ended":
         hearing = false;

@@ -478,7 +478,7 @@ export interface TurnTimings {
 export type TurnEvent = OfTurn & (
   | {type: "speech_started", at_ms: number, startedAt: number}
   | {type: "speech_ended", end_ms: number, endedAt: number}
-  | {type: "transcript.partial", text: string}
+  | {type: "transcript.partial", text: string, stable: string}
   | {type: "transcript.final", text: string, language: string}
   | {type: "translation", text: string, language: string, suspect: boolean}
   | {type: "reply.text", text: string}

@@ -6,6 +6,7 @@
  * @property {number} [until]
  * @property {HTMLElement} element
  * @property {string} [partial] heard so far
+ * @property {string} [stable] beginning of that which does not change any more
  * @property {string} [source]
  * @property {string} [language] of the source
  * @property {boolean} [final] the source will not change
@@ -20,6 +21,7 @@
 
 import {extend, fill, h, icon} from "../lib/dom.js";
 import {clock, translations} from "../lib/i18n.js";
+import {partialWords} from "../lib/partial-words.js";
 import {langOf} from "./languages.js";
 
 const t = translations({
@@ -73,7 +75,8 @@ export function captions({onChange}) {
   function draw(turn) {
     const place = turn.final || turn.fault ? log : pending;
     if (turn.element.parentNode !== place) place.append(turn.element);
-    const words = turn.source || turn.partial || (turn.fault ? "" : t(turn.until ? "recognising" : "listening"));
+    const words = turn.source || (turn.partial && partialWords(turn.partial, turn.stable ?? "")) ||
+      (turn.fault ? "" : t(turn.until ? "recognising" : "listening"));
     fill(turn.element,
       words ? h("p", {class: "translate-heard", dir: "auto", lang: langOf(turn.language)}, words) : null,
       turn.target ? h("p", {class: "translate-meant", dir: "auto", lang: langOf(turn.into)}, turn.target) : null,
@@ -92,7 +95,12 @@ export function captions({onChange}) {
   return extend(element, {
     begin: (/** @type {string} */ id, /** @type {number} */ at) => change(id, {from: at}),
     end: (/** @type {string} */ id, /** @type {number} */ at) => change(id, {until: at}),
-    partial: (/** @type {string} */ id, /** @type {string} */ text) => change(id, {partial: text}),
+    /**
+     * @param {string} id
+     * @param {string} partial
+     * @param {string} stable
+     */
+    partial: (id, partial, stable) => change(id, {partial, stable}),
     /**
      * @param {string} id
      * @param {string} text "" where there were no words

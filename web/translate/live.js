@@ -219,7 +219,7 @@ export function livePanel({list, signal}) {
     switch (event.type) {
       case "speech_started": return shown.begin(id, event.startedAt);
       case "speech_ended": return shown.end(id, event.endedAt);
-      case "transcript.partial": return shown.partial(id, event.text);
+      case "transcript.partial": return shown.partial(id, event.text, event.stable);
       case "transcript.final": return shown.setTranscript(id, event.text, event.language);
       case "translation": return shown.setTranslation(id, event.text, event.language, event.suspect);
       case "reply.audio": return speak.checked && samples ? out?.play(samples, {id}) : null;
