@@ -58,6 +58,10 @@ def graphs(config: GraphsConfig) -> Application:
             config.lipsync.notice,
         ),
     }
+    if (live := config.asr_live) is not None:
+        roles["asr_live"] = asr_deployment.options(name="asr_live").bind(
+            live.engine, live.concurrency, level, live.notice
+        )
     application: Application = worker_deployment(config).bind(config, roles)
     return application
 

@@ -1,6 +1,7 @@
 """The roles behind their Serve handles."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from ray import serve
@@ -13,15 +14,27 @@ from deployments.speaker import SpeakerClient, SpeakerReplica
 from deployments.speech import SpeechClient, SpeechReplica
 from deployments.spoof import SpoofClient, SpoofReplica
 from deployments.translation import TranslationClient, TranslationReplica
+from graphs.common.recognisers import SpecialisedAsr
 from graphs.common.roles import Roles
 
 
-def roles_of_application(name: str) -> Roles:
+def roles_of_application(name: str, recogniser: str = "asr") -> Roles:
     """Return the roles of a Serve application, for callers in another one.
 
     Serve deploys applications side by side: that one may come up later.
+
+    Args:
+        name: The application's name.
+        recogniser: Deployment that recognises the languages that it knows; ``asr`` recognises the others.
     """
-    return _roles(lambda role: serve.get_deployment_handle(role, app_name=name, _check_exists=False))
+
+    def handle(role: str) -> DeploymentHandle[Any]:
+        return serve.get_deployment_handle(role, app_name=name, _check_exists=False)
+
+    roles = _roles(handle)
+    if recogniser == "asr":
+        return roles
+    return replace(roles, asr=SpecialisedAsr(AsrClient(handle(recogniser)), roles.asr))
 
 
 def roles_of_handles(handles: Mapping[str, DeploymentHandle[Any]]) -> Roles:

@@ -215,6 +215,11 @@ class GraphsConfig(_Settings):
     storage: StorageSettings = StorageSettings()
     recordings: RecordingLimits = RecordingLimits()
     asr: AsrRoleSettings = AsrRoleSettings()
+    asr_live: AsrRoleSettings | None = Field(
+        default=None,
+        description="A second recogniser, a smaller one, for live speech in the languages that it knows; used where "
+        "`live.recogniser` names it. Null: there is none.",
+    )
     diarization: DiarizationRoleSettings = DiarizationRoleSettings()
     spoof: SpoofRoleSettings = SpoofRoleSettings()
     speaker: SpeakerRoleSettings = SpeakerRoleSettings()
@@ -295,6 +300,9 @@ class LiveSettings(_Settings):
     )
     end_of_speech_ms: PositiveInt = Field(default=500, description="A pause as long as this ends an utterance.")
     max_utterance_seconds: PositiveFloat = Field(default=30.0, description="Longer utterances are cut.")
+    recogniser: Literal["asr", "asr_live"] = Field(
+        default="asr", description="Role that recognises live speech; `asr_live` must be configured in `graphs`."
+    )
 
 
 class RateLimits(_Settings):

@@ -22,6 +22,7 @@ from models.weights.spec import Weights
 
 _ROLES: Mapping[str, TypeAdapter[Any]] = {
     "asr": TypeAdapter(AsrSettings),
+    "asr_live": TypeAdapter(AsrSettings),
     "diarization": TypeAdapter(DiarizationSettings),
     "speaker": TypeAdapter(SpeakerSettings),
     "spoof": TypeAdapter(SpoofSettings),

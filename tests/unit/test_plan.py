@@ -217,6 +217,17 @@ def test_what_the_file_leaves_out_is_as_the_code_says(local: dict[str, Any]) -> 
     assert found["ingress"].engine is None
 
 
+def test_a_second_recogniser_is_a_deployment_where_it_is_configured(local: dict[str, Any]) -> None:
+    local["applications"][0]["args"]["asr_live"] = {"engine": {"engine": "pocketsphinx", "workers": 3}}
+    local["applications"][0]["deployments"].append({"name": "asr_live", "ray_actor_options": {"num_cpus": 0.2}})
+    found = {d.name: d for d in planned_deployments(local)}
+    assert (found["asr"].engine.engine, found["asr_live"].engine) == (
+        "faster-whisper",
+        PocketSphinxSettings(workers=3),
+    )
+    assert found["asr_live"].cpus == 0.2
+
+
 def test_settings_for_running_replicas_count(local: dict[str, Any]) -> None:
     local["applications"][0]["deployments"] = [{"name": "spoof", "user_config": {"max_batch_chunks": 64, "threads": 3}}]
     (spoof,) = (d for d in planned_deployments(local) if d.name == "spoof")

@@ -36,7 +36,7 @@ _MAX_SAMPLE_BYTES = 8 * MEBIBYTE
 
 @asynccontextmanager
 async def open_services(
-    config: ApiConfig, roles: Roles | None = None, kinds: JobKinds = KINDS
+    config: ApiConfig, roles: Roles | None = None, kinds: JobKinds = KINDS, *, recogniser: str = "asr"
 ) -> AsyncIterator[Services]:
     """Open the stores and the chat engine for the length of the block.
 
@@ -44,11 +44,13 @@ async def open_services(
         config: Settings of the application.
         roles: The roles; left out, those of the Serve application that the settings name.
         kinds: Kinds of job.
+        recogniser: See ``graphs.clients.roles_of_application``.
     """
     async with open_stores(config.storage) as stores:
         # Roles within this process read what they are given; those in others fetch it from Ray's object store.
         share: Callable[[bytes], Any] = ray.put if roles is None else bytes
-        services = _services(config, stores, roles or roles_of_application(config.roles_application), kinds, share)
+        roles = roles or roles_of_application(config.roles_application, recogniser)
+        services = _services(config, stores, roles, kinds, share)
         try:
             yield services
         finally:

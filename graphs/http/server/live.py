@@ -82,7 +82,7 @@ def create_live_app(config: ApiConfig, roles: Roles | None = None) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with open_services(config, roles) as services:
+        async with open_services(config, roles, recogniser=config.live.recogniser) as services:
             live_server = app.state.live_server = await create_live_server(services)
             loop = asyncio.get_running_loop()
             app.state.drain = lambda: loop.call_soon_threadsafe(live_server.close)
