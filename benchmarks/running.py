@@ -6,7 +6,7 @@ import secrets
 import sys
 import tempfile
 import wave
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from deployments.logs import configure_logs
 from deployments.serve_config import load
+from graphs.common.config import ApiConfig, GraphsConfig
 from graphs.local.cluster import free_port
 from graphs.local.engines import embedded
 from graphs.local.environment import Environment, StartError
@@ -27,11 +28,12 @@ from models.audio import SAMPLE_RATE, decode
 from models.samples import DIALOGUE
 
 REPOSITORY = Path(__file__).resolve().parent.parent
+LOCAL_CONFIG = REPOSITORY / "serve_config.local.yaml"
 MEBIBYTE = 1024 * 1024
 
 
-def local_config() -> dict[str, Any]:
-    """Return the configuration of ``make run`` with the engines whose weights are on this machine.
+def local_config(file: Path = LOCAL_CONFIG) -> dict[str, Any]:
+    """Return the configuration of ``make run``, or another, with the engines whose weights are on this machine.
 
     What is missing is replaced by the embedded engine, and said. With ``MODELS=none`` in the environment the engines
     are those without weights.
@@ -39,7 +41,7 @@ def local_config() -> dict[str, Any]:
     Raises:
         StartError: MODELS says something else.
     """
-    config = load(REPOSITORY / "serve_config.local.yaml")
+    config = load(file)
     models = checked_models(os.environ.get("MODELS", ""))
     if models == "full":
         raise StartError("benchmarks take MODELS=none, or the engines of serve_config.local.yaml")
@@ -49,11 +51,19 @@ def local_config() -> dict[str, Any]:
     return choice.config
 
 
+def settings_of(config: Mapping[str, Any]) -> tuple[GraphsConfig, ApiConfig]:
+    """Return the settings of a configuration's roles and of its ingress."""
+    arguments = {app["name"]: app["args"] for app in config["applications"]}
+    return GraphsConfig.model_validate(arguments["graphs"]), ApiConfig.model_validate(arguments["api"])
+
+
 @contextmanager
-def benchmarked(change: Callable[[dict[str, Any]], None] = lambda config: None) -> Iterator[RunningSystem]:
-    """Run the local system on a fresh data folder."""
+def benchmarked(
+    change: Callable[[dict[str, Any]], None] = lambda config: None, *, file: Path = LOCAL_CONFIG
+) -> Iterator[RunningSystem]:
+    """Run the system of ``local_config`` on a fresh data folder."""
     configure_logs("WARNING", readable=True)
-    config = local_config()
+    config = local_config(file)
     change(config)
     with tempfile.TemporaryDirectory(prefix="voicegraph-benchmark-") as folder:
         environment = Environment(free_port(8200), Path(folder), secrets.token_urlsafe(24), admin_key_given=True)
