@@ -6,6 +6,7 @@ from models.speech.settings import (
     EspeakSettings,
     FestivalSettings,
     HibariSettings,
+    KokoroSettings,
     PiperSettings,
     SpeechSettings,
     SpeechT5Settings,
@@ -22,6 +23,7 @@ __all__ = [
     "FestivalSettings",
     "Gender",
     "HibariSettings",
+    "KokoroSettings",
     "PiperSettings",
     "Quality",
     "Reference",
@@ -58,6 +60,10 @@ def build(settings: SpeechSettings) -> SpeechEngine:
             from models.speech.festival import FestivalEngine
 
             return FestivalEngine(settings)
+        case KokoroSettings():
+            from models.speech.kokoro import KokoroEngine
+
+            return KokoroEngine(settings)
         case PiperSettings():
             from models.speech.piper import PiperEngine
 

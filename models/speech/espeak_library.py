@@ -38,6 +38,7 @@ _RATE = 1
 _PITCH = 3
 _RANGE = 4
 _IPA = 0x02
+_TIED = 0x80
 # The library takes ^A for the beginning of a command.
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f]+")
 _LANGUAGE_SWITCH = re.compile(r"\([a-z][a-z0-9-]*\)")
@@ -162,8 +163,13 @@ class EspeakLibrary:
             finally:
                 self._receiver = None
 
-    def phonemes(self, text: str, voice: str) -> str:
+    def phonemes(self, text: str, voice: str, *, tie: str = "") -> str:
         """Return a text's phonemes in the IPA, its clauses apart by a space; marks between them are lost.
+
+        Args:
+            text: One clause.
+            voice: A voice's identifier or language code.
+            tie: An ASCII sign between the letters of a phoneme that is written with several.
 
         Raises:
             InputError: The text is too long (field ``text``).
@@ -175,7 +181,7 @@ class EspeakLibrary:
             if marked := _marked(text, voice):
                 spoken = " ".join(self._word(part, IPA) for part in marked)
             else:
-                spoken = self._phonemes(encoded, _IPA)
+                spoken = self._phonemes(encoded, _IPA | (_TIED | ord(tie) << 8 if tie else 0))
         return " ".join(_LANGUAGE_SWITCH.sub("", spoken).split())
 
     def _phonemes(self, encoded: bytes, alphabet: int) -> str:

@@ -1,7 +1,5 @@
 """Hibari: English speech by small networks distilled from Kokoro-82M (https://github.com/MMWilliams/hibari)."""
 
-import re
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, cast
@@ -11,6 +9,7 @@ from numpy.typing import NDArray
 
 from models.errors import MissingWeights
 from models.onnx_session import open_session
+from models.speech.english_phonemes import english_phonemizer
 from models.speech.settings import HibariSettings
 from models.speech.silence import trimmed
 from models.speech.time_stretch import stretched
@@ -18,10 +17,6 @@ from models.speech.types import Gender, Reference, Voice
 
 # What the network was trained for; durations beyond come out wrong.
 _MIN_SPEED, _MAX_SPEED = 0.5, 2.0
-# The library knows no word for larger scales, and fails.
-_LONG_NUMBER = re.compile(r"\d{13,}")
-# The library takes [word](/phonemes/) for a pronunciation.
-_LINK = "]("
 
 
 class HibariEngine:
@@ -39,8 +34,6 @@ class HibariEngine:
     def __init__(self, settings: HibariSettings) -> None:
         self._settings = settings
         self._library = _library()
-        self._phonemizers: dict[bool, Any] = {}
-        self._lock = threading.Lock()
         self._paths = dict(_on_disk(self._library))
         self._voices = tuple(self._voice(name) for name in self._paths)
 
@@ -66,18 +59,13 @@ class HibariEngine:
         """
         if model not in self._paths:
             raise MissingWeights(f"the voice {model!r} of hibari is not on this machine")
-        british = bool(self._library.voices.VOICES[model]["british"])
-        with self._lock:
-            if british not in self._phonemizers:
-                self._phonemizers[british] = phonemizer = self._library.g2p.G2P(british=british)
-                # Its network for unknown words, which is loaded when it is first asked for.
-                _ = phonemizer.oov
         path, threads = self._paths[model], self._settings.threads
-        loaded = self._library.Hibari(model, model=str(path), threads=threads, g2p=self._phonemizers[british])
+        phonemizer = english_phonemizer(british=bool(self._library.voices.VOICES[model]["british"]))
+        loaded = self._library.Hibari(model, model=str(path), threads=threads, g2p=phonemizer)
         if threads > 1:
             # The library's own session lets its threads spin.
             loaded.sess = open_session(path, device="cpu", threads=threads)
-        return HibariModel(self, loaded, self._lock)
+        return HibariModel(self, loaded)
 
     def _voice(self, name: str) -> Voice:
         facts = self._library.voices.VOICES[name]
@@ -94,26 +82,22 @@ class HibariEngine:
 
 
 class HibariModel:
-    """One voice. Networks run at once; the spelling of words as phonemes takes turns, of about a millisecond.
+    """One voice. Safe to call from several threads at once: so are its session and its phonemizer.
 
     Args:
         engine: Whose seed counts.
         synthesiser: The library's ``Hibari``.
-        lock: Held while a phonemizer works.
     """
 
-    def __init__(self, engine: HibariEngine, synthesiser: Any, lock: threading.Lock) -> None:
+    def __init__(self, engine: HibariEngine, synthesiser: Any) -> None:
         self._engine = engine
         self._synthesiser = synthesiser
-        self._lock = lock
 
     def synthesize(
         self, clause: str, *, voice: Voice, language: str, speed: float, reference: Reference | None
     ) -> Iterator[NDArray[np.float32]]:
         """Speak one clause; see ``models.speech.types.SpeechModel``."""
-        text = _LONG_NUMBER.sub(lambda number: " ".join(number[0]), clause.replace(_LINK, "] ("))
-        with self._lock:
-            phonemes: list[str] = self._synthesiser.phonemize(text)
+        phonemes: list[str] = self._synthesiser.phonemize(clause)
         own = min(max(speed, _MIN_SPEED), _MAX_SPEED)
         yield from stretched(self._pieces(phonemes, own, voice.sample_rate), voice.sample_rate, speed / own)
 
@@ -126,7 +110,6 @@ class HibariModel:
 def _library() -> Any:
     try:
         import hibari  # type: ignore[import-untyped]
-        import hibari.g2p  # type: ignore[import-untyped]
         import hibari.voices  # type: ignore[import-untyped]
     except ImportError as error:
         raise MissingWeights("hibari is not on this machine: pip install hibari-tts") from error

@@ -1,6 +1,5 @@
 """Piper voices: VITS on phonemes of eSpeak NG, as ONNX files."""
 
-import re
 import unicodedata
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -12,6 +11,7 @@ from models.errors import MissingWeights
 from models.gpu_share import retry_once
 from models.onnx_session import open_session
 from models.speech.espeak_library import espeak_library
+from models.speech.marked_phonemes import marked_phonemes
 from models.speech.normalisation import normalise
 from models.speech.piper_voice import PiperVoice, read_voice
 from models.speech.settings import PIPER, PiperSettings
@@ -22,9 +22,6 @@ _HOW = (
     "Put <name>.onnx and <name>.onnx.json of voices into it, for instance from "
     "https://huggingface.co/rhasspy/piper-voices."
 )
-# A mark, and the white space or the end that tells it from a sign inside of a number or a name.
-_MARKS = re.compile(r"([.,;:!?。，、；：！？…]+)[\"'”’»)\]」』）】]*(?=\s|$|(?<=[。，、；：！？]))")  # noqa: RUF001
-_PLAIN = str.maketrans("。，、；：！？…", ".,,;:!?.")  # noqa: RUF001
 
 
 class PiperEngine:
@@ -137,15 +134,7 @@ class PiperModel:
         """Return the clause's phonemes, decomposed, its marks in their places."""
         if self._voice.phoneme_type == "text":
             return unicodedata.normalize("NFD", normalise(clause, language, spell_numbers=True).casefold())
-        library = espeak_library()
-        spoken = ""
-        # Text and mark by turns.
-        for index, part in enumerate(_MARKS.split(clause)):
-            if index % 2:
-                spoken = spoken.rstrip() + part.translate(_PLAIN)[-1] + " "
-            elif part.strip():
-                spoken += library.phonemes(part, self._voice.espeak.voice)
-        return unicodedata.normalize("NFD", spoken.strip())
+        return unicodedata.normalize("NFD", marked_phonemes(clause, self._voice.espeak.voice))
 
 
 def _described(folder: Path) -> dict[str, PiperVoice]:

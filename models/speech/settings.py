@@ -17,6 +17,12 @@ PIPER = Weights(
     how="put <name>.onnx and <name>.onnx.json of voices into it, for instance from "
     "https://huggingface.co/rhasspy/piper-voices",
 )
+KOKORO = Weights(
+    files=("model*.onnx", "vocab.json", "voices/*.bin"),
+    more=(),
+    hub_ids=False,
+    how="fetch it with: python -m models.weights pull set://kokoro-82m",
+)
 VITS = Weights(files=("config.json", "tokenizer_config.json", "vocab.json", WEIGHTS))
 SPEECHT5 = Weights(files=("config.json", "spm_char.model", WEIGHTS))
 VOCODER = Weights(files=("config.json", WEIGHTS))
@@ -61,6 +67,17 @@ class FestivalSettings(Settings):
     timeout_s: float = Field(
         default=20.0, gt=0, le=120, description="Longest time for one clause; a process that takes longer is ended."
     )
+
+
+class KokoroSettings(DownloadSettings):
+    """Kokoro-82M on the CPU: natural voices in English, Spanish, French, Italian, Portuguese and Hindi."""
+
+    engine: Literal["kokoro"] = "kokoro"
+    model: Annotated[str, KOKORO] = Field(
+        default="set://kokoro-82m",
+        description="A folder with model*.onnx, vocab.json and voices/<name>.bin (docs/weights.md).",
+    )
+    threads: int = Field(default=1, ge=1, le=64, description="Threads that one clause is computed in.")
 
 
 class PiperSettings(DownloadSettings):
@@ -157,7 +174,13 @@ class SpeechT5Settings(_TorchSettings):
 
 
 SingleSpeechSettings = Annotated[
-    EspeakSettings | HibariSettings | FestivalSettings | PiperSettings | VitsSettings | SpeechT5Settings,
+    EspeakSettings
+    | HibariSettings
+    | FestivalSettings
+    | KokoroSettings
+    | PiperSettings
+    | VitsSettings
+    | SpeechT5Settings,
     Field(discriminator="engine"),
 ]
 """Settings of any one synthesiser."""
