@@ -1,7 +1,7 @@
 """Piper voices: VITS on phonemes of eSpeak NG, as ONNX files."""
 
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -15,13 +15,20 @@ from models.speech.marked_phonemes import marked_phonemes
 from models.speech.normalisation import normalise
 from models.speech.piper_voice import PiperVoice, read_voice
 from models.speech.settings import PIPER, PiperSettings
-from models.speech.types import Reference, Voice
+from models.speech.types import Gender, Reference, Voice
 from models.weights import resolve
 
 _HOW = (
     "Put <name>.onnx and <name>.onnx.json of voices into it, for instance from "
     "https://huggingface.co/rhasspy/piper-voices."
 )
+
+
+# Descriptions don't say it; of published voices, by their data set.
+_GENDERS: Mapping[str, Gender] = {
+    **dict.fromkeys(("amy", "irina", "jenny_dioco", "kathleen", "kristin", "lessac", "ljspeech", "siwis"), "female"),
+    **dict.fromkeys(("alan", "danny", "denis", "dmitri", "joe", "john", "norman", "ruslan", "ryan"), "male"),
+}
 
 
 class PiperEngine:
@@ -86,6 +93,7 @@ class PiperEngine:
                 languages=described.languages,
                 model=model,
                 sample_rate=described.audio.sample_rate,
+                gender=_GENDERS.get(described.dataset) if not speaker else None,
                 engine="piper",
                 reads_digits=True,
                 stress_marks=described.phoneme_type == "espeak",

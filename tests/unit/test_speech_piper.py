@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 from checkpoints.piper import SAMPLES_PER_ID, build_tiny_piper
 from numpy.typing import NDArray
+from pinned_weights import pinned_weights
 
 from models.errors import MissingWeights
-from models.speech import PiperSettings
+from models.speech import PiperSettings, build, speak
 from models.speech.piper import PiperEngine
 from models.speech.piper_voice import read_voice
 
@@ -127,3 +128,13 @@ def test_a_voice_whose_phonemes_can_not_be_made_is_refused(tmp_path: Path) -> No
     build_tiny_piper(tmp_path, espeak={"voice": "tlh"})
     with pytest.raises(ValueError, match="'tlh'"):
         made(tmp_path).load("en_US-tiny")
+
+
+def test_the_published_voice_joe_speaks_at_its_rate() -> None:
+    engine = build(PiperSettings(folder=pinned_weights("piper-en-us-joe")))
+    (voice,) = engine.voices
+    assert (voice.id, voice.languages, voice.gender) == ("en_US-joe-medium", ("en-us", "en"), "male")
+    chunks = list(speak(engine.load(voice.model), "Good morning, everybody.", voice=voice, language="en"))
+    samples = np.concatenate([chunk.samples for chunk in chunks])
+    assert 0.8 < len(samples) / voice.sample_rate < 4.0 and voice.sample_rate == 22_050
+    assert 0.1 < np.abs(samples).max() <= 1.0
