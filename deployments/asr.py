@@ -38,11 +38,19 @@ class AsrReplica(EngineReplica[Asr]):
         super().__init__("asr", settings, build, _warm, concurrency, log_level, notice=notice)
 
     async def transcribe(
-        self, recording: NDArray[np.float32], *, language: str | None = None, correlation_id: str = ""
+        self,
+        recording: NDArray[np.float32],
+        *,
+        language: str | None = None,
+        hotwords: str | None = None,
+        prompt: str | None = None,
+        correlation_id: str = "",
     ) -> AsyncGenerator[str | Segment, None]:
         """Recognise a recording; see ``graphs.common.roles.AsrRole``."""
         with self.serving(len(recording), correlation_id):
-            transcription = await self.call(retry_once, self.engine.transcribe, recording, language=language)
+            transcription = await self.call(
+                retry_once, self.engine.transcribe, recording, language=language, hotwords=hotwords, prompt=prompt
+            )
             yield transcription.language
             async for segment in self.iterate(lambda: iter(transcription.segments)):
                 yield segment
@@ -51,21 +59,36 @@ class AsrReplica(EngineReplica[Asr]):
         """Return the codes of the languages that it may be asked for."""
         return self.engine.languages
 
+    async def check_hints(self, *, hotwords: str | None, prompt: str | None) -> None:
+        """Check what ``transcribe`` may be told; see ``graphs.common.roles.AsrRole``."""
+        self.engine.check_hints(hotwords=hotwords, prompt=prompt)
+
 
 class AsrClient(RoleClient):
     """The ASR deployment behind its handle; see ``graphs.common.roles.AsrRole``."""
 
     def transcribe(
-        self, recording: Recording, *, language: str | None, correlation_id: str
+        self,
+        recording: Recording,
+        *,
+        language: str | None,
+        hotwords: str | None = None,
+        prompt: str | None = None,
+        correlation_id: str,
     ) -> AsyncGenerator[str | Segment, None]:
         """Stream the language, then the segments."""
         method = self.handle.options(stream=True).transcribe
-        return stream(method, recording, language=language, correlation_id=correlation_id)
+        hints = {"hotwords": hotwords, "prompt": prompt}
+        return stream(method, recording, language=language, **hints, correlation_id=correlation_id)
 
     async def languages(self) -> tuple[str, ...]:
         """Return the codes of the languages that it may be asked for."""
         languages: tuple[str, ...] = await call(self.handle.languages)
         return languages
+
+    async def check_hints(self, *, hotwords: str | None, prompt: str | None) -> None:
+        """Check what ``transcribe`` may be told."""
+        await call(self.handle.check_hints, hotwords=hotwords, prompt=prompt)
 
 
 asr_deployment = deployment_of(AsrReplica, "asr")

@@ -39,3 +39,14 @@ async def check_recognised(asr: AsrRole, language: str | None, field: str) -> No
     if language is not None:
         async with if_roles_answer("a language is not checked yet"):
             require_language(await asr.languages(), language, field=field)
+
+
+async def check_hints(asr: AsrRole, hotwords: str | None, prompt: str | None) -> None:
+    """Check that the recogniser takes hotwords and a prompt; None for both always passes.
+
+    Raises:
+        InputError: It doesn't; the field is ``hotwords`` or ``prompt``.
+    """
+    if hotwords is not None or prompt is not None:
+        async with if_roles_answer("hotwords and prompt are not checked yet"):
+            await asr.check_hints(hotwords=hotwords, prompt=prompt)

@@ -40,25 +40,42 @@ class AsrRole(Role, Protocol):
     """Recognises speech."""
 
     def transcribe(
-        self, recording: Recording, *, language: str | None, correlation_id: str
+        self,
+        recording: Recording,
+        *,
+        language: str | None,
+        hotwords: str | None = None,
+        prompt: str | None = None,
+        correlation_id: str,
     ) -> AsyncGenerator[str | Segment, None]:
         """Recognise a recording, segment by segment.
 
         Args:
             recording: Mono float32 at 16 kHz, shape [samples]; a client takes a reference to it, too.
             language: ISO 639-1 code, or None to let the engine choose.
+            hotwords: Names and terms to expect; None for those of the engine's settings.
+            prompt: Text whose spelling and style the transcript goes on with; None likewise.
             correlation_id: See above.
 
         Yields:
             First the language, then the segments in order of time.
 
         Raises:
-            InputError: The engine does not know the language.
+            InputError: The engine does not know the language, or refuses the hints as ``check_hints`` does.
         """
         ...
 
     async def languages(self) -> tuple[str, ...]:
         """Return the codes of the languages that it may be asked for."""
+        ...
+
+    async def check_hints(self, *, hotwords: str | None, prompt: str | None) -> None:
+        """Check what ``transcribe`` may be told.
+
+        Raises:
+            InputError: The engine takes no such hints (``unsupported_option``), not these (``invalid_value``) or not
+                this much (``too_long``); the field is ``hotwords`` or ``prompt``.
+        """
         ...
 
 

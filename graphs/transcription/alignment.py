@@ -5,9 +5,10 @@ The rule: the greatest overlap with a turn padded by 0.2 s, else the nearest tur
 
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
+from itertools import groupby
 
 from graphs.transcription.transcript import TranscriptWord, Turn
-from models.asr import Segment, Word
+from models.asr import Segment
 from models.diarization import SpeakerTurn
 from models.spans import Span
 
@@ -48,27 +49,40 @@ class SpeakerLookup:
         return min(near, key=lambda turn: max(turn.start - span.end, span.start - turn.end)).speaker
 
 
-def merge(segments: Iterable[Segment], turns: Sequence[SpeakerTurn]) -> tuple[Turn, ...]:
+def other_language(segment: Segment, language: str) -> str | None:
+    """Return a segment's language where it is not the recording's."""
+    return segment.language if segment.language != language else None
+
+
+def merge(segments: Iterable[Segment], turns: Sequence[SpeakerTurn], *, language: str = "") -> tuple[Turn, ...]:
     """Merge recognised segments and speaker turns into what each speaker said, in order of time.
 
     Segments with words are cut at changes of speaker; those without go whole to one speaker. A pause of
-    ``NEW_TURN_AFTER_PAUSE_S`` starts a new turn of the same speaker.
+    ``NEW_TURN_AFTER_PAUSE_S`` starts a new turn of the same speaker, and so does another language.
+
+    Args:
+        segments: What was recognised.
+        turns: Who spoke when.
+        language: The recording's, which turns need not name.
     """
     lookup = SpeakerLookup(turns)
     merged: list[_OpenTurn] = []
     for segment in segments:
+        spoken = other_language(segment, language)
         for speaker, piece in _pieces(segment, lookup):
             last = merged[-1] if merged else None
-            if last and last.speaker == speaker and piece.start - last.end < NEW_TURN_AFTER_PAUSE_S:
+            same = last and (last.speaker, last.language) == (speaker, spoken)
+            if last and same and piece.start - last.end < NEW_TURN_AFTER_PAUSE_S:
                 last.add(piece)
             else:
-                merged.append(_OpenTurn(speaker, piece))
+                merged.append(_OpenTurn(speaker, spoken, piece))
     return tuple(turn.close() for turn in merged)
 
 
 class _OpenTurn:
-    def __init__(self, speaker: str, piece: Segment) -> None:
+    def __init__(self, speaker: str, language: str | None, piece: Segment) -> None:
         self.speaker = speaker
+        self.language = language
         self._pieces = [piece]
 
     @property
@@ -84,6 +98,7 @@ class _OpenTurn:
             start=self._pieces[0].start,
             end=self.end,
             speaker=self.speaker,
+            language=self.language,
             text=" ".join(piece.text.strip() for piece in self._pieces),
             words=tuple(
                 TranscriptWord(text=w.text, start=w.start, end=w.end, probability=w.probability) for w in words
@@ -96,17 +111,33 @@ def _pieces(segment: Segment, lookup: SpeakerLookup) -> Iterable[tuple[str, Segm
         if segment.text.strip():
             yield lookup.speaker(Span(segment.start, segment.end)), segment
         return
-    run: list[Word] = []
-    speaker = ""
+    speakers = [lookup.speaker(Span(word.start, word.end)) for word in segment.words]
+    places = _places(segment)
+    first = 0
+    for speaker, run in groupby(speakers):
+        end = first + len(list(run))
+        yield speaker, _of_words(segment, places, first, end)
+        first = end
+
+
+def _places(segment: Segment) -> list[int] | None:
+    """Return where each word begins in the text of its segment; None where the text is of other words."""
+    places: list[int] = []
+    at = 0
     for word in segment.words:
-        by = lookup.speaker(Span(word.start, word.end))
-        if run and by != speaker:
-            yield speaker, _of_words(run)
-            run = []
-        speaker = by
-        run.append(word)
-    yield speaker, _of_words(run)
+        at = segment.text.find(word.text, at)
+        if at < 0:
+            return None
+        places.append(at)
+        at += len(word.text)
+    return places
 
 
-def _of_words(words: Sequence[Word]) -> Segment:
-    return Segment(words[0].start, words[-1].end, " ".join(word.text for word in words), tuple(words))
+def _of_words(segment: Segment, places: list[int] | None, first: int, end: int) -> Segment:
+    """Return some of a segment's words, in the spelling of its text: not all languages put spaces between words."""
+    words = segment.words[first:end]
+    if places is None:
+        text = " ".join(word.text for word in words)
+    else:
+        text = segment.text[places[first] : places[end] if end < len(places) else None].strip()
+    return Segment(words[0].start, words[-1].end, text, words, segment.language)

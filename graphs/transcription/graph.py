@@ -10,7 +10,7 @@ from graphs.common.recordings import SharedRecording
 from graphs.common.roles import AsrRole, DiarizationRole, SpoofRole
 from graphs.spoof.report import SpeakerVerdicts
 from graphs.spoof.speakers import MIN_SPEECH_S, SpeakerCount, diarize_and_judge
-from graphs.transcription.alignment import merge
+from graphs.transcription.alignment import merge, other_language
 from graphs.transcription.transcript import SpeechTurn, Transcript, TranscriptSegment
 from models.asr import Segment
 from models.diarization import SpeakerTurn
@@ -21,6 +21,8 @@ class TranscriptionOptions(SpeakerCount):
     """Options of a transcription."""
 
     language: str | None = None
+    hotwords: str | None = None
+    prompt: str | None = None
     spoof: bool = False
 
 
@@ -106,13 +108,16 @@ class TranscriptionGraph:
                         verdicts = event
                 yield event
         with watch.running("merge"):
-            merged_turns = merge(segments, turns)
+            merged_turns = merge(segments, turns, language=language)
         yield Transcript(
             duration=round(recording.duration, 3),
             language=language,
             speakers=tuple(dict.fromkeys(turn.speaker for turn in merged_turns)),
             turns=merged_turns,
-            segments=tuple(TranscriptSegment(start=s.start, end=s.end, text=s.text) for s in segments),
+            segments=tuple(
+                TranscriptSegment(start=s.start, end=s.end, text=s.text, language=other_language(s, language))
+                for s in segments
+            ),
             diarization=tuple(
                 SpeechTurn(start=round(t.start, 3), end=round(t.end, 3), speaker=t.speaker) for t in turns
             ),
@@ -123,7 +128,13 @@ class TranscriptionGraph:
     async def _recognise(
         self, recording: SharedRecording, options: TranscriptionOptions, correlation_id: str, watch: Stopwatch
     ) -> AsyncGenerator[LanguageRecognised | SegmentRecognised | Progress, None]:
-        stream = self.asr.transcribe(recording.reference, language=options.language, correlation_id=correlation_id)
+        stream = self.asr.transcribe(
+            recording.reference,
+            language=options.language,
+            hotwords=options.hotwords,
+            prompt=options.prompt,
+            correlation_id=correlation_id,
+        )
         with watch.running("asr"):
             async with closing(stream) as items:
                 async for item in items:

@@ -1,6 +1,6 @@
 """Transcription as a kind of job."""
 
-from graphs.common.checks import check_recognised
+from graphs.common.checks import check_hints, check_recognised
 from graphs.common.job_kind import JSON, Artifact, CheckContext, JobKind, Options, WorkerContext, as_json
 from graphs.transcription.form import TranscriptionOfObject, TranscriptionRequest
 from graphs.transcription.formats import MEDIA_TYPES, to_srt, to_text, to_vtt
@@ -14,6 +14,7 @@ from storage.jobs import Job
 
 async def _check(context: CheckContext, options: Options) -> None:
     await check_recognised(context.roles.asr, options.get("language"), "language")
+    await check_hints(context.roles.asr, options.get("hotwords"), options.get("prompt"))
 
 
 def _handler(context: WorkerContext) -> TranscriptionJob:
@@ -36,7 +37,7 @@ TRANSCRIPTION: JobKind[Transcript] = JobKind(
 Accept a recording: 202 means that the job is committed and will be done.
 
 Send the file as multipart/form-data, or, after ``POST /v1/uploads``, the object's key as JSON. A language that the
-recogniser does not know is refused at once with those it knows.""",
+recogniser does not know is refused at once with those it knows; so are hotwords and a prompt that it does not take.""",
     form=TranscriptionRequest,
     body=TranscriptionOfObject,
     report=Transcript,

@@ -7,6 +7,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from graphs.common.engines import MadeByEngines
 from graphs.spoof.report import SpeakerVerdicts
 
+_OTHER_LANGUAGE = "ISO 639-1 code where it is not the recording's language."
+
 
 class _Frozen(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -27,6 +29,7 @@ class TranscriptSegment(_Frozen):
     start: float
     end: float
     text: str
+    language: str | None = Field(default=None, description=_OTHER_LANGUAGE)
 
 
 class Turn(_Frozen):
@@ -36,6 +39,7 @@ class Turn(_Frozen):
     end: float
     speaker: str
     text: str
+    language: str | None = Field(default=None, description=_OTHER_LANGUAGE)
     words: tuple[TranscriptWord, ...] = Field(description="Empty where the recogniser gives no word times.")
 
 
@@ -52,7 +56,7 @@ class Transcript(MadeByEngines):
 
     version: Literal[1] = 1
     duration: float = Field(description="Length of the recording in seconds.")
-    language: str = Field(description="ISO 639-1 code, asked for or detected.")
+    language: str = Field(description="ISO 639-1 code, asked for or detected: the one that most is spoken in.")
     speakers: tuple[str, ...] = Field(description="Speakers in order of first appearance.")
     turns: tuple[Turn, ...]
     segments: tuple[TranscriptSegment, ...]

@@ -50,9 +50,16 @@ def is_non_speech(text: str) -> bool:
     subtitles and write over silence or music. A sentence that only contains such words is speech.
     """
     words = _words(_BRACKETED.sub(" ", unicodedata.normalize("NFC", text)))
-    return all(word in _HESITATIONS or set(word) <= _HESITATIONS for word in words) or bool(
-        _CREDITS.fullmatch(" ".join(words))
-    )
+    return all(word in _HESITATIONS or set(word) <= _HESITATIONS for word in words) or is_learnt_phrase(text)
+
+
+def is_learnt_phrase(text: str) -> bool:
+    """Tell whether a whole text is a credit or a farewell that recognisers learnt from subtitles.
+
+    People do say some of them.
+    """
+    words = _words(_BRACKETED.sub(" ", unicodedata.normalize("NFC", text)))
+    return bool(_CREDITS.fullmatch(" ".join(words)))
 
 
 def _words(text: str) -> list[str]:

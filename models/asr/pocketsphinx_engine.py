@@ -15,7 +15,7 @@ from models.asr.languages import require_language
 from models.asr.pocketsphinx_pool import DecoderPool, Token
 from models.asr.settings import PocketSphinxSettings
 from models.asr.types import Segment, Transcription, Word
-from models.errors import MissingWeights
+from models.errors import InputError, MissingWeights
 from models.spans import Span
 from models.vad import SileroVad
 
@@ -58,13 +58,27 @@ class PocketSphinxAsr:
         """The only language of the model: English."""
         return (LANGUAGE,)
 
-    def transcribe(self, pcm: NDArray[np.float32], *, language: str | None = None) -> Transcription:
+    def check_hints(self, *, hotwords: str | None, prompt: str | None) -> None:
+        """See `models.asr.types.Asr`; its language model is fixed, so that it takes none."""
+        for field, text in {"hotwords": hotwords, "prompt": prompt}.items():
+            if text is not None:
+                raise InputError("unsupported_option", f"this recogniser takes no {field}", field=field)
+
+    def transcribe(
+        self,
+        pcm: NDArray[np.float32],
+        *,
+        language: str | None = None,
+        hotwords: str | None = None,
+        prompt: str | None = None,
+    ) -> Transcription:
         """Recognise speech; see `models.asr.types.Asr`.
 
         The voice detector and the decoders run when the first segment is asked for.
         """
         if language is not None:
             require_language(self.languages, language)
+        self.check_hints(hotwords=hotwords, prompt=prompt)
         return Transcription(language=LANGUAGE, segments=self._segments(pcm))
 
     def close(self) -> None:

@@ -80,20 +80,45 @@ class FasterWhisperSettings(DownloadSettings):
         "lacks is replaced by int8 or float32, and logged.",
     )
     cpu_threads: int = Field(
-        0, ge=0, le=256, description="Threads of one inference on a CPU; 0 takes OMP_NUM_THREADS, or 4."
+        0, ge=0, le=256, description="Threads of one inference on a CPU; 0 takes the cores of the machine, up to 4."
     )
     workers: int = Field(
         1, ge=1, le=16, description="Inferences that may run at once when several threads call the engine."
     )
     batch_size: int = Field(
-        8, ge=1, le=256, description="Windows of up to 30 s decoded at a time.", json_schema_extra=LIVE
+        8,
+        ge=1,
+        le=256,
+        description="Windows of up to 30 s decoded at a time on a GPU; on a CPU no more than 2, which is as fast and "
+        "shows words earlier.",
+        json_schema_extra=LIVE,
+    )
+    padding: Literal["auto", "short", "full"] = Field(
+        "auto",
+        description="Silence that windows are filled up with: `full` to 30 s; `short` 3 s, and again to 30 s where the "
+        "outcome looks wrong, which costs a CPU a third; `auto` is `short` on a CPU and `full` on a GPU.",
+        json_schema_extra=LIVE,
     )
     beam_size: int = Field(
         1, ge=1, le=20, description="Hypotheses kept while decoding; 1 is greedy.", json_schema_extra=LIVE
     )
     language: str | None = Field(
         None,
-        description="ISO 639-1 code used when a request names none; None detects it in the first window.",
+        description="ISO 639-1 code used when a request names none; None detects it.",
+        json_schema_extra=LIVE,
+    )
+    language_probes: int = Field(
+        8,
+        ge=1,
+        le=64,
+        description="Stretches of a recording, evenly spread, that its language is detected in; not for those whose "
+        "languages are told apart.",
+        json_schema_extra=LIVE,
+    )
+    language_switching: bool = Field(
+        True,
+        description="Detect the language of every stretch of up to 10 s between pauses, where none is named, and write "
+        "each in its own; off, a recording has one language.",
         json_schema_extra=LIVE,
     )
     initial_prompt: str | None = Field(

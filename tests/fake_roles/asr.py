@@ -23,6 +23,7 @@ class FakeAsr(Failing):
     Attributes:
         heard: The recordings.
         asked: The languages that were asked for.
+        hints: The hotwords and prompts that came with them.
         correlation_ids: Of the calls.
         gates: Awaited before the first segment, by number.
         begun: Set when a recording's recognition begins, by number.
@@ -38,6 +39,7 @@ class FakeAsr(Failing):
         self._languages = languages
         self.heard: list[Any] = []
         self.asked: list[str | None] = []
+        self.hints: list[tuple[str | None, str | None]] = []
         self.correlation_ids: list[str] = []
         self.gates: dict[int, asyncio.Event] = {}
         self.begun: dict[int, asyncio.Event] = defaultdict(asyncio.Event)
@@ -47,12 +49,22 @@ class FakeAsr(Failing):
         self.raise_ordered("languages")
         return self._languages
 
+    async def check_hints(self, *, hotwords: str | None, prompt: str | None) -> None:
+        self.raise_ordered("check_hints")
+
     async def transcribe(
-        self, recording: Any, *, language: str | None, correlation_id: str
+        self,
+        recording: Any,
+        *,
+        language: str | None,
+        hotwords: str | None = None,
+        prompt: str | None = None,
+        correlation_id: str,
     ) -> AsyncGenerator[str | Segment, None]:
         number = number_of(recording)
         self.heard.append(recording)
         self.asked.append(language)
+        self.hints.append((hotwords, prompt))
         self.correlation_ids.append(correlation_id)
         self.begun[number].set()
         self.raise_ordered("transcribe")
