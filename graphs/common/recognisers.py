@@ -25,12 +25,21 @@ class SpecialisedAsr:
     general: AsrRole
 
     async def transcribe(
-        self, recording: Recording, *, language: str | None, correlation_id: str
+        self,
+        recording: Recording,
+        *,
+        language: str | None,
+        hotwords: str | None = None,
+        prompt: str | None = None,
+        correlation_id: str,
     ) -> AsyncGenerator[str | Segment, None]:
         """Recognise a recording; see ``graphs.common.roles.AsrRole``."""
         known = language is not None and language in await self.special.languages()
         asr = self.special if known else self.general
-        async with aclosing(asr.transcribe(recording, language=language, correlation_id=correlation_id)) as items:
+        stream = asr.transcribe(
+            recording, language=language, hotwords=hotwords, prompt=prompt, correlation_id=correlation_id
+        )
+        async with aclosing(stream) as items:
             async for item in items:
                 yield item
 
@@ -42,3 +51,8 @@ class SpecialisedAsr:
     async def languages(self) -> tuple[str, ...]:
         """Return the codes of the languages that either may be asked for."""
         return tuple(dict.fromkeys((*await self.general.languages(), *await self.special.languages())))
+
+    async def check_hints(self, *, hotwords: str | None, prompt: str | None) -> None:
+        """Check that both take the hints; see ``graphs.common.roles.AsrRole``."""
+        for asr in (self.special, self.general):
+            await asr.check_hints(hotwords=hotwords, prompt=prompt)

@@ -159,7 +159,7 @@ def _state() -> str:
 
 def _stop(before: set[psutil.Process]) -> None:
     """Stop Serve and Ray, and whatever process of theirs is still there a few seconds later."""
-    family = set(psutil.Process().children(recursive=True)) - before
+    family = {child for child in psutil.Process().children(recursive=True) if not _is_postgres(child)} - before
     if ray.is_initialized():
         serve.shutdown()  # type: ignore[no-untyped-call]
         ray.shutdown()
@@ -168,3 +168,11 @@ def _stop(before: set[psutil.Process]) -> None:
         with suppress(psutil.NoSuchProcess):
             process.kill()
     psutil.wait_procs(alive, timeout=LEFTOVER_GRACE_S)
+
+
+def _is_postgres(process: psutil.Process) -> bool:
+    """Tell whether a process is of PostgreSQL, which starts beside Ray and is stopped after it, by its supervisor."""
+    try:
+        return process.name() == "postgres"
+    except psutil.NoSuchProcess:
+        return False

@@ -157,7 +157,9 @@ class FasterWhisperAsr:
         if settings.vad_filter:
             probabilities = self._voice_detector.probabilities(pcm)
             utterances = settings.vad.model_copy(update=_UTTERANCES)
-            return tuple(speech_spans(probabilities, duration, cut) for cut in (settings.vad, utterances))
+            return speech_spans(probabilities, duration, settings.vad), speech_spans(
+                probabilities, duration, utterances
+            )
         windows = _even(duration, settings.vad.max_speech)
         return windows, _even(duration, STRETCH_S)
 

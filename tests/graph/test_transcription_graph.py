@@ -123,9 +123,7 @@ class Talkative(FakeAsr):
     recognised = 0
     closed = False
 
-    async def transcribe(
-        self, recording: Any, *, language: str | None, correlation_id: str
-    ) -> AsyncGenerator[Any, None]:
+    async def transcribe(self, recording: Any, **options: Any) -> AsyncGenerator[Any, None]:
         try:
             yield "en"
             for self.recognised in range(1, 1001):

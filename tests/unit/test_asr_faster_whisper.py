@@ -37,8 +37,9 @@ def dialogue() -> Pcm:
 
 
 def settings(model: Path, **changed: object) -> FasterWhisperSettings:
-    """Windows of a few seconds, so that the dialogue makes several batches."""
-    chosen = {"model": str(model), "device": "cpu", "batch_size": 2, "vad": {"min_silence": 0.3, "max_speech": 5.0}}
+    """Windows of a few seconds, so that the dialogue makes several batches, each encoded once, at 30 s."""
+    windows = {"min_silence": 0.3, "max_speech": 5.0}
+    chosen = {"model": str(model), "device": "cpu", "batch_size": 2, "padding": "full", "vad": windows}
     return FasterWhisperSettings.model_validate({**chosen, **changed})
 
 
@@ -108,7 +109,7 @@ def test_without_word_times_segments_have_no_words(model: Path, dialogue: Pcm) -
 
 def test_without_the_voice_detector_the_whole_recording_is_covered(model: Path, dialogue: Pcm) -> None:
     asr = engine(model, vad_filter=False, vad={"max_speech": 10.0})
-    windows = asr._windows(dialogue, asr._settings)
+    windows, _ = asr._cut(dialogue, asr._settings)
 
     assert windows[0].start == 0.0
     assert windows[-1].end == len(dialogue) / 16_000
@@ -166,12 +167,12 @@ def test_decoding_changes_in_a_working_engine(model: Path, dialogue: Pcm, monkey
     monkeypatch.setattr(asr._model, "model", _with(asr._model.model, generate=noted))
     assert isinstance(asr, Adjustable)
     before = asr.transcribe(dialogue, language="en").segments
-    asr.adjust(settings(model, beam_size=2, batch_size=3))
+    asr.adjust(settings(model, beam_size=2, batch_size=1))
     after = asr.transcribe(dialogue, language="en").segments
 
     next(before)
     next(after)
-    assert asked == [(2, 1), (3, 2)]
+    assert asked == [(2, 1), (1, 2)]
     assert settings(model).fixed() == settings(model, beam_size=5, hotwords="Ray", vad={"max_speech": 9.0}).fixed()
     assert settings(model).fixed() != settings(model, compute_type="float32").fixed()
 
@@ -213,6 +214,66 @@ def test_hotwords_and_the_prompt_are_told_to_the_model(
     assert "ray serve" in told and "hello" in told
 
 
+def test_hints_of_a_request_take_the_place_of_the_settings(
+    model: Path, dialogue: Pcm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asr = engine(model, hotwords="ray serve", initial_prompt="hello")
+    prompts: list[list[int]] = []
+    generate = asr._model.model.generate
+
+    def noted(features: object, told: list[list[int]], **options: object) -> object:
+        prompts.extend(told)
+        return generate(features, told, **options)
+
+    monkeypatch.setattr(asr._model, "model", _with(asr._model.model, generate=noted))
+    next(asr.transcribe(dialogue, language="en", hotwords="festival").segments)
+    told = asr._model.hf_tokenizer.decode(prompts[0])
+    assert "festival" in told and "hello" in told and "ray serve" not in told
+
+
+@pytest.mark.parametrize(
+    ("hints", "field", "message"),
+    [
+        (
+            {"hotwords": "Ray " * 300, "prompt": None},
+            "hotwords",
+            r"take \d+ tokens of this recogniser; the limit is 223",
+        ),
+        ({"hotwords": None, "prompt": "Ray " * 300}, "prompt", r"take \d+ tokens of this recogniser; the limit is 223"),
+        ({"hotwords": None, "prompt": "<|endoftext|>"}, "prompt", "must not contain"),
+    ],
+)
+def test_hints_that_the_model_has_no_room_for_are_refused(
+    model: Path, hints: dict[str, str | None], field: str, message: str
+) -> None:
+    with pytest.raises(InputError, match=message) as refused:
+        engine(model).check_hints(**hints)
+    assert refused.value.field == field
+
+
+def test_a_window_at_its_own_length_is_decoded_at_30_s_where_it_came_out_wrong(
+    model: Path, dialogue: Pcm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asr = engine(model, padding="short", batch_size=1)
+    frames: list[int] = []
+    encode = asr._model.encode
+
+    def noted(features: Pcm) -> object:
+        frames.append(features.shape[-1])
+        return encode(features)
+
+    monkeypatch.setattr(asr._model, "encode", noted)
+    right = True
+    monkeypatch.setattr("models.asr.whisper_judgement.Judgement.looks_wrong", lambda _self, _decoded: not right)
+    list(asr.transcribe(dialogue, language="en").segments)
+    assert max(frames) <= 900
+
+    right = False
+    frames.clear()
+    list(asr.transcribe(dialogue, language="en").segments)
+    assert frames[1::2] == [3000] * (len(frames) // 2) and max(frames[::2]) <= 900
+
+
 def test_a_window_that_is_most_likely_without_speech_has_no_text(model: Path, dialogue: Pcm) -> None:
     unlikely = engine(model, no_speech_threshold=0.0, log_prob_threshold=0.0)
 
@@ -240,7 +301,7 @@ def test_a_failed_window_is_decoded_again_at_the_fallback_temperatures(
         return generate(features, prompts, **options)
 
     monkeypatch.setattr(asr._model, "model", _with(asr._model.model, generate=noted))
-    windows = asr._windows(dialogue, asr._settings)[:2]
+    windows = asr._cut(dialogue, asr._settings)[0][:2]
     segments = list(asr.transcribe(dialogue[: round(windows[-1].end * 16_000)], language="en").segments)
 
     assert temperatures[:3] == [0.0, 0.2, 0.8]
@@ -254,6 +315,7 @@ def test_a_batch_too_large_for_the_gpu_is_halved_for_the_rest_of_the_recording(
     model: Path, dialogue: Pcm, texts: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asr = engine(model, batch_size=4, compute_type="float32")
+    monkeypatch.setattr(asr, "_device", "cuda")
     tried: list[int] = []
     encode = asr._model.encode
 
@@ -324,7 +386,9 @@ def test_a_model_that_is_not_cached_is_refused_with_the_command_that_fetches_it(
 
 def test_every_size_that_the_library_knows_can_be_named() -> None:
     utils = pytest.importorskip("faster_whisper.utils")
-    assert dict(WHISPER.aliases) == {size: f"hf://{model}" for size, model in utils._MODELS.items()}
+    hub = {size: f"hf://{model}" for size, model in utils._MODELS.items()}
+    sets = {"base": "set://whisper-base", "tiny.en": "set://whisper-tiny.en"}
+    assert dict(WHISPER.aliases) == hub | sets
 
 
 @pytest.mark.parametrize("name", ["larg-v3", "a/b/c"])

@@ -1,7 +1,8 @@
 /**
  * A transcript as it is shown: paragraphs of words with their places in the text and in time.
  * @import {Stretch, Transcript, TranscriptTurn, TranscriptWord} from "../lib/types.js"
- * @typedef {Stretch & {from: number, to: number}} PlacedWord `from`, `to`: its place in the text
+ * @typedef {Stretch & {from: number, to: number, unsure: boolean}} PlacedWord `from`, `to`: its place in the text;
+ *   `unsure`: the recogniser takes it for wrong rather than right
  * @typedef {Stretch & {who: number, text: string, spoken: TranscriptWord[], words: PlacedWord[]|null}} Paragraph
  *   `who`: index of the person; `words`: null until wordsOf() has placed those that are `spoken`
  */
@@ -10,6 +11,7 @@ const LONG_WORDS = 120;
 const SENTENCE_WORDS = 60;
 const SENTENCE_END = /[.!?…。！？]["'»”)]*$/;
 const HEARD_ON_S = 0.2;
+const LIKELY = 0.5;
 
 /**
  * Cut a transcript into paragraphs: its turns, the long ones in pieces at the ends of sentences.
@@ -59,12 +61,12 @@ function pieces(turn) {
  */
 function placed(words, text) {
   let at = 0;
-  return words.flatMap(({text: word, start, end}) => {
+  return words.flatMap(({text: word, start, end, probability}) => {
     const sought = word.trim();
     const from = text.indexOf(sought, at);
     if (!sought || from < 0) return [];
     at = from + sought.length;
-    return [{start, end, from, to: at}];
+    return [{start, end, from, to: at, unsure: (probability ?? 1) < LIKELY}];
   });
 }
 
@@ -72,7 +74,7 @@ function placed(words, text) {
  * Return the words of a paragraph; they are placed when they are first asked for.
  * @param {Paragraph} paragraph
  */
-function wordsOf(paragraph) {
+export function wordsOf(paragraph) {
   paragraph.words ??= placed(paragraph.spoken, paragraph.text);
   return paragraph.words;
 }

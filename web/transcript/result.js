@@ -69,7 +69,7 @@ export function transcriptResult({job, transcript, people, player, heading, acti
     people.all.length ? speakersCard({job, transcript, people, player, signal, onRenamed}) : null,
     paragraphs.length
       ? h("section", {class: "card", "aria-label": t("text")},
-        h("h2", {}, t("text")), h("p", {class: "hint"}, t("hint")), list)
+        h("h2", {}, t("text")), h("p", {class: "hint"}, t("hint")), list.legend, list)
       : h("p", {class: "notice"}, t(transcript.diarization.length ? "wordless" : "silent")),
     dock({duration: transcript.duration, paragraphs, list, player, signal}),
     news,

@@ -7,13 +7,13 @@
 
 import {extend, h} from "../lib/dom.js";
 import {clock, translations} from "../lib/i18n.js";
-import {lastBegun, wordAround, wordAt} from "./paragraphs.js";
+import {lastBegun, wordAround, wordAt, wordsOf} from "./paragraphs.js";
 import {renameInPlace} from "./people.js";
 import {playFrom} from "./dock.js";
 
 const t = translations({
-  en: {turns: "Turns", play: "Play from {at}", pause: "Pause, {at}", rename: "Rename {name}"},
-  ru: {turns: "Реплики", play: "Слушать с {at}", pause: "Пауза, {at}", rename: "Переименовать: {name}"},
+  en: {unsure: "Words in a lighter colour are likely wrong: the recogniser gives them less than 50 %.", turns: "Turns", play: "Play from {at}", pause: "Pause, {at}", rename: "Rename {name}"},
+  ru: {unsure: "Слова светлее, скорее всего, распознаны неверно: их вероятность ниже 50 %.", turns: "Реплики", play: "Слушать с {at}", pause: "Пауза, {at}", rename: "Переименовать: {name}"},
 });
 
 const CHUNK = 40;
@@ -22,6 +22,7 @@ const AFTER_TURN_S = 0.2;
 const [BESIDE_TEXT, CHARACTER, LINE] = [280, 8, 26];
 const WORD = "transcript-word";
 const AIM = "transcript-aim";
+const UNSURE = "transcript-unsure";
 
 /**
  * Make the list; `onWord`, where it is set, is called with each word that is heard.
@@ -34,11 +35,14 @@ const AIM = "transcript-aim";
  * @param {(name: string) => void} options.onRenamed
  */
 export function turnList({paragraphs, language, people, player, signal, onRenamed}) {
+  const legend = h("p", {class: "hint", hidden: true}, t("unsure"));
   const element = extend(h("div", {class: "transcript-turns", role: "list", "aria-label": t("turns"), on: {
     click: press, pointermove: aim, pointerleave: () => CSS.highlights?.delete(AIM),
-  }}), {onWord: /** @type {((range: Range) => void)|null} */ (null), range: rangeOf});
+  }}), {onWord: /** @type {((range: Range) => void)|null} */ (null), range: rangeOf, legend});
   /** @type {Row[]} */
   const rows = [];
+  const unsure = CSS.highlights ? new Highlight() : null;
+  if (unsure) CSS.highlights.set(UNSURE, unsure);
   let [heard, playing] = [-1, -1];
   /** @type {PlacedWord|null} */
   let word = null;
@@ -48,7 +52,7 @@ export function turnList({paragraphs, language, people, player, signal, onRename
   people.addEventListener("name", () => {
     for (const [index, row] of rows.entries()) showName(row, paragraphs[index].who);
   }, {signal});
-  signal.addEventListener("abort", () => [WORD, AIM].forEach((name) => CSS.highlights?.delete(name)), {once: true});
+  signal.addEventListener("abort", () => [WORD, AIM, UNSURE].forEach((name) => CSS.highlights?.delete(name)), {once: true});
 
   /** Draw for some milliseconds, then let the browser do what else it has to, then go on. */
   function drawSome() {
@@ -65,6 +69,19 @@ export function turnList({paragraphs, language, people, player, signal, onRename
     chunk.style.containIntrinsicBlockSize = `auto ${guessHeight(drawn)}px`;
     rows.push(...drawn);
     element.append(chunk);
+    if (unsure) for (let index = first; index < rows.length; index++) markUnsure(unsure, index);
+  }
+
+  /**
+   * Set the words apart that are likely wrong.
+   * @param {Highlight} marked
+   * @param {number} index of the paragraph
+   */
+  function markUnsure(marked, index) {
+    for (const {from, to} of wordsOf(paragraphs[index]).filter((placed) => placed.unsure)) {
+      marked.add(rangeOf(index, from, to));
+      legend.hidden = false;
+    }
   }
 
   /**
