@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from models.errors import InputError
 from models.lipsync.face_frame import FaceFrame
-from models.lipsync.haar_faces import HaarFace, HaarFaceFinder, frame_of
+from models.lipsync.found_face import FaceFinder, FoundFace, frame_of
 from models.lipsync.types import FRAMES_PER_SECOND, Image
 
 _LOOKED_EVERY = 5
@@ -42,10 +42,10 @@ class FaceTracker:
         least: Pixels from eye to eye that it must have.
     """
 
-    def __init__(self, finder: HaarFaceFinder, least: float) -> None:
+    def __init__(self, finder: FaceFinder, least: float) -> None:
         self._finder, self._least = finder, least
         self._faces = 0
-        self._face: HaarFace | None = None
+        self._face: FoundFace | None = None
         self._before: Gray | None = None
         # The last frame in which the face was seen or followed.
         self._there = -1
@@ -53,7 +53,7 @@ class FaceTracker:
         self._moved: list[Affine] = []
         self._seen: dict[int, NDArray[np.float64]] = {}
 
-    def add(self, image: Image) -> HaarFace | None:
+    def add(self, image: Image) -> FoundFace | None:
         """Take the next frame; returns where the face is in it, as far as that is known yet.
 
         Raises:
@@ -144,9 +144,9 @@ def _apply(matrix: Affine, points: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray(points @ matrix[:2, :2].T + matrix[:2, 2], np.float64)
 
 
-def _carried(face: HaarFace, step: Affine) -> HaarFace:
+def _carried(face: FoundFace, step: Affine) -> FoundFace:
     growth = float(np.sqrt(abs(np.linalg.det(step[:2, :2]))))
-    return HaarFace(_apply(step, face.centre[None])[0], face.size * growth, _apply(step, face.eyes))
+    return FoundFace(_apply(step, face.centre[None])[0], face.size * growth, _apply(step, face.eyes))
 
 
 def _lost(number: int) -> InputError:

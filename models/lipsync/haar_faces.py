@@ -3,15 +3,13 @@
 import math
 import threading
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 import cv2
 import cv2.data
 import numpy as np
 from numpy.typing import NDArray
 
-from models.errors import InputError
-from models.lipsync.face_frame import EYE_TO_EYE, FaceFrame
+from models.lipsync.found_face import FoundFace, Points
 from models.lipsync.types import Image
 
 _SEARCHED_SIDE = 640
@@ -30,22 +28,6 @@ _CASCADES = {
 }
 
 Gray = NDArray[np.uint8]
-Points = NDArray[np.float64]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class HaarFace:
-    """A face that was found.
-
-    Attributes:
-        centre: x, y of the middle of its box, in pixels.
-        size: Side of its box, in pixels.
-        eyes: float64[2, 2]: x, y of the eye at the left of the picture and of the one at the right.
-    """
-
-    centre: Points
-    size: float
-    eyes: Points
 
 
 class HaarFaceFinder:
@@ -55,7 +37,7 @@ class HaarFaceFinder:
         # A cascade keeps the picture that it works on, so every thread has its own.
         self._local = threading.local()
 
-    def find(self, image: Image, around: HaarFace | None = None) -> list[HaarFace]:
+    def find(self, image: Image, around: FoundFace | None = None) -> list[FoundFace]:
         """Return the faces in a picture, the largest first.
 
         Args:
@@ -71,10 +53,10 @@ class HaarFaceFinder:
         for angle in _ANGLES:
             if faces := self._turned(gray, angle, around.size if around else None):
                 moved = np.array([left, top], np.float64)
-                return [HaarFace(face.centre + moved, face.size, face.eyes + moved) for face in faces]
+                return [FoundFace(face.centre + moved, face.size, face.eyes + moved) for face in faces]
         return []
 
-    def _turned(self, gray: Gray, angle: float, size: float | None) -> list[HaarFace]:
+    def _turned(self, gray: Gray, angle: float, size: float | None) -> list[FoundFace]:
         """Return the faces in a picture that is turned by an angle in degrees, in the picture's own pixels."""
         scale = min(1.0, _SEARCHED_SIDE / max(gray.shape))
         height, width = (max(1, round(side * scale)) for side in gray.shape)
@@ -91,7 +73,7 @@ class HaarFaceFinder:
                 continue
             points = np.vstack([box[:2] + box[2] / 2, _guessed_eyes(box) if eyes is None else eyes])
             points = (points @ back[:, :2].T + back[:, 2]) / scale
-            found.append(HaarFace(points[0], float(box[2]) / scale, points[1:]))
+            found.append(FoundFace(points[0], float(box[2]) / scale, points[1:]))
         largest = max((face.size for face in found), default=0.0)
         found = [face for face in found if face.size > _LEAST_BESIDE * largest]
         return sorted(found, key=lambda face: -face.size)
@@ -130,29 +112,6 @@ class HaarFaceFinder:
             setattr(self._local, name, cv2.CascadeClassifier(cv2.data.haarcascades + _CASCADES[name]))
         cascade: cv2.CascadeClassifier = getattr(self._local, name)
         return cascade
-
-
-def frame_of(face: HaarFace, least: float, when: str = "") -> FaceFrame | None:
-    """Return where a face lies, or None where what was found is so small that it is hardly a face.
-
-    Args:
-        face: What was found.
-        least: Pixels from eye to eye that it must have.
-        when: Said in the error: " at second 1.2".
-
-    Raises:
-        InputError: It is a face, but too small (``face_too_small``).
-    """
-    frame = FaceFrame.of_eyes(face.eyes)
-    distance = frame.scale * EYE_TO_EYE
-    if distance < least / 2:
-        return None
-    if distance < least:
-        raise InputError(
-            "face_too_small",
-            f"The face is too small{when}: its eyes are {distance:.0f} pixels apart, at least {least:.0f} are needed.",
-        )
-    return frame
 
 
 def _guessed_eyes(box: Points) -> Points:

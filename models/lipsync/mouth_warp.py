@@ -13,7 +13,8 @@ from models.errors import InputError
 from models.lipsync.blinks import CLOSINGS, eyes_closed
 from models.lipsync.eye_lids import find_eyes
 from models.lipsync.eye_painter import LidPatch, draw_lid
-from models.lipsync.haar_faces import HaarFaceFinder, frame_of
+from models.lipsync.found_face import frame_of
+from models.lipsync.haar_faces import HaarFaceFinder
 from models.lipsync.mouth_line import find_mouth
 from models.lipsync.mouth_painter import MouthPainter
 from models.lipsync.mouth_track import mouth_track

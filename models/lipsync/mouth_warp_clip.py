@@ -8,7 +8,7 @@ import numpy as np
 
 from models.lipsync.face_frame import FaceFrame
 from models.lipsync.face_track import FaceTracker
-from models.lipsync.haar_faces import HaarFace, HaarFaceFinder
+from models.lipsync.found_face import FaceFinder, FoundFace
 from models.lipsync.mouth_line import Mouth, find_mouth
 from models.lipsync.mouth_warp_boxes import Box, face_box, feathered
 from models.lipsync.mouth_warp_face import FacePlace, clip_arrays, packed_picture
@@ -36,7 +36,7 @@ class _Kept:
         return unpacked.astype(np.uint8, copy=False)
 
 
-def prepare_clip(frames: Iterable[Image], finder: HaarFaceFinder, least: float) -> PreparedFace:
+def prepare_clip(frames: Iterable[Image], finder: FaceFinder, least: float) -> PreparedFace:
     """Follow a clip's face and keep its mouth's surroundings of every frame.
 
     Args:
@@ -65,7 +65,7 @@ def prepare_clip(frames: Iterable[Image], finder: HaarFaceFinder, least: float) 
     return PreparedFace(np.array(boxes, np.int32), mask, track.faces, clip_arrays(pictures, inside))
 
 
-def _keep(image: Image, face: HaarFace | None) -> _Kept:
+def _keep(image: Image, face: FoundFace | None) -> _Kept:
     left, top, right, bottom = 0, 0, image.shape[1], image.shape[0]
     if face is not None:
         (x, y), size = face.centre, face.size
