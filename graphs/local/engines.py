@@ -144,7 +144,10 @@ def _usable(role: str, engine: Engine, resolve: Resolve) -> _Usable:
         except AlteredWeights:
             raise
         except MissingWeights as error:
-            return _Usable(None, (f"{name}: {_reason(need, error)}",))
+            # Settings of a part of the engine: the engine without it may be what answers.
+            part = need.reference.setting.rpartition(".")[0]
+            lacking_part = f"{name} ({part})" if part else name
+            return _Usable(None, (f"{lacking_part}: {_reason(need, error)}",))
     return _Usable(engine)
 
 

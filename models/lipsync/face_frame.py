@@ -49,6 +49,12 @@ class FaceFrame:
             axis=1,
         )
 
+    def of_picture(self, points: NDArray[np.floating]) -> NDArray[np.float64]:
+        """Return the coordinates of points of the picture, float[n, 2] in pixels: right, down."""
+        across, down = (points - np.array([self.x, self.y])).T.astype(np.float64)
+        cosine, sine = self.cosine / self.scale**2, self.sine / self.scale**2
+        return np.stack([cosine * across + sine * down, cosine * down - sine * across], axis=1)
+
     def of_pixels(self, left: int, top: int, width: int, height: int) -> NDArray[np.float32]:
         """Return the coordinates of a rectangle's pixels, float32[2, height, width]: right, down."""
         across = np.arange(left, left + width, dtype=np.float32)[None] - np.float32(self.x)

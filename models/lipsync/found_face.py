@@ -10,6 +10,10 @@ from models.errors import InputError
 from models.lipsync.face_frame import EYE_TO_EYE, FaceFrame
 from models.lipsync.types import Image
 
+EYES_IN_BOX = 0.38
+EYES_ABOVE = 0.11
+"""Of a usual face, in sides of its box: from eye to eye, and from the eyes down to the box's middle."""
+
 Points = NDArray[np.float64]
 
 
@@ -21,15 +25,29 @@ class FoundFace:
         centre: x, y of the middle of its box, in pixels.
         size: Side of its box, in pixels.
         eyes: float64[2, 2]: x, y of the eye at the left of the picture and of the one at the right.
+        mesh: float64[468, 2]: x, y of the points of the face mesh, from what finds them; None otherwise.
     """
 
     centre: Points
     size: float
     eyes: Points
+    mesh: Points | None = None
+
+    @classmethod
+    def of_frame(cls, frame: FaceFrame) -> "FoundFace":
+        """Return a face that lies so, of usual proportions."""
+        size = EYE_TO_EYE / EYES_IN_BOX
+        points = frame.to_picture(np.array([[0.0, EYES_ABOVE * size], [-EYE_TO_EYE / 2, 0.0], [EYE_TO_EYE / 2, 0.0]]))
+        return cls(points[0], size * frame.scale, points[1:])
 
 
 class FaceFinder(Protocol):
     """Finds faces. Safe to call from several threads at once."""
+
+    @property
+    def meshes(self) -> bool:
+        """Whether the faces come with their mesh."""
+        ...
 
     def find(self, image: Image, around: FoundFace | None = None) -> list[FoundFace]:
         """Return the faces in a picture, the largest first.

@@ -33,6 +33,8 @@ Gray = NDArray[np.uint8]
 class HaarFaceFinder:
     """Finds upright and tilted faces that look ahead. Safe to call from several threads at once."""
 
+    meshes = False
+
     def __init__(self) -> None:
         # A cascade keeps the picture that it works on, so every thread has its own.
         self._local = threading.local()

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.lipsync.face_frame import FaceFrame
+from models.lipsync.face_mesh_points import CHIN, LOWER_LIP, MOUTH_CORNERS, UPPER_LIP
 from models.lipsync.types import Image
 
 COLUMNS = 17
@@ -19,6 +20,8 @@ _USUAL_LINE, _USUAL_HALF, _CHIN = 104.0, 41.0, 1.64
 _LEAST_HALF, _MOST_HALF = 32.0, 58.0
 _SEARCHED = (84, 128)
 _NEAR = 13
+# How far a face mesh's mouth may be off, and from which distance on its lips do not touch.
+_MOVED, _APART = 8, 3.0
 # Mean distance from grey, of pictures without colour.
 _GRAY = 4.0
 _TILTS = (-4, -2, 0, 2, 4)
@@ -47,8 +50,51 @@ class Mouth:
     teeth: bool
 
 
-def find_mouth(image: Image, frame: FaceFrame) -> Mouth:
-    """Return the mouth of a face: where the picture speaks for it, near where a mouth is usual."""
+@dataclass(frozen=True, slots=True, eq=False)
+class MouthGuide:
+    """A mouth as the points of a face mesh say it, in the face's coordinates.
+
+    Attributes:
+        upper: float64[n, 2]: right and down of the upper lip's inner edge, from the left corner to the right.
+        lower: The same of the lower lip's.
+        corners: float64[2, 2]: of the mouth, the left one first.
+        chin: How far down the chin ends.
+    """
+
+    upper: NDArray[np.float64]
+    lower: NDArray[np.float64]
+    corners: NDArray[np.float64]
+    chin: float
+
+    @property
+    def shut(self) -> bool:
+        """Whether the lips touch."""
+        return float(np.max(self.lower[:, 1] - self.upper[:, 1])) < _APART
+
+    def rows(self, columns: int) -> NDArray[np.float64]:
+        """Return the rows of the searched part of the face between the lips, for every column."""
+        middle = (self.upper + self.lower) / 2
+        across = np.arange(columns) + _LEFT
+        return np.asarray(np.interp(across, middle[:, 0], middle[:, 1]) - _TOP, np.float64)
+
+
+def guide_of_mesh(mesh: NDArray[np.float64], frame: FaceFrame) -> MouthGuide:
+    """Return the mouth of a face mesh, float64[468, 2] in the picture's pixels."""
+    upper, lower, corners, chin = (
+        frame.of_picture(mesh[list(points)]) for points in (UPPER_LIP, LOWER_LIP, MOUTH_CORNERS, (CHIN,))
+    )
+    return MouthGuide(upper, lower, corners, float(chin[0, 1]))
+
+
+def find_mouth(image: Image, frame: FaceFrame, guide: MouthGuide | None = None) -> Mouth:
+    """Return the mouth of a face: where the picture speaks for it, near where the guide has it, or where it is usual.
+
+    Args:
+        image: The picture.
+        frame: Where the face lies in it.
+        guide: The mouth of a face mesh, where there is one: it is right within a few units, and the line between the
+            lips, which has to be exact, is looked for near it.
+    """
     lab = cv2.cvtColor(frame.crop(image, _LEFT, _TOP, _WIDTH, _HEIGHT), cv2.COLOR_BGR2LAB)
     soft = cv2.GaussianBlur(lab.astype(np.float32), (0, 0), sigmaX=3.0, sigmaY=1.2)
     light, red = np.asarray(soft[..., 0], np.float32), np.asarray(soft[..., 1], np.float32)
@@ -57,13 +103,14 @@ def find_mouth(image: Image, frame: FaceFrame) -> Mouth:
         # Lips are darker than skin, as they are redder in colour.
         red = (255.0 - light) * np.float32(0.35)
     dark = _ridge(light)
-    seed = _seed(dark, red)
-    teeth = _teeth_edge(light, red, seed, gray)
+    seed = _seed(dark, red) if guide is None else _moved(guide.rows(dark.shape[1]), dark)
+    teeth = None if guide is not None and guide.shut else _teeth_edge(light, red, seed, gray)
     if teeth is None:
         rows = _darkest(lab[..., 0].astype(np.float32), _path(dark, seed))
     else:
-        rows = _path_below_teeth(teeth, dark, _seed(teeth, red))
-    left, right = _corners(dark, red, rows)
+        edge = _seed(teeth, red) if guide is None else _moved(guide.rows(dark.shape[1]), teeth)
+        rows = _path_below_teeth(teeth, dark, edge)
+    left, right = _corners(dark, red, rows) if guide is None else guide.corners[:, 0] - _LEFT
     at = np.linspace(left, right, COLUMNS)
     if teeth is None:
         line = np.asarray(np.interp(at, np.arange(len(rows)), _evened(rows, int(left), int(right))) + _TOP)
@@ -72,7 +119,8 @@ def find_mouth(image: Image, frame: FaceFrame) -> Mouth:
         smooth = np.polyfit((columns - _MIDDLE) / _USUAL_HALF, rows[columns], 4)
         line = np.asarray(np.polyval(smooth, (at - _MIDDLE) / _USUAL_HALF) + _TOP, np.float64)
     middle = float(line[COLUMNS // 2])
-    return Mouth(left + _LEFT, right + _LEFT, line.astype(np.float32), _chin(light, middle), teeth is not None)
+    chin = _chin(light, middle) if guide is None else guide.chin
+    return Mouth(float(left) + _LEFT, float(right) + _LEFT, line.astype(np.float32), chin, teeth is not None)
 
 
 def _ridge(light: Map) -> Map:
@@ -85,6 +133,15 @@ def _ridge(light: Map) -> Map:
     near = best[_SEARCHED[0] - _TOP : _SEARCHED[1] - _TOP, _MIDDLE - 40 : _MIDDLE + 40]
     ridge: Map = best / max(2.0, float(np.percentile(near, 98)))
     return np.minimum(ridge, 1.2).astype(np.float32)
+
+
+def _moved(rows: NDArray[np.float64], strength: Map) -> NDArray[np.float64]:
+    """Return a curve moved up or down to where it is strongest, in the middle of the mouth."""
+    columns = np.arange(_MIDDLE - 28, _MIDDLE + 29, 2)
+    moves = np.arange(-_MOVED, _MOVED + 1)
+    at = np.clip(np.round(rows[columns] + moves[:, None]).astype(int), 0, len(strength) - 1)
+    score = strength[at, columns].mean(axis=1) - 0.25 * (moves / _MOVED) ** 2
+    return np.asarray(rows + moves[int(np.argmax(score))], np.float64)
 
 
 def _seed(dark: Map, red: Map) -> NDArray[np.float64]:

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.lipsync.face_frame import FaceFrame
-from models.lipsync.mouth_deformation import REACH_ASIDE, REACH_UP, MouthMotion, motion
+from models.lipsync.mouth_deformation import GAP, REACH_ASIDE, REACH_DOWN, REACH_UP, MouthMotion, motion
 from models.lipsync.mouth_line import Mouth
 from models.lipsync.types import Image
 
@@ -106,8 +106,10 @@ def _with_teeth(colour: Plane, level: Plane, above: Plane, across: Plane, gap: P
 
 def _first_row(picture: Image, frame: FaceFrame, mouth: Mouth) -> int:
     """Return the first row of the picture that a moving mouth changes."""
-    top = float(mouth.line.min()) - REACH_UP
-    corners = frame.to_picture(np.array([[-REACH_ASIDE, top], [REACH_ASIDE, top]]))
+    top, bottom = float(mouth.line.min()) - REACH_UP, mouth.chin + GAP + REACH_DOWN
+    corners = frame.to_picture(
+        np.array([[side, down] for side in (-REACH_ASIDE, REACH_ASIDE) for down in (top, bottom)])
+    )
     return int(np.clip(np.floor(corners[:, 1].min()), 0, picture.shape[0] - 1))
 
 

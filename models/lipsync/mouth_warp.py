@@ -1,4 +1,4 @@
-"""Mouth warp: makes any portrait speak by moving its own lips and jaw, with OpenCV alone and no weights."""
+"""Mouth warp: makes any portrait speak by moving its own lips and jaw, with OpenCV alone."""
 
 import itertools
 import threading
@@ -13,16 +13,16 @@ from models.errors import InputError
 from models.lipsync.blinks import CLOSINGS, eyes_closed
 from models.lipsync.eye_lids import find_eyes
 from models.lipsync.eye_painter import LidPatch, draw_lid
-from models.lipsync.found_face import frame_of
-from models.lipsync.haar_faces import HaarFaceFinder
-from models.lipsync.mouth_line import find_mouth
+from models.lipsync.found_face import FaceFinder, frame_of
+from models.lipsync.mouth_line import find_mouth, guide_of_mesh
 from models.lipsync.mouth_painter import MouthPainter
 from models.lipsync.mouth_track import mouth_track
 from models.lipsync.mouth_warp_boxes import face_box, soft_mask
 from models.lipsync.mouth_warp_clip import prepare_clip
 from models.lipsync.mouth_warp_face import FacePlace, WarpFace, still_arrays
-from models.lipsync.settings import MouthWarpSettings
+from models.lipsync.settings import FACE_MESH, HaarFacesSettings, MeshFacesSettings, MouthWarpSettings
 from models.lipsync.types import Image, Patches, PreparedFace, Shot, footage_index
+from models.weights import resolve
 
 _VERSION = 1
 _OPENINGS, _WIDTHS = 24, 4
@@ -40,16 +40,30 @@ def _of_face(_engine: object, face: WarpFace, *state: Hashable) -> Hashable:
     return face.key, *state
 
 
+def _finder(settings: HaarFacesSettings | MeshFacesSettings) -> FaceFinder:
+    if isinstance(settings, MeshFacesSettings):
+        from models.lipsync.mesh_faces import MeshFaceFinder
+
+        return MeshFaceFinder(resolve(settings.weights, FACE_MESH, allow_download=settings.allow_download))
+    from models.lipsync.haar_faces import HaarFaceFinder
+
+    return HaarFaceFinder()
+
+
 class MouthWarpEngine:
     """Opens the mouth of a portrait with the speech, and blinks its eyes. Safe to call from several threads at once.
 
     Args:
         settings: See ``MouthWarpSettings``.
+
+    Raises:
+        MissingWeights: The networks that find faces are not there.
+        ValueError: They are not what they should be.
     """
 
     def __init__(self, settings: MouthWarpSettings) -> None:
         self._settings = settings
-        self._finder = HaarFaceFinder()
+        self._finder = _finder(settings.faces)
         self._lock = threading.Lock()
         self._mouths: LRUCache[Hashable, Image] = LRUCache(_MOUTHS_BYTES, lambda image: image.nbytes)
         self._lids: LRUCache[Hashable, tuple[LidPatch, ...]] = LRUCache(
@@ -58,8 +72,9 @@ class MouthWarpEngine:
 
     @property
     def fingerprint(self) -> str:
-        """Name of the engine and version of its prepared faces, which depend on no setting."""
-        return f"mouth-warp-{_VERSION}"
+        """Name of the engine, version of its prepared faces, and what found them."""
+        found_by = "" if self._settings.faces.detector == "haar" else f"-{self._settings.faces.detector}"
+        return f"mouth-warp-{_VERSION}{found_by}"
 
     @property
     def device(self) -> str:
@@ -87,7 +102,8 @@ class MouthWarpEngine:
             raise InputError(
                 "no_face", "No face was found; the picture must show one from the front, eyes and mouth free."
             )
-        place = FacePlace(frame, find_mouth(image, frame))
+        guide = None if faces[0].mesh is None else guide_of_mesh(faces[0].mesh, frame)
+        place = FacePlace(frame, find_mouth(image, frame, guide))
         height, width = image.shape[:2]
         box = face_box(place, width, height, eyes=True)
         left, top, right, bottom = box

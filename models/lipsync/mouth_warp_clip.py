@@ -9,7 +9,7 @@ import numpy as np
 from models.lipsync.face_frame import FaceFrame
 from models.lipsync.face_track import FaceTracker
 from models.lipsync.found_face import FaceFinder, FoundFace
-from models.lipsync.mouth_line import Mouth, find_mouth
+from models.lipsync.mouth_line import Mouth, find_mouth, guide_of_mesh
 from models.lipsync.mouth_warp_boxes import Box, face_box, feathered
 from models.lipsync.mouth_warp_face import FacePlace, clip_arrays, packed_picture
 from models.lipsync.types import Image, PreparedFace
@@ -54,7 +54,7 @@ def prepare_clip(frames: Iterable[Image], finder: FaceFinder, least: float) -> P
         height, width = image.shape[:2]
         kept.append(_keep(image, tracker.add(image)))
     track = tracker.finish()
-    places = _places(kept, track.frames)
+    places = _places(kept, track.frames, finder)
     boxes = _boxes(places, width, height)
     side = max(boxes[0][2] - boxes[0][0], boxes[0][3] - boxes[0][1])
     scale = min(1.0, _MAX_SIDE / side)
@@ -75,10 +75,10 @@ def _keep(image: Image, face: FoundFace | None) -> _Kept:
     return _Kept(left, top, data.tobytes())
 
 
-def _places(kept: Sequence[_Kept], frames: Sequence[FaceFrame]) -> list[FacePlace]:
+def _places(kept: Sequence[_Kept], frames: Sequence[FaceFrame], finder: FaceFinder) -> list[FacePlace]:
     """Return where the face and its mouth are: the mouth looked for in every few frames, and evened out over time."""
     numbers = np.arange(0, len(kept), _MOUTH_EVERY)
-    mouths = [_mouth(kept[number], frames[number]) for number in range(0, len(kept), _MOUTH_EVERY)]
+    mouths = [_mouth(kept[number], frames[number], finder) for number in range(0, len(kept), _MOUTH_EVERY)]
     teeth = sum(mouth.teeth for mouth in mouths) * 2 > len(mouths)
     alike = [index for index, mouth in enumerate(mouths) if mouth.teeth == teeth]
     numbers = numbers[alike]
@@ -94,8 +94,11 @@ def _places(kept: Sequence[_Kept], frames: Sequence[FaceFrame]) -> list[FacePlac
     return places
 
 
-def _mouth(piece: _Kept, frame: FaceFrame) -> Mouth:
-    return find_mouth(piece.image(), replace(frame, x=frame.x - piece.left, y=frame.y - piece.top))
+def _mouth(piece: _Kept, frame: FaceFrame, finder: FaceFinder) -> Mouth:
+    image, inside = piece.image(), replace(frame, x=frame.x - piece.left, y=frame.y - piece.top)
+    faces = finder.find(image, FoundFace.of_frame(inside)) if finder.meshes else []
+    mesh = faces[0].mesh if faces else None
+    return find_mouth(image, inside, None if mesh is None else guide_of_mesh(mesh, inside))
 
 
 def _boxes(places: Sequence[FacePlace], width: int, height: int) -> list[Box]:

@@ -20,12 +20,38 @@ S3FD = Weights(
     how="get s3fd-619a316812.pth from https://www.adrianbulat.com/downloads/python-fan/s3fd-619a316812.pth and put it "
     "there",
 )
+FACE_MESH = Weights(
+    files=("face_detection_short_range.tflite", "face_landmark.tflite"),
+    hub_ids=False,
+    licence="apache-2.0",
+    how="fetch both files with: python -m models.weights pull set://face-mesh",
+)
+
+
+class HaarFacesSettings(Settings):
+    """Finds faces from the front with OpenCV's Haar cascades; no weights."""
+
+    detector: Literal["haar"] = "haar"
+
+
+class MeshFacesSettings(DownloadSettings):
+    """Finds faces, turned, dark or blurred ones too, and their mouths with MediaPipe's networks."""
+
+    detector: Literal["mesh"] = "mesh"
+    weights: Annotated[str, FACE_MESH] = Field(
+        default="set://face-mesh",
+        description="A folder with face_detection_short_range.tflite and face_landmark.tflite (docs/weights.md).",
+    )
+
+
+FacesSettings = Annotated[HaarFacesSettings | MeshFacesSettings, Field(discriminator="detector")]
 
 
 class MouthWarpSettings(Settings):
-    """Moves the jaw and the lips of any portrait: OpenCV, no weights."""
+    """Moves the jaw and the lips of any portrait, with OpenCV."""
 
     engine: Literal["mouth-warp"] = "mouth-warp"
+    faces: FacesSettings = Field(default=HaarFacesSettings(), description="What finds the face.")
     opening: float = Field(default=1.0, gt=0.0, le=2.0, description="How wide the mouth opens; 1 is natural.")
     blinks_per_minute: float = Field(default=14.0, ge=0.0, le=60.0, description="How often the eyes blink.")
 

@@ -188,7 +188,12 @@ def test_models_full_is_written_valid_and_falls_back_where_the_hub_lacks_a_model
     for role in ("diarization", "translation"):
         assert engine_of(choice.config, role)["engine"] == engine_of(config, role)["engine"]
         assert engine_of(choice.config, role)["notice"]
-    assert [notice.partition(":")[0] for notice in choice.notices] == ["diarization", "translation", "speech"]
+    assert [notice.partition(":")[0] for notice in choice.notices] == [
+        "diarization",
+        "translation",
+        "speech",
+        "lipsync",
+    ]
 
 
 def test_an_unknown_value_of_models_is_refused() -> None:
