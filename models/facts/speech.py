@@ -42,7 +42,18 @@ FACTS = (
     EngineFacts(
         "festival",
         "Festival",
-        not_measured="How well it is understood was not measured here.",
+        measurements=(
+            Measurement(
+                "unintelligible_words",
+                0.24,
+                "heard_by_whisper_base",
+                "",
+                "8 sentences",
+                "python -m benchmarks.voices",
+                "ru",
+                highest=0.32,
+            ),
+        ),
         licence="BSD-like, of the University of Edinburgh and of Nickolay V. Shmyrev",
     ),
     EngineFacts(

@@ -146,7 +146,7 @@ function titleOf({title}) {
 }
 
 /**
- * Return what was measured, and on what: "9.5 % word errors on read English".
+ * Return what was measured, and on what: "13.3 % word errors on read English".
  * @param {Measurement} measurement
  */
 function sentence({measure, condition, value, highest, language}) {
