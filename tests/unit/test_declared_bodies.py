@@ -18,7 +18,7 @@ pytestmark = pytest.mark.unit
 JOB = {"file.", "allow_truncated"}
 SPEAKERS = {"num_speakers", "min_speakers", "max_speakers"}
 FORMS = {
-    "/v1/jobs/transcription": JOB | SPEAKERS | {"language", "spoof"},
+    "/v1/jobs/transcription": JOB | SPEAKERS | {"language", "hotwords", "prompt", "spoof"},
     "/v1/jobs/spoof": JOB | SPEAKERS | {"diarize"},
     "/v1/jobs/translation": JOB | {"source", "target.", "voice", "speak", "audio_format"},
     "/v1/jobs/avatar": JOB | {"avatar", "label"},

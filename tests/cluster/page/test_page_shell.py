@@ -236,10 +236,10 @@ class TestEngines:
         phone: bool,
     ) -> None:
         told = api.get("/v1/engines").raise_for_status().json()["engines"]
-        (chat,) = (engine for engine in told if engine["role"] == "chat")
+        (asr,) = (engine for engine in told if engine["role"] == "asr")
         held: list[Route] = []
         page = visit(
-            "assistant",
+            "transcript",
             language=language,
             scheme=scheme,
             phone=phone,
@@ -250,18 +250,18 @@ class TestEngines:
         for route in held:
             route.continue_()
         summary = page.locator(".engines summary")
-        words = {"en": "Offline responder · no language model", "ru": "Автономный ответчик · не языковая модель"}
+        words = {"en": "PocketSphinx · 60.7% word errors", "ru": "PocketSphinx · 60,7"}
         expect(summary).to_contain_text(words[language])
         assert content.bounding_box() == before
-        setting = page.locator('[data-role="chat"]').get_by_text(chat["better"]["setting"], exact=True)
+        setting = page.locator('[data-role="asr"]').get_by_text(asr["better"]["setting"], exact=True)
         expect(setting).not_to_be_visible()
         summary.focus()
         page.keyboard.press("Enter")
         expect(setting).to_be_visible()
-        expect(page.locator('[data-role="chat"] .engines-notice')).to_contain_text(
-            {"en": "no language model", "ru": "не языковая модель"}[language]
+        expect(page.locator('[data-role="asr"] .engines-notice')).to_contain_text(
+            {"en": "last resort", "ru": "на крайний случай"}[language]
         )
-        expect(page.locator('[data-role="asr"], [data-role="speech"]')).to_have_count(2)
+        expect(page.locator('[data-role="diarization"], [data-role="spoof"]')).to_have_count(2)
         assert overflow(page) == 0
         accessible(page)
 
